@@ -1,0 +1,1 @@
+"""The only folder that touches Linux: the ports, and one file for each device."""

@@ -1,0 +1,105 @@
+"""The ports: what bmcha needs from hardware and operating system, as Protocols.
+
+Everything else under `bmcha.hal` is one adapter a file and is named by `bmcha.app` only. Rules
+for every adapter: the thread that opens a device closes it; no call waits longer than it says;
+a device that fails raises `PortError` with a sentence naming the device, nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from bmcha.model.event import LineLevels
+from bmcha.model.reading import EventCell
+
+
+class PortError(Exception):
+    """The device could not do it. The text names the device and what to look at."""
+
+
+class Link(Protocol):
+    """One heartbeat path's medium: bytes in, bytes out. Owned by one thread.
+
+    ``is_stuffed`` is True for byte streams (frames need delimiters), False for datagrams.
+    """
+
+    is_stuffed: bool
+
+    def open(self) -> None:
+        """Raises PortError; may be called again after `close`."""
+
+    def close(self) -> None: ...
+
+    def read(self, timeout_s: float) -> list[bytes]:
+        """Everything received, at most ``timeout_s`` later; [] when nothing came or `wake` was
+        called. A stream gives one item of many bytes, datagrams one item each. PortError: broken.
+        """
+
+    def write(self, frame: bytes) -> bool:
+        """Never blocks. False: the medium cannot take it now and nothing of it was sent.
+        A stream that took a part keeps the rest and sends it before the next frame."""
+
+    def wake(self) -> None:
+        """The only call allowed from other threads: makes a waiting `read` return at once."""
+
+
+class LinePort(Protocol):
+    """The board's lines. Owned by the lines thread, but for `drive` and `read` (thread-safe)."""
+
+    def read(self) -> tuple[tuple[tuple[int, LineLevels], ...], bool | None]:
+        """Levels of each peer's lines, and the sense of this module's own output gate."""
+
+    def wait(self, timeout_s: float) -> bool:
+        """True: something may have changed (a hint; levels are read again). Never longer."""
+
+    def drive(self, name: str, is_up: bool) -> None:
+        """name is an `OwnLine` value. A line that this board does not have is ignored."""
+
+    def read_slot(self) -> int:
+        """The slot by the straps. PortError: unreadable."""
+
+    def close(self) -> None: ...
+
+
+class WatchdogPort(Protocol):
+    def feed(self) -> None: ...
+
+    def close(self, is_disarmed: bool) -> None:
+        """``is_disarmed`` True: magic close, the hardware must not fire."""
+
+
+class SensorPort(Protocol):
+    """Reads hwmon-shaped files. A failed read is None, not an exception."""
+
+    def read_milli(self, file: str) -> int | None: ...
+
+
+class FanPort(Protocol):
+    def set_pwm(self, file: str, pwm: int) -> None:
+        """PortError: not written."""
+
+
+class ImagePort(Protocol):
+    """The writer's side of the shared-memory image; see `bmcha.wire.image_codec` for the bytes."""
+
+    def write(self, pieces: Sequence[tuple[int, bytes]], clear: tuple[int, int] | None) -> None:
+        """Write (offset, data) pieces in one critical section. ``clear``: first zero this
+        (offset, size) range."""
+
+    def close(self, is_unlinked: bool) -> None: ...
+
+
+class StorePort(Protocol):
+    """The durable store. Owned by the store thread."""
+
+    def load_epoch(self) -> int: ...
+
+    def save_epoch(self, epoch: int) -> None:
+        """On return the epoch survives a power cut."""
+
+    def load_events(self, newest_max: int) -> list[EventCell]: ...
+
+    def save_event(self, record: EventCell) -> None: ...
+
+    def close(self) -> None: ...

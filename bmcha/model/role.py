@@ -1,0 +1,102 @@
+"""The roles a node can have, and why it has them.
+
+Every decision carries a ``Reason`` and every "no" a ``Refusal``; each is an enumeration with a
+sentence, and the console, the log and the control socket show that sentence, so a decision reads
+the same everywhere. Numbers are wire values: append, never renumber.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, unique
+
+
+@unique
+class Role(Enum):
+    """Wire value = enum value. Order has no meaning."""
+
+    STARTING = 1
+    STANDBY = 2
+    FENCING = 3
+    ACTIVE = 4
+    RELINQUISHING = 5
+    FAULT = 6
+
+
+class _Sentence(Enum):
+    """An enumeration whose members carry a wire number and a sentence."""
+
+    sentence: str
+
+    def __new__(cls, number: int, sentence: str) -> _Sentence:
+        member = object.__new__(cls)
+        member._value_ = number
+        member.sentence = sentence
+        return member
+
+
+@unique
+class Reason(_Sentence):
+    """Why a node is in its role."""
+
+    BOOT_LISTENING = 1, "Just started; listens for the peer before it decides."
+    OWN_SLOT_UNREADABLE = 2, "The slot straps cannot be read; without a slot no role is safe."
+    PEER_IS_ACTIVE = 3, "The peer is heard and says that it is ACTIVE."
+    PEER_IS_CLAIMING = 4, "The peer is heard and is taking the chassis."
+    PEER_HOLDS_NEWER_EPOCH = 5, "Both were ACTIVE; the peer's epoch is newer, so this node let go."
+    PEER_CLAIMS_FIRST = 6, "Nobody is ACTIVE; the peer is earlier in the succession and goes first."
+    ISOLATED = 7, "Every path is silent, but the lines say that the peer holds the chassis."
+    LINE_FAULT_SUSPECTED = 8, "Every path is silent and the peer's lines contradict each other."
+    HELD_BY_POLICY = 9, "Every path is silent and isolation_policy = hold forbids a claim."
+    CONTEST_LOST = 10, "Both claimed at once; the other claim goes first by the rules."
+    OWN_GAP_TOO_LONG = 11, "This node stood still for too long; it let go of the chassis."
+    OUTPUTS_SHUT = 12, "The board shut this module's outputs; it let go of the chassis."
+    HANDED_OVER = 13, "A planned switchover: the peer has taken the chassis."
+    RELEASED_UNHEARD = 14, "The peer says that it hears nothing from here; let go before it claims."
+    FIRST_IN_SUCCESSION = 15, "Nobody is ACTIVE and this node is the first in the succession."
+    RANK_DELAY_OVER = 16, "Nobody is ACTIVE and no earlier node in the succession has claimed."
+    STANDBY_BEFORE_STARTING = 17, "Nobody is ACTIVE; a STANDBY goes before a node that starts."
+    PEER_IN_FAULT = 18, "The peer is in FAULT and cannot hold the chassis."
+    PEER_SAID_GOODBYE = 19, "The peer released its outputs and said goodbye."
+    PEER_RELEASED = 20, "The peer has released its outputs."
+    PEER_ABSENT = 21, "The PRESENCE line is down: the peer's slot is empty or without power."
+    PEER_HEALTH_DOWN = 22, "The peer's HEALTH and ACTIVE lines fell: its watchdog has shut it."
+    PEER_ACTIVE_LINE_DOWN = 23, "Every path is silent and the ACTIVE line says that nobody holds."
+    PEER_SILENT = 24, "Every path is silent past its dead time and no line can tell more."
+    UNVERIFIED_TAKEOVER = 25, "The lines contradict each other for too long; cooling cannot wait."
+    LONE_START = 26, "No peer was heard since the start and the node is configured to run alone."
+    HANDOVER_ASKED = 27, "A planned switchover: the peer handed the chassis over."
+    HANDOVER_TIMED_OUT = 28, "The peer did not confirm the handover; the chassis was taken back."
+    TAKEN_BACK = 29, "Let go for a peer that hears nothing from here, but it did not claim."
+    SWITCHOVER_ASKED = 30, "A planned switchover was asked for; the chassis is being handed over."
+    STOP_ASKED = 31, "The service was asked to stop."
+
+
+@unique
+class Refusal(_Sentence):
+    """Why a command was not done. The sentence ends with what to do."""
+
+    NOT_ACTIVE = 1, "This module is not ACTIVE. Ask the ACTIVE module."
+    ALREADY_THERE = 2, "The asked slot is ACTIVE already. Nothing needs to be done."
+    NO_SUCH_SLOT = 3, "No such slot in this chassis. Name one of the configured slots."
+    PEER_NOT_HEARD = 4, "The peer is not heard on any path. See `bmcha paths`; mend one first."
+    PEER_DOES_NOT_HEAR = 5, "The peer does not hear this module. See `bmcha paths`; mend one first."
+    PEER_NOT_STANDBY = 6, "The peer is not STANDBY. Wait until `bmcha status` shows it so."
+    PEER_UNHEALTHY = 7, "The peer's health is worse than this module's. Mend it, or use --force."
+    PEER_HEALTH_LINE_DOWN = 8, "The peer's HEALTH line is down. Mend the peer first."
+    MIRROR_NOT_SYNCED = 9, "The peer has not got the whole picture yet. Wait, or use --force."
+    ROLE_TOO_FRESH = 10, "The last role change is too recent (hold-off). Wait, or use --force."
+    CHANGE_UNDER_WAY = 11, "A role change is under way. Wait until it has ended."
+    STOPPING = 12, "The service is stopping."
+    HANDOVER_FAILED = 13, "The peer did not confirm in time. See `bmcha why` on both modules."
+
+    @property
+    def yields_to_force(self) -> bool:
+        return self in (Refusal.PEER_UNHEALTHY, Refusal.MIRROR_NOT_SYNCED, Refusal.ROLE_TOO_FRESH)
+
+
+@unique
+class Severity(Enum):
+    INFO = 1
+    MINOR = 2
+    MAJOR = 3
+    CRITICAL = 4
