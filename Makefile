@@ -1,0 +1,87 @@
+# Every target builds what it needs; nothing outside this directory is touched.
+# `make demo` and `make test` are all that a newcomer has to know.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+unexport PYTHONHOME PYTHONPATH
+
+# Relative, because make cannot hold a name with a space and a checkout may sit in one.
+python := .venv/bin/python
+code := bmcha tests native setup.py
+heading = @printf '\n== %s\n'
+
+# Further arguments: make demo SIM="--board bare", make pytest ARGS="-k wire -x"
+SIM ?=
+ARGS ?=
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
+
+.PHONY: demo
+demo: build ## two modules on a virtual chassis: watch a failover
+	@exec .venv/bin/bmcha sim $(SIM)
+
+.PHONY: test
+test: format-check lint check-types contracts warnings c-test pytest ## everything that is checked
+
+.PHONY: build
+build: ## what bmcha needs to run, in .venv/
+	@.ci/env.sh run
+
+.PHONY: env
+env: ## the development environment in .venv/: bmcha, editable, and the tools
+	@.ci/env.sh dev
+
+.PHONY: format
+format: env ## rewrite the Python files in the project's format
+	@$(python) -m ruff format $(code)
+
+.PHONY: format-check
+format-check: env
+	$(heading) 'formatting'
+	@$(python) -m ruff format --check $(code)
+
+.PHONY: lint
+lint: env ## ruff
+	$(heading) 'lint'
+	@$(python) -m ruff check $(code)
+
+.PHONY: check-types
+check-types: env ## mypy, strict
+	$(heading) 'types'
+	@$(python) -m mypy
+
+.PHONY: contracts
+contracts: env ## who may import whom
+	$(heading) 'import contracts'
+	@$(python) tests/repo/contracts.py
+
+.PHONY: warnings
+warnings: env ## our C with all warnings as errors
+	$(heading) 'native build, warnings are errors'
+	@.ci/native.sh warnings
+
+.PHONY: c-test
+c-test: ## the C tests under the address and undefined-behaviour sanitizers
+	$(heading) 'C tests, sanitized'
+	@.ci/native.sh test
+
+.PHONY: pytest
+pytest: env ## the Python tests; ARGS="..." goes to pytest
+	$(heading) 'pytest'
+	@$(python) -m pytest $(ARGS)
+
+.PHONY: wheel
+wheel: env ## a wheel for Python 3.11 and later, in dist/
+	@rm -rf build/lib* build/bdist*
+	@$(python) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	@ls dist/*.whl
+
+.PHONY: clean
+clean: ## remove everything that make made, .venv/ too
+	@rm -rf .venv build dist *.egg-info bmcha/_native*.so
+	@find bmcha native tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The picture of the chassis and the laws that steer it. Pure."""

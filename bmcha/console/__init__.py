@@ -1,0 +1,1 @@
+"""The serial diagnostics console as text in, text out. Pure."""

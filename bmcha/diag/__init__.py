@@ -1,0 +1,1 @@
+"""Counters and the flight recorder. May be imported from everywhere."""

@@ -1,0 +1,1 @@
+"""Availability decisions: who is heard, who holds the chassis, and why. Pure."""

@@ -1,0 +1,1 @@
+"""Threads, queues and the loop around the node. Takes no decisions."""

@@ -1,0 +1,1 @@
+"""The virtual chassis that ships with bmcha."""
