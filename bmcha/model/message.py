@@ -31,7 +31,10 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class PathEcho:
-    """What the speaker last heard from the listener on one path, and how long ago."""
+    """What the speaker last heard from the listener on one path, and how long ago.
+
+    On the wire ``sequence`` is cut to its low 16 bits: compare it so.
+    """
 
     sequence: int
     age_ns: int

@@ -21,6 +21,8 @@ ALARMS_MAX = 256
 NAME_BYTES_MAX = 24
 """A longer name is refused by the configuration: the cell has room for this many bytes."""
 EVENT_TEXT_BYTES_MAX = 96
+ALARM_ID_BYTES_MAX = 44
+"""What the alarm's cell of the image has room for; a longer id is cut there and on the wire."""
 
 
 @unique
@@ -103,6 +105,30 @@ class FanCell:
 
 
 @dataclass(frozen=True, slots=True)
+class SensorValue:
+    """What changes in a `SensorCell` from reading to reading: the short form on the wire.
+
+    Only in a `Delta`, and only for a cell that the receiver holds already in full.
+    """
+
+    index: int
+    value_milli: int
+    quality: Quality
+    stamp_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class FanValue:
+    """The short form of a `FanCell`, under the rule of `SensorValue`."""
+
+    index: int
+    rpm: int
+    pwm: int
+    state: UnitState
+    stamp_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class SupplyCell:
     index: int
     name: str
@@ -153,5 +179,5 @@ class EventCell:
         return (self.epoch, self.number, self.slot)
 
 
-Cell = RunCell | SensorCell | FanCell | SupplyCell | BladeCell | AlarmCell | EventCell
 ImageCell = RunCell | SensorCell | FanCell | SupplyCell | BladeCell | AlarmCell
+Cell = ImageCell | SensorValue | FanValue | EventCell
