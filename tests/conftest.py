@@ -1,0 +1,48 @@
+"""For all tests: a skip is a failure where CI asks for it, and Hypothesis keeps to build/.
+
+A test that lacks a package or a right calls something in tests/needs.py, which skips it with the
+command that would help. With BMCHA_NO_SKIP=1 in the environment every skip, of a test or of a whole
+file, is a failure: CI has installed what there is to install, so a skip there is a gap.
+"""
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from hypothesis import configuration, settings
+
+pytest_plugins = ["pytester"]
+
+configuration.set_hypothesis_home_dir(Path(__file__).parents[1] / "build" / "hypothesis")
+# No deadline: a shared machine may pause for longer than any example takes.
+settings.register_profile("developer", deadline=None)
+# The same examples every time, so that a change fails because of what it changes.
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "developer")
+
+
+def _is_skip_forbidden() -> bool:
+    return os.environ.get("BMCHA_NO_SKIP", "") not in ("", "0")
+
+
+def _forbid_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    # An expected failure is reported as skipped too, but it has run.
+    if report.skipped and _is_skip_forbidden() and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"skipped, but BMCHA_NO_SKIP is set: {reason}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    _forbid_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    _forbid_skip(report)
+    return report
