@@ -45,7 +45,9 @@ class Reach:
             place_of(importer) is self
             and is_within(imported, "bmcha")
             and imported not in ("bmcha", NATIVE)  # the version; and the door below judges NATIVE
-            and not is_within_any(imported, (self.part, *self.may))
+            and not is_within_any(imported, self.may)
+            # Itself; but the package's own __init__ is not all that lies below it.
+            and (self.part == "bmcha" or not is_within(imported, self.part))
         )
 
 

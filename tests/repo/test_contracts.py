@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 REACH_CHEATS = {
     "bmcha.model": ("model/cheat.py", "import bmcha.diag"),
     "bmcha.diag": ("diag/cheat.py", "from bmcha import node"),
-    "bmcha.config": ("config.py", "from bmcha.hal import port"),
+    "bmcha.config": ("config/cheat.py", "from bmcha.hal import port"),
     "bmcha.ha": ("ha/cheat.py", "from bmcha.chassis import image"),
     "bmcha.chassis": ("chassis/cheat.py", "from ..ha import role_rules"),
     "bmcha.duties": ("duties/cheat.py", "import bmcha.ha.role_rules"),
