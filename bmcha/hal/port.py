@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from bmcha.model.event import LineLevels
+from bmcha.model.event import LinesRead
 from bmcha.model.reading import EventCell
 
 
@@ -47,8 +47,9 @@ class Link(Protocol):
 class LinePort(Protocol):
     """The board's lines. Owned by the lines thread, but for `drive` and `read` (thread-safe)."""
 
-    def read(self) -> tuple[tuple[tuple[int, LineLevels], ...], bool | None]:
-        """Levels of each peer's lines, and the sense of this module's own output gate."""
+    def read(self) -> LinesRead:
+        """Levels of each peer's lines, and the senses of this module's own gate and line. The
+        adapter leaves ``read_ns`` 0; the worker stamps it after the read."""
 
     def wait(self, timeout_s: float) -> bool:
         """True: something may have changed (a hint; levels are read again). Never longer."""

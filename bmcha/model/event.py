@@ -92,10 +92,12 @@ class LineLevels:
 
 @dataclass(frozen=True, slots=True)
 class LinesRead:
-    """A fresh reading of every line. ``outputs_open`` is the sense of this module's own gate."""
+    """A fresh reading of every line. ``outputs_open`` is the sense of this module's own gate,
+    ``own_active`` the sense of its own ACTIVE line; None where the board has no such line."""
 
     peers: tuple[tuple[int, LineLevels], ...]
     outputs_open: bool | None
+    own_active: bool | None
     read_ns: int
 
 

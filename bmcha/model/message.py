@@ -57,12 +57,15 @@ class Progress:
 class HeartbeatDraft:
     """What the node has to say in every beat; replaced whole, never changed in place.
 
-    ``epoch`` is the highest epoch that the node has seen. ``is_holding`` says that its outputs are open,
+    ``revision`` is a wrapping u16 that grows with every change of role, reason, flags or epoch:
+    it orders the words of one boot across paths of unlike speed. ``epoch`` is the highest epoch
+    that the node has seen. ``is_holding`` says that its outputs are open,
     ``is_released`` that it was ACTIVE and has let go, so that a STANDBY may take over.
-    ``is_isolated`` says that it believes every path silent, ``will_claim_on_silence`` that its
-    rules end in a takeover when every path stays silent. ``health`` is 0 (dead) to 100.
+    ``will_claim_on_silence`` says that its rules end in a takeover when every path stays silent.
+    ``health`` is 0 (dead) to 100. ``mirror_sequence`` travels as its low 16 bits.
     """
 
+    revision: int
     epoch: int
     role: Role
     reason: Reason
@@ -113,11 +116,13 @@ class Goodbye:
 class Handover:
     """The ACTIVE has released and asks the peer to claim. Repeated until confirmed.
 
-    ``nonce`` names this handover; ``image_sequence`` is the last one that the peer must have.
+    ``nonce`` names this handover; ``image_sequence`` is the last one that the peer must have;
+    ``revision`` as in `HeartbeatDraft`: every beat of an older revision is overtaken by this.
     """
 
     nonce: int
     image_sequence: int
+    revision: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ ALARMS_MAX = 256
 NAME_BYTES_MAX = 24
 """A longer name is refused by the configuration: the cell has room for this many bytes."""
 EVENT_TEXT_BYTES_MAX = 96
-ALARM_ID_BYTES_MAX = 44
+ALARM_ID_BYTES_MAX = 41
 """What the alarm's cell of the image has room for; a longer id is cut there and on the wire."""
 
 

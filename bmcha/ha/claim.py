@@ -1,0 +1,108 @@
+"""The claim: how a node takes the chassis, always in the same order.
+
+Store the new epoch; raise the own ACTIVE line; wait until it is seen up (where the board senses
+it) and for the settle time; read the peers' ACTIVE lines afresh; open the outputs. Two nodes that
+claim at once each raise before they look, so at least one sees the other. Then the later in the
+succession lets go at once, and the earlier waits for that; if the other line does not fall, it
+belongs to a holder, and the earlier lets go too.
+
+Pure: `due` says what to do next, `Node` does it. A store that does not answer delays the claim
+by ``store_deadline_ms`` and no more: fans do not wait for a disk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from bmcha.model.moment import ns_from_ms
+from bmcha.model.settings import TimerSettings
+
+SENSE_DEADLINE_NS = ns_from_ms(250)
+"""A line driver answers in microseconds; a sense that is silent for this long is broken, and a
+broken sense must not keep a chassis without a holder."""
+CONTEST_NS = ns_from_ms(250)
+"""How long the earlier in the succession waits for the other claim to be dropped: ten ticks."""
+
+
+class Step(Enum):
+    STORE = auto()
+    RAISE = auto()
+    LOOK = auto()
+    OPEN = auto()
+    LET_GO = auto()
+    WAIT = auto()
+
+
+class _Phase(Enum):
+    STORING = auto()
+    SETTLING = auto()
+    LOOKING = auto()
+    DONE = auto()
+
+
+@dataclass(slots=True)
+class Claim:
+    """One claim of ``epoch``. ``is_first``: no peer is earlier in the succession."""
+
+    epoch: int
+    is_first: bool
+    has_lines: bool
+    is_active_line_doubted: bool
+    timers: TimerSettings
+    begun_ns: int
+    _phase: _Phase = _Phase.STORING
+    _settled_ns: int = 0
+    _raised_ns: int = 0
+    is_store_late: bool = False
+    is_sense_missing: bool = False
+
+    def begin(self) -> Step:
+        return Step.STORE
+
+    def stored(self, epoch: int, now_ns: int) -> Step:
+        """The store answered, or has failed and cannot be waited for."""
+        if self._phase is not _Phase.STORING or epoch != self.epoch:
+            return Step.WAIT
+        if not self.has_lines:
+            self._phase = _Phase.DONE
+            return Step.OPEN
+        self._phase = _Phase.SETTLING
+        self._raised_ns = now_ns
+        self._settled_ns = now_ns + ns_from_ms(self.timers.line_settle_ms)
+        return Step.RAISE
+
+    def tick(self, own_active: bool | None, now_ns: int) -> Step:
+        if self._phase is _Phase.STORING:
+            if now_ns - self.begun_ns < ns_from_ms(self.timers.store_deadline_ms):
+                return Step.WAIT
+            self.is_store_late = True
+            return self.stored(self.epoch, now_ns)
+        if self._phase is not _Phase.SETTLING:
+            return Step.WAIT
+        if own_active is False and now_ns - self._raised_ns < SENSE_DEADLINE_NS:
+            return Step.WAIT
+        if now_ns < self._settled_ns:
+            return Step.WAIT
+        self.is_sense_missing = own_active is False
+        self._phase = _Phase.LOOKING
+        self._settled_ns = now_ns
+        return Step.LOOK
+
+    def looked(self, is_peer_active: bool, read_ns: int) -> Step:
+        """A reading of the peers' lines; only one taken after `Step.LOOK` counts."""
+        if self._phase is not _Phase.LOOKING or read_ns < self._settled_ns:
+            return Step.WAIT
+        if not is_peer_active or self.is_active_line_doubted:
+            self._phase = _Phase.DONE
+            return Step.OPEN
+        if self.is_first and read_ns - self._settled_ns < CONTEST_NS:
+            return Step.WAIT
+        self._phase = _Phase.DONE
+        return Step.LET_GO
+
+    def deadline_ns(self) -> int | None:
+        """When `tick` should be called at the latest."""
+        if self._phase is _Phase.STORING:
+            return self.begun_ns + ns_from_ms(self.timers.store_deadline_ms)
+        return self._settled_ns if self._phase is _Phase.SETTLING else None

@@ -1,0 +1,95 @@
+"""Judges a peer's PRESENCE and HEALTH lines: has a line spoken, or does it lie?
+
+One bouncing line moves nothing. A line seen down is read again at once; down twice, the peer is
+probed on every path. An answer, however late, makes it a line fault. No answer within the probe
+time: the line has spoken, and stays so until it rises or the peer is heard.
+
+Pure: `Node` carries out what `wants` says.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from bmcha.model.event import LineLevels
+
+
+class Step(Enum):
+    """Where the examination stands."""
+
+    QUIET = auto()
+    READ_AGAIN = auto()
+    PROBE = auto()
+    SPOKEN = auto()
+    FAULT = auto()
+
+
+class LineWatch:
+    def __init__(self, probe_ns: int) -> None:
+        self.levels = LineLevels()
+        self.step = Step.QUIET
+        self.active_down_since_ns: int | None = None
+        self.probe_nonce = 0
+        self._probe_ns = probe_ns
+        self._probe_until_ns = 0
+        self._seen_down_ns = 0
+
+    @property
+    def has_spoken(self) -> bool:
+        return self.step is Step.SPOKEN
+
+    @property
+    def is_faulty(self) -> bool:
+        return self.step is Step.FAULT
+
+    @property
+    def is_down(self) -> bool:
+        return self.levels.presence is False or self.levels.health is False
+
+    def read(self, levels: LineLevels, read_ns: int) -> Step | None:
+        """A reading came. Returns READ_AGAIN or PROBE when `Node` has to do that now."""
+        self._note_active(levels, read_ns)
+        is_new_line_down = self._is_another_line_down(levels)
+        self.levels = levels
+        if not self.is_down:
+            self.step = Step.QUIET
+            return None
+        if self.step is Step.QUIET or (is_new_line_down and self.step is Step.FAULT):
+            self.step = Step.READ_AGAIN
+            self._seen_down_ns = read_ns
+            return Step.READ_AGAIN
+        if self.step is Step.READ_AGAIN and read_ns > self._seen_down_ns:
+            self.step = Step.PROBE
+            self.probe_nonce += 1
+            self._probe_until_ns = read_ns + self._probe_ns
+            return Step.PROBE
+        return None
+
+    def answered(self, nonce: int) -> None:
+        """The peer's node loop answered a probe of this episode: it lives, a line lies."""
+        if nonce == self.probe_nonce and self.step in (Step.PROBE, Step.SPOKEN):
+            self.step = Step.FAULT
+
+    def lost_touch(self) -> None:
+        """Every path is silent now: a line once called a liar is examined anew."""
+        if self.step is Step.FAULT:
+            self.step = Step.QUIET
+
+    def tick(self, now_ns: int) -> None:
+        if self.step is Step.PROBE and now_ns >= self._probe_until_ns:
+            self.step = Step.SPOKEN
+
+    def deadline_ns(self) -> int | None:
+        return self._probe_until_ns if self.step is Step.PROBE else None
+
+    def _note_active(self, levels: LineLevels, read_ns: int) -> None:
+        if levels.active is not False:
+            self.active_down_since_ns = None
+        elif self.active_down_since_ns is None:
+            self.active_down_since_ns = read_ns
+
+    def _is_another_line_down(self, levels: LineLevels) -> bool:
+        before = self.levels
+        return (levels.presence is False and before.presence is not False) or (
+            levels.health is False and before.health is not False
+        )

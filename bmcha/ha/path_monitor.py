@@ -1,0 +1,146 @@
+"""Judges one path to one peer: ALIVE, LATE or SILENT, and whether it works one way only.
+
+Knows a path's own timers and nothing of roles. It never reads a clock and never waits: the beat
+engine reports news and overdue watches, this turns them into a judgement, `Node` asks for the
+next watch. Rules:
+ - a path that was declared SILENT counts again after ``recovery_beats_min`` beats in a row, so
+   that a bouncing cable does not bounce the redundancy state; a peer is *heard* from the first;
+ - a path's silence is its own: interval, warn and dead time are per path;
+ - what the peer says of hearing us (its echo) is judged with the same warn time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, unique
+
+from bmcha.model.message import PathEcho
+from bmcha.model.moment import ns_from_ms
+from bmcha.model.settings import PathSettings
+
+
+@unique
+class PathHealth(Enum):
+    ALIVE = "ALIVE"
+    LATE = "LATE"
+    SILENT = "SILENT"
+
+
+@unique
+class OneWay(Enum):
+    """TX: what we send is lost. RX: what the peer sends is lost."""
+
+    TX = "tx"
+    RX = "rx"
+
+
+@dataclass(frozen=True, slots=True)
+class HearingOfUs:
+    """The peer's echo for this path, as of ``said_ns``. ``age_ns`` None: it never heard us."""
+
+    said_ns: int
+    age_ns: int | None
+
+
+class PathMonitor:
+    def __init__(self, settings: PathSettings, now_ns: int) -> None:
+        self.settings = settings
+        self.health = PathHealth.SILENT
+        self.last_heard_ns: int | None = None
+        self.hearing_of_us: HearingOfUs | None = None
+        self._has_been_silent = False
+        self._is_recovering = False
+        self._armed_ns = now_ns
+        self._interval_ns = ns_from_ms(settings.heartbeat_interval_ms)
+        self._warn_ns = ns_from_ms(settings.warntime_ms)
+        self._dead_ns = ns_from_ms(settings.deadtime_ms)
+        self._jeopardy_ns = ns_from_ms(settings.jeopardy_deadtime_ms)
+
+    @property
+    def name(self) -> str:
+        return self.settings.name
+
+    @property
+    def deadtime_ns(self) -> int:
+        return self._dead_ns
+
+    @property
+    def interval_ns(self) -> int:
+        return self._interval_ns
+
+    def heard(self, heard_ns: int, beats_in_row: int) -> None:
+        """A beat came. ``beats_in_row`` as in `HeartbeatHeard`."""
+        self.last_heard_ns = max(heard_ns, self.last_heard_ns or 0)
+        is_back = self.health is PathHealth.SILENT and self._has_been_silent
+        self._is_recovering = is_back and beats_in_row < self.settings.recovery_beats_min
+        if not self._is_recovering:
+            self.health = PathHealth.ALIVE
+
+    def summarised(self, last_heard_ns: int | None) -> None:
+        """The engine's periodic word: only moves the time of the last beat."""
+        if last_heard_ns is not None:
+            self.last_heard_ns = max(last_heard_ns, self.last_heard_ns or 0)
+
+    def overdue(self, last_heard_ns: int | None, now_ns: int, is_last_path: bool) -> None:
+        """The watch ran out. The last path of a peer known to live waits the jeopardy time."""
+        self.summarised(last_heard_ns)
+        dead_ns = self._jeopardy_ns if is_last_path else self._dead_ns
+        silent_ns = self.silent_for_ns(now_ns)
+        if silent_ns >= dead_ns:
+            self.health = PathHealth.SILENT
+            self._has_been_silent = True
+            self._is_recovering = False
+        elif silent_ns >= self._warn_ns and self.health is PathHealth.ALIVE:
+            self.health = PathHealth.LATE
+
+    def next_watch_ns(self, is_last_path: bool) -> int:
+        """For which silence the engine shall report next."""
+        if self.health is PathHealth.ALIVE:
+            return self._warn_ns
+        return self._jeopardy_ns if is_last_path else self._dead_ns
+
+    def silent_for_ns(self, now_ns: int) -> int:
+        since_ns = self._armed_ns if self.last_heard_ns is None else self.last_heard_ns
+        return max(0, now_ns - since_ns)
+
+    def listen_anew(self, now_ns: int) -> None:
+        """This node stood still: its lateness must not count against the peer."""
+        if self.health is PathHealth.LATE:
+            self.health = PathHealth.ALIVE
+        self._armed_ns = now_ns
+        if self.last_heard_ns is not None:
+            self.last_heard_ns = now_ns
+        self.hearing_of_us = None
+
+    def hears_peer(self) -> bool:
+        """The peer is heard here; a path that recovers is heard before it is ALIVE again."""
+        return self.health is not PathHealth.SILENT or self._is_recovering
+
+    def told(self, echo: PathEcho, said_ns: int) -> None:
+        """The peer said, on any path, what it hears of us on this one."""
+        self.hearing_of_us = HearingOfUs(said_ns, None if echo.is_never else echo.age_ns)
+
+    def peer_hears_us(self) -> bool | None:
+        """None: it has not said yet. The limit is the warn time, as for our own hearing."""
+        hearing = self.hearing_of_us
+        if hearing is None:
+            return None
+        return hearing.age_ns is not None and hearing.age_ns < self._warn_ns
+
+    def peer_calls_us_silent_at_ns(self) -> int:
+        """When the peer, hearing nothing more, will judge this path SILENT."""
+        hearing = self.hearing_of_us
+        if hearing is None:
+            return self._armed_ns + self._dead_ns
+        age_ns = self._dead_ns if hearing.age_ns is None else hearing.age_ns
+        return hearing.said_ns + max(0, self._dead_ns - age_ns)
+
+    def one_way(self, now_ns: int) -> OneWay | None:
+        """RX needs a fresh word of the peer, which then came over another path."""
+        hearing = self.hearing_of_us
+        if hearing is None or now_ns - hearing.said_ns > self._dead_ns:
+            return None
+        hears_us = self.peer_hears_us()
+        if self.health is PathHealth.SILENT:
+            return OneWay.RX if hears_us else None
+        return None if hears_us else OneWay.TX

@@ -1,0 +1,177 @@
+"""What this node knows of one peer: its paths, its lines, and the last thing it said.
+
+Answers questions with yes, no or unknown; it decides nothing. Rules:
+ - a word counts only from the boot id last heard; an older life that still arrives over a slow
+   path is dropped, and so is an older word of the same life (`revision`);
+ - after a Goodbye nothing of that life counts any more;
+ - silence is judged over all paths: one heard path is a heard peer.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+
+from bmcha.ha.line_watch import LineWatch
+from bmcha.ha.path_monitor import PathHealth, PathMonitor
+from bmcha.model.message import Handover, Header, Heartbeat, HeartbeatDraft
+from bmcha.model.role import Role
+
+FORMER_BOOTS_MAX = 8
+"""More restarts than this within one slow path's delay do not happen."""
+REVISION_SPAN = 1 << 16
+
+
+def is_older(revision: int, than: int) -> bool:
+    """Order of two wrapping u16 counters."""
+    return 0 < (than - revision) % REVISION_SPAN < REVISION_SPAN // 2
+
+
+class PeerView:
+    def __init__(self, slot: int, monitors: list[PathMonitor], probe_ns: int, now_ns: int) -> None:
+        self.slot = slot
+        self.monitors = monitors
+        self.lines = LineWatch(probe_ns)
+        self.boot_id: int | None = None
+        self.draft: HeartbeatDraft | None = None
+        self.heard_since_ns: int | None = None
+        self.has_said_goodbye = False
+        self.stale_boot_count = 0
+        self.was_seen_active = False
+        self.handover: Handover | None = None
+        self.first_silent_ns: int | None = None
+        self.listen_from_ns = now_ns
+        self._former_boots: deque[int] = deque(maxlen=FORMER_BOOTS_MAX)
+        self._last_path_proven: str | None = None
+        self._lone_path: tuple[str, int] | None = None
+
+    # ---- what arrives
+
+    def accepts(self, header: Header) -> bool:
+        """False: a former life of the peer, or a life that has said goodbye."""
+        if header.boot_id in self._former_boots:
+            self.stale_boot_count += 1
+            return False
+        if header.boot_id != self.boot_id:
+            self._begin_life(header.boot_id)
+        return not self.has_said_goodbye
+
+    def hear(self, heartbeat: Heartbeat, own_boot_id: int, heard_ns: int) -> None:
+        """A beat of the present life. The echo counts even when the word itself is older."""
+        if heartbeat.draft.echo_boot_id == own_boot_id:
+            for monitor, echo in zip(self.monitors, heartbeat.echoes, strict=False):
+                monitor.told(echo, heard_ns)
+        if self.draft is not None and is_older(heartbeat.draft.revision, self.draft.revision):
+            return
+        if self.heard_since_ns is None:
+            self.heard_since_ns = heard_ns
+        self.draft = heartbeat.draft
+        if heartbeat.draft.role is Role.ACTIVE:
+            self.was_seen_active = True
+
+    def hear_goodbye(self) -> None:
+        self.has_said_goodbye = True
+        self.draft = None
+        self.handover = None
+
+    def hear_handover(self, handover: Handover, epoch: int) -> None:
+        """The peer's outputs and line are released: newer than any beat so far."""
+        if self.draft is None or is_older(handover.revision, self.draft.revision):
+            return
+        self.handover = handover
+        self.draft = replace(
+            self.draft,
+            role=Role.RELINQUISHING,
+            is_holding=False,
+            is_released=True,
+            revision=handover.revision,
+            epoch=epoch,
+        )
+
+    def _begin_life(self, boot_id: int) -> None:
+        if self.boot_id is not None:
+            self._former_boots.append(self.boot_id)
+        self.boot_id = boot_id
+        self.draft = None
+        self.handover = None
+        self.heard_since_ns = None
+        self.has_said_goodbye = False
+        self.was_seen_active = False
+        for monitor in self.monitors:
+            monitor.hearing_of_us = None
+
+    def listen_anew(self, now_ns: int) -> None:
+        """This node stood still: nothing it knew of the peer counts as fresh."""
+        self.listen_from_ns = now_ns
+        self.draft = None
+        self.handover = None
+        self.heard_since_ns = None
+        self.first_silent_ns = None
+        for monitor in self.monitors:
+            monitor.listen_anew(now_ns)
+
+    def tick(self, now_ns: int) -> None:
+        self.lines.tick(now_ns)
+        self._note_lone_path(now_ns)
+        if self.is_heard(now_ns):
+            self.first_silent_ns = None
+        elif self.first_silent_ns is None and self.is_silent(now_ns):
+            self.first_silent_ns = now_ns
+            self.heard_since_ns = None
+            self.lines.lost_touch()
+
+    # ---- what is known
+
+    def is_heard(self, now_ns: int) -> bool:
+        """Its word of the present life is known and a path still carries it."""
+        return self.draft is not None and any(m.hears_peer() for m in self.monitors)
+
+    def is_silent(self, now_ns: int) -> bool:
+        """Every path is past its dead time, and this node listened for that long."""
+        if any(monitor.hears_peer() for monitor in self.monitors):
+            return False
+        longest_ns = max((m.deadtime_ns for m in self.monitors), default=0)
+        return now_ns - self.listen_from_ns >= longest_ns
+
+    def hears_us(self) -> bool | None:
+        """False: by its own word it hears this node on no path. None: it has not said."""
+        words = [m.peer_hears_us() for m in self.monitors if m.hears_peer()] + [
+            m.peer_hears_us() for m in self.monitors if not m.hears_peer()
+        ]
+        if any(words):
+            return True
+        return None if any(word is None for word in words) or not words else False
+
+    def calls_us_silent_at_ns(self) -> int:
+        """When the peer will judge this node SILENT if it hears nothing more."""
+        return max((m.peer_calls_us_silent_at_ns() for m in self.monitors), default=0)
+
+    def usable_paths(self) -> list[PathMonitor]:
+        """Paths to send on, best first: ALIVE and heard over there before the rest."""
+
+        def badness(monitor: PathMonitor) -> int:
+            is_unheard = monitor.peer_hears_us() is False
+            return 2 * (monitor.health is not PathHealth.ALIVE) + is_unheard
+
+        heard = [m for m in self.monitors if m.hears_peer()]
+        return sorted(heard, key=badness)
+
+    # ---- jeopardy: one path left
+
+    def is_in_jeopardy_on(self, path: str) -> bool:
+        """``path`` is the last one, and it carried a beat after the others had fallen silent."""
+        return self._last_path_proven == path
+
+    def _note_lone_path(self, now_ns: int) -> None:
+        alive = [m for m in self.monitors if m.health is not PathHealth.SILENT]
+        if len(self.monitors) < 2 or len(alive) != 1:
+            self._lone_path = None
+            if len(alive) > 1 or len(self.monitors) < 2:
+                self._last_path_proven = None
+            return
+        name = alive[0].name
+        if self._lone_path is None or self._lone_path[0] != name:
+            self._lone_path = (name, now_ns)
+        last_ns = alive[0].last_heard_ns
+        if last_ns is not None and last_ns > self._lone_path[1]:
+            self._last_path_proven = name

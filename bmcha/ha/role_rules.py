@@ -1,0 +1,289 @@
+"""The role rules: from a flat record of evidence to a role and its reason.
+
+Plain `if`/`return`, first match wins; the order is the design. Nothing here knows how evidence
+was gathered or how a role is entered. Every combination of the evidence is enumerated against
+the invariants by `tests/unit/test_role_rules.py`, and two nodes that follow these rules are
+explored by `tests/model/`.
+
+What makes the silent-peer rules safe on a *gated* board is a count of lies. A peer that holds
+the chassis shows PRESENCE, HEALTH and ACTIVE up. With at most one lying line, a claim is only
+allowed by readings that a holder could show with two lies at the least, or that show ACTIVE down
+while every path is silent (docs/adr/0006-silent-peer.md has the table).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bmcha.model.role import Reason, Role
+from bmcha.model.settings import BoardClass, IsolationPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class PeerEvidence:
+    """One peer. Lines: True up, False down, None not wired or unreadable.
+
+    ``is_heard``: by a path, in its present life. ``role`` and the flags after it are what it
+    says, and mean nothing when it is not heard. ``has_line_spoken``: a line is down, was read
+    twice, and no probe was answered. The ``is_..._over`` flags are waits that have run out.
+    """
+
+    is_earlier: bool
+    is_heard: bool = False
+    is_silent: bool = False
+    has_said_goodbye: bool = False
+    role: Role | None = None
+    is_released: bool = False
+    is_epoch_newer: bool = False
+    hears_us: bool | None = None
+    will_claim_on_silence: bool = False
+    calls_us_silent_soon: bool = False
+    has_handed_over: bool = False
+    presence: bool | None = None
+    health: bool | None = None
+    active: bool | None = None
+    has_line_spoken: bool = False
+    is_rank_delay_over: bool = False
+    is_claim_window_over: bool = False
+    is_contradiction_over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RoleInputs:
+    """``must_listen``: this node stood still a moment ago; what waits in its buffers is old.
+
+    ``has_yielded``: it already let go once for a peer that hears nothing, and was not heard since.
+    ``is_take_back_due``: nobody took what it let go; ``is_release_done``: outputs are released.
+    """
+
+    role: Role
+    reason: Reason
+    peers: tuple[PeerEvidence, ...]
+    board: BoardClass = BoardClass.BARE
+    policy: IsolationPolicy = IsolationPolicy.TRUST_SILENCE
+    is_slot_known: bool = True
+    is_boot_window_over: bool = True
+    is_lone_start_due: bool = False
+    must_listen: bool = False
+    is_own_gap_too_long: bool = False
+    are_outputs_shut: bool = False
+    has_yielded: bool = False
+    is_take_back_due: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RoleDecision:
+    """``role`` FENCING means: claim. ``is_active_line_doubted``: the claim may go on although
+    the peer's ACTIVE line is up, because it is that line which lies."""
+
+    role: Role
+    reason: Reason
+    is_active_line_doubted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Of one peer, for a node that waits: may it be passed over, and why (not)?"""
+
+    is_clear: bool
+    reason: Reason
+    is_active_line_doubted: bool = False
+
+
+def decide(i: RoleInputs) -> RoleDecision:
+    if not i.is_slot_known:
+        return RoleDecision(Role.FAULT, Reason.OWN_SLOT_UNREADABLE)
+    if i.is_own_gap_too_long and i.role is not Role.STARTING:
+        return RoleDecision(Role.STANDBY, Reason.OWN_GAP_TOO_LONG)
+    if i.role is Role.ACTIVE:
+        return _decide_active(i)
+    if i.role is Role.FENCING:
+        return _decide_claiming(i)
+    if i.role is Role.RELINQUISHING:
+        return _decide_relinquishing(i)
+    if i.role is Role.FAULT:
+        return _stay(i)
+    return _decide_waiting(i)
+
+
+def _stay(i: RoleInputs) -> RoleDecision:
+    return RoleDecision(i.role, i.reason)
+
+
+# ---- ACTIVE
+
+
+def _decide_active(i: RoleInputs) -> RoleDecision:
+    for peer in i.peers:
+        if peer.is_heard and peer.role is Role.ACTIVE and peer.is_epoch_newer:
+            return RoleDecision(Role.STANDBY, Reason.PEER_HOLDS_NEWER_EPOCH)
+    if i.are_outputs_shut:
+        return RoleDecision(Role.STANDBY, Reason.OUTPUTS_SHUT)
+    for peer in i.peers:
+        if not i.has_yielded and _will_take_over_unhearing(peer):
+            return RoleDecision(Role.RELINQUISHING, Reason.RELEASED_UNHEARD)
+    return _stay(i)
+
+
+def _will_take_over_unhearing(peer: PeerEvidence) -> bool:
+    """It is heard, hears nothing from here, and its rules end in a takeover: two would hold."""
+    if not peer.is_heard or peer.hears_us is not False:
+        return False
+    if peer.role is Role.FENCING and peer.is_epoch_newer:
+        return True
+    return peer.role is Role.STANDBY and peer.will_claim_on_silence and peer.calls_us_silent_soon
+
+
+# ---- FENCING: the claim is under way
+
+
+def _decide_claiming(i: RoleInputs) -> RoleDecision:
+    for peer in i.peers:
+        if not peer.is_heard:
+            continue
+        if peer.role is Role.ACTIVE:
+            return RoleDecision(Role.STANDBY, Reason.PEER_IS_ACTIVE)
+        if peer.role is Role.FENCING and (peer.is_earlier or peer.hears_us is False):
+            return RoleDecision(Role.STANDBY, Reason.CONTEST_LOST)
+    return _stay(i)
+
+
+# ---- RELINQUISHING: let go, on purpose
+
+
+def _decide_relinquishing(i: RoleInputs) -> RoleDecision:
+    for peer in i.peers:
+        if peer.is_heard and peer.role is Role.ACTIVE:
+            return RoleDecision(Role.STANDBY, Reason.HANDED_OVER)
+    if not i.is_take_back_due or any(p.is_heard and p.role is Role.FENCING for p in i.peers):
+        return _stay(i)
+    if any(peer.active for peer in i.peers):
+        return RoleDecision(Role.STANDBY, Reason.HANDOVER_TIMED_OUT)
+    if i.reason is Reason.RELEASED_UNHEARD:
+        return RoleDecision(Role.FENCING, Reason.TAKEN_BACK)
+    return RoleDecision(Role.FENCING, Reason.HANDOVER_TIMED_OUT)
+
+
+# ---- STARTING and STANDBY: may this node claim?
+
+
+def _decide_waiting(i: RoleInputs) -> RoleDecision:
+    for peer in i.peers:
+        if _is_held_by(i, peer):
+            return RoleDecision(Role.STANDBY, _reason_of_holder(peer))
+    if i.must_listen:
+        return _stay(i)
+    verdicts = [_judge(i, peer) for peer in i.peers]
+    blocked = next((v for v in verdicts if not v.is_clear), None)
+    if blocked is None:
+        return _claim(verdicts)
+    if i.role is Role.STARTING and not i.is_boot_window_over:
+        return _stay(i)
+    return RoleDecision(Role.STANDBY, blocked.reason)
+
+
+def _is_held_by(i: RoleInputs, peer: PeerEvidence) -> bool:
+    """The peer is heard and holds the chassis or is about to. A line that has spoken since
+    outweighs what was said before, but only where it proves something."""
+    if not peer.is_heard:
+        return False
+    if peer.has_line_spoken and _judge_spoken_line(i, peer) is not None:
+        return False
+    if peer.role is Role.RELINQUISHING:
+        return not peer.is_released
+    return peer.role in (Role.ACTIVE, Role.FENCING)
+
+
+def _reason_of_holder(peer: PeerEvidence) -> Reason:
+    return Reason.PEER_IS_CLAIMING if peer.role is Role.FENCING else Reason.PEER_IS_ACTIVE
+
+
+def _claim(verdicts: list[Verdict]) -> RoleDecision:
+    if not verdicts:
+        return RoleDecision(Role.FENCING, Reason.LONE_START)
+    is_doubted = any(v.is_active_line_doubted for v in verdicts)
+    return RoleDecision(Role.FENCING, verdicts[0].reason, is_doubted)
+
+
+def _judge(i: RoleInputs, peer: PeerEvidence) -> Verdict:
+    if peer.has_said_goodbye:
+        return _judge_by_goodbye(peer)
+    if peer.has_line_spoken:
+        spoken = _judge_spoken_line(i, peer)
+        if spoken is not None:
+            return spoken
+    if peer.is_heard:
+        return _judge_heard(i, peer)
+    if not peer.is_silent or not i.is_boot_window_over:
+        return Verdict(False, Reason.BOOT_LISTENING if i.role is Role.STARTING else i.reason)
+    if i.board is BoardClass.GATED:
+        return _judge_silent_gated(i, peer)
+    return _judge_silent_bare(i, peer)
+
+
+def _judge_by_goodbye(peer: PeerEvidence) -> Verdict:
+    """It released before it spoke; a line that stays up for long after that is stuck."""
+    if not peer.active:
+        return Verdict(True, Reason.PEER_SAID_GOODBYE)
+    if peer.is_contradiction_over:
+        return Verdict(True, Reason.UNVERIFIED_TAKEOVER, is_active_line_doubted=True)
+    return Verdict(False, Reason.LINE_FAULT_SUSPECTED)
+
+
+def _judge_spoken_line(i: RoleInputs, peer: PeerEvidence) -> Verdict | None:
+    """PRESENCE or HEALTH is down and nobody answered. None: the line alone decides nothing."""
+    if peer.presence is False:
+        if not peer.active:
+            return Verdict(True, Reason.PEER_ABSENT)
+        if peer.health is False:
+            return Verdict(True, Reason.PEER_ABSENT, is_active_line_doubted=True)
+        return None
+    if peer.health is False and not peer.active and i.role is Role.STANDBY:
+        return Verdict(True, Reason.PEER_HEALTH_DOWN)
+    return None
+
+
+def _judge_heard(i: RoleInputs, peer: PeerEvidence) -> Verdict:
+    """Heard, and neither ACTIVE nor about to be: nobody holds the chassis."""
+    if peer.role is Role.FAULT:
+        return Verdict(True, Reason.PEER_IN_FAULT)
+    if peer.role is Role.RELINQUISHING:
+        if i.role is Role.STARTING:
+            return Verdict(False, Reason.PEER_CLAIMS_FIRST)
+        asked = peer.has_handed_over
+        return Verdict(True, Reason.HANDOVER_ASKED if asked else Reason.PEER_RELEASED)
+    if i.role is Role.STANDBY and peer.role is Role.STARTING:
+        return Verdict(True, Reason.STANDBY_BEFORE_STARTING)
+    if i.role is Role.STARTING and peer.role is Role.STANDBY:
+        return Verdict(False, Reason.PEER_CLAIMS_FIRST)
+    if not peer.is_earlier:
+        return Verdict(True, Reason.FIRST_IN_SUCCESSION)
+    if peer.is_rank_delay_over:
+        return Verdict(True, Reason.RANK_DELAY_OVER)
+    return Verdict(False, Reason.PEER_CLAIMS_FIRST)
+
+
+def _judge_silent_gated(i: RoleInputs, peer: PeerEvidence) -> Verdict:
+    """Every path is silent past its dead time: the lines tell who holds."""
+    if peer.active is False:
+        if peer.presence is False:
+            return Verdict(True, Reason.PEER_ABSENT)
+        if peer.is_claim_window_over:
+            return Verdict(True, Reason.PEER_ACTIVE_LINE_DOWN)
+        return Verdict(False, Reason.PEER_CLAIMS_FIRST)
+    if peer.presence is False and peer.health is False:
+        return Verdict(True, Reason.PEER_ABSENT, is_active_line_doubted=True)
+    if peer.health is False:
+        if peer.is_contradiction_over:
+            return Verdict(True, Reason.UNVERIFIED_TAKEOVER, is_active_line_doubted=True)
+        return Verdict(False, Reason.LINE_FAULT_SUSPECTED)
+    return Verdict(False, Reason.ISOLATED)
+
+
+def _judge_silent_bare(i: RoleInputs, peer: PeerEvidence) -> Verdict:
+    """No line can tell; the configured policy says what silence means."""
+    if i.policy is IsolationPolicy.TRUST_SILENCE:
+        return Verdict(True, Reason.PEER_SILENT)
+    if i.is_lone_start_due:
+        return Verdict(True, Reason.LONE_START)
+    return Verdict(False, Reason.HELD_BY_POLICY)

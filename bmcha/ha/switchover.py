@@ -1,0 +1,132 @@
+"""The planned switchover: every reason not to, and the progress of a handover.
+
+`refusals` is pure and returns *all* reasons, so that an operator at night mends them in one go.
+`Handover` progress: drain the mirror, release, hand over, confirm; unconfirmed, `role_rules`
+decides about taking back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from bmcha.model.moment import ns_from_ms
+from bmcha.model.role import Reason, Refusal, Role
+from bmcha.model.settings import TimerSettings
+
+REPEAT_NS = ns_from_ms(50)
+"""The Handover is repeated until confirmed: a lost frame costs 50 ms, not the handover."""
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchoverInputs:
+    """``target_slot`` None: whichever peer is STANDBY."""
+
+    role: Role
+    own_slot: int
+    slots: tuple[int, ...]
+    target_slot: int | None
+    is_stopping: bool
+    is_held_off: bool
+    is_peer_heard: bool
+    peer_hears_us: bool | None
+    peer_role: Role | None
+    peer_health: int
+    own_health: int
+    peer_health_line: bool | None
+    is_mirror_synced: bool
+
+
+def refusals(i: SwitchoverInputs, is_forced: bool) -> frozenset[Refusal]:
+    """All reasons against it; empty means yes. ``is_forced`` drops those that yield to force."""
+    found = _refusals_of_asking(i) or _refusals_of_peer(i)
+    if is_forced:
+        return frozenset(r for r in found if not r.yields_to_force)
+    return frozenset(found)
+
+
+def _refusals_of_asking(i: SwitchoverInputs) -> set[Refusal]:
+    """What makes every other question pointless."""
+    if i.target_slot is not None and i.target_slot not in i.slots:
+        return {Refusal.NO_SUCH_SLOT}
+    if i.role in (Role.FENCING, Role.RELINQUISHING):
+        return {Refusal.CHANGE_UNDER_WAY}
+    if i.role is not Role.ACTIVE:
+        is_there = i.peer_role is Role.ACTIVE and i.target_slot not in (None, i.own_slot)
+        return {Refusal.ALREADY_THERE} if is_there else {Refusal.NOT_ACTIVE}
+    if i.target_slot == i.own_slot:
+        return {Refusal.ALREADY_THERE}
+    return set()
+
+
+def _refusals_of_peer(i: SwitchoverInputs) -> set[Refusal]:
+    found = set()
+    if i.is_stopping:
+        found.add(Refusal.STOPPING)
+    if i.is_held_off:
+        found.add(Refusal.ROLE_TOO_FRESH)
+    if i.peer_health_line is False:
+        found.add(Refusal.PEER_HEALTH_LINE_DOWN)
+    if not i.is_peer_heard:
+        found.add(Refusal.PEER_NOT_HEARD)
+        return found
+    if i.peer_hears_us is False:
+        found.add(Refusal.PEER_DOES_NOT_HEAR)
+    if i.peer_role is not Role.STANDBY:
+        found.add(Refusal.PEER_NOT_STANDBY)
+    if i.peer_health < i.own_health:
+        found.add(Refusal.PEER_UNHEALTHY)
+    if not i.is_mirror_synced:
+        found.add(Refusal.MIRROR_NOT_SYNCED)
+    return found
+
+
+class Act(Enum):
+    WAIT = auto()
+    RELEASE = auto()
+    SEND = auto()
+
+
+@dataclass(slots=True)
+class Relinquishing:
+    """How the chassis is being let go.
+
+    ``reason``: SWITCHOVER_ASKED and STOP_ASKED drain and hand over; RELEASED_UNHEARD releases at
+    once and waits for the peer's claim. ``take_back_after_ns`` counts from the release.
+    """
+
+    reason: Reason
+    target_slot: int
+    nonce: int
+    begun_ns: int
+    timers: TimerSettings
+    take_back_after_ns: int
+    request_id: int | None = None
+    is_goodbye_due: bool = False
+    released_ns: int | None = None
+    _last_sent_ns: int = 0
+
+    @property
+    def hands_over(self) -> bool:
+        return self.reason is not Reason.RELEASED_UNHEARD
+
+    def due(self, is_drained: bool, now_ns: int) -> Act:
+        if self.released_ns is None:
+            deadline_ns = self.begun_ns + ns_from_ms(self.timers.drain_deadline_ms)
+            is_time = not self.hands_over or is_drained or now_ns >= deadline_ns
+            return Act.RELEASE if is_time else Act.WAIT
+        if self.hands_over and now_ns - self._last_sent_ns >= REPEAT_NS:
+            self._last_sent_ns = now_ns
+            return Act.SEND
+        return Act.WAIT
+
+    def is_take_back_due(self, now_ns: int) -> bool:
+        if self.released_ns is None or self.is_goodbye_due:
+            return False
+        return now_ns - self.released_ns >= self.take_back_after_ns
+
+    def is_goodbye_time(self, now_ns: int) -> bool:
+        """A stopping node does not wait longer than this for the peer to confirm."""
+        if not self.is_goodbye_due or self.released_ns is None:
+            return False
+        return now_ns - self.released_ns >= ns_from_ms(self.timers.handover_deadline_ms)
