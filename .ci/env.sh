@@ -56,7 +56,8 @@ import sys
 import sysconfig
 
 name = "python%d.%d" % sys.version_info[:2]
-if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
+parts = [importlib.util.find_spec(part) for part in ("venv", "ensurepip")]
+if not all(part and part.origin for part in parts):
     print(name + "-venv")
 elif not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")):
     print(name + "-dev")
