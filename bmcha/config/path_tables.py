@@ -1,0 +1,170 @@
+"""Takes the paths of a module's file apart: addresses, devices, and the timers of each path.
+
+Knows what one path may say and how its timers must stand to each other; what they must be with
+regard to the board is in `relations`. Called by `bmcha.config.module_file`.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from typing import Final
+
+from bmcha.config.table import Table, require_distinct, shown
+from bmcha.model.settings import PathKind, PathSettings
+
+PATHS_MAX: Final = 7
+"""A beat has room for the echoes of seven paths (`ECHOES_MAX` of the wire)."""
+NAME_CHARS_MAX: Final = 24
+INTERVAL_MS_MAX: Final = 10_000
+DEADTIME_MS_MAX: Final = 120_000
+BEATS_MIN: Final = 2
+"""One lost beat is never silence."""
+BEATS_MAX: Final = 255
+"""The beat tells the peer the dead time as a u8 of its own intervals."""
+BAUDS: Final = (
+    *(1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200),
+    *(230400, 460800, 921600, 1000000, 1500000, 2000000, 3000000, 4000000),
+)
+BITS_PER_BYTE: Final = 10
+"""8N1: start bit, eight bits, stop bit."""
+BEAT_BYTES_MAX: Final = 80
+FRAME_BYTES_MIN: Final = 256
+"""The largest single cell, an event, has to fit into one frame."""
+FRAME_BYTES_MAX: Final = 1200
+"""Fits the IPv6 minimum MTU of 1280 bytes with its headers: never fragmented."""
+
+_NAME: Final = re.compile(rf"(?!all$)[A-Za-z0-9][A-Za-z0-9_-]{{0,{NAME_CHARS_MAX - 1}}}")
+_NAME_ALLOWED: Final = (
+    f"1 to {NAME_CHARS_MAX} letters, digits, _ or -, and not the word all (it means every path)"
+)
+_ADDRESS: Final = re.compile(r"(?:\[([^\[\]]+)\]|([^:\[\]]+)):([0-9]{1,5})")
+_ADDRESS_ALLOWED: Final = 'an address and a port as "192.0.2.1:4000" or "[2001:db8::1]:4000"'
+_KINDS: Final = {member.value: member for member in PathKind}
+
+
+def read_paths(table: Table) -> list[tuple[Table, PathSettings]]:
+    """The paths with the tables they were read from, for further checks."""
+    entries = table.tables("paths", PATHS_MAX)
+    paths = [(entry, _path(entry)) for entry in entries]
+    for entry in entries:
+        entry.end()
+    for key in ("name", "local", "device"):
+        require_distinct(entries, key)
+    return paths
+
+
+def _path(entry: Table) -> PathSettings:
+    kind = entry.choice("kind", _KINDS)
+    interval_ms = entry.integer("heartbeat_interval_ms", 1, INTERVAL_MS_MAX)
+    warntime_ms = entry.integer("warntime_ms", 1, DEADTIME_MS_MAX)
+    deadtime_ms = entry.integer("deadtime_ms", 1, DEADTIME_MS_MAX)
+    longest_ms = 10 * DEADTIME_MS_MAX
+    jeopardy_ms = entry.integer("jeopardy_deadtime_ms", 1, longest_ms, 2 * deadtime_ms)
+    _check_timers(entry, interval_ms, warntime_ms, deadtime_ms, jeopardy_ms)
+    is_udp = kind is PathKind.UDP
+    # Both kinds' keys are asked for only where they belong, so that a stray one is unknown. With
+    # an unknown kind nothing can be said about them.
+    is_kind_known = entry.is_sound("kind")
+    local, remote = _addresses(entry) if is_udp and is_kind_known else (("", 0), ("", 0))
+    device, baud = _line(entry) if not is_udp and is_kind_known else ("", BAUDS[-1])
+    if not is_kind_known:
+        entry.ignore("local", "remote", "device", "baud")
+    elif not is_udp and entry.is_sound("baud", "heartbeat_interval_ms"):
+        beat_ms = -(-BEAT_BYTES_MAX * BITS_PER_BYTE * 1000 // baud)
+        if interval_ms < beat_ms:
+            allowed = f"at least {beat_ms}, the time a beat takes at {baud} baud"
+            entry.refuse("heartbeat_interval_ms", str(interval_ms), allowed)
+    default_bytes = FRAME_BYTES_MAX if is_udp else _serial_frame_bytes(baud, interval_ms)
+    return PathSettings(
+        name=entry.text("name", _NAME, _NAME_ALLOWED),
+        kind=kind,
+        peer_slot=entry.integer("peer", 1, 255),
+        heartbeat_interval_ms=interval_ms,
+        warntime_ms=warntime_ms,
+        deadtime_ms=deadtime_ms,
+        jeopardy_deadtime_ms=jeopardy_ms,
+        recovery_beats_min=entry.integer("recovery_beats_min", 1, 100, 3),
+        local=local,
+        remote=remote,
+        device=device,
+        baud=baud,
+        frame_bytes_max=entry.integer(
+            "frame_bytes_max", FRAME_BYTES_MIN, FRAME_BYTES_MAX, default_bytes
+        ),
+    )
+
+
+def _serial_frame_bytes(baud: int, interval_ms: int) -> int:
+    """Half an interval's worth of line time: no frame delays a beat by more than that."""
+    bytes_in_half = baud * interval_ms // (2 * 1000 * BITS_PER_BYTE)
+    return min(FRAME_BYTES_MAX, max(FRAME_BYTES_MIN, bytes_in_half))
+
+
+def _check_timers(
+    entry: Table, interval_ms: int, warntime_ms: int, deadtime_ms: int, jeopardy_ms: int
+) -> None:
+    is_sound = entry.is_sound
+    if is_sound("heartbeat_interval_ms", "warntime_ms") and warntime_ms <= interval_ms:
+        allowed = f"more than heartbeat_interval_ms = {interval_ms}"
+        entry.refuse("warntime_ms", str(warntime_ms), allowed)
+    if is_sound("warntime_ms", "deadtime_ms") and deadtime_ms <= warntime_ms:
+        entry.refuse("deadtime_ms", str(deadtime_ms), f"more than warntime_ms = {warntime_ms}")
+    if is_sound("heartbeat_interval_ms", "deadtime_ms"):
+        beats, rest_ms = divmod(deadtime_ms, interval_ms)
+        if rest_ms or not BEATS_MIN <= beats <= BEATS_MAX:
+            allowed = (
+                f"a whole multiple, {BEATS_MIN} to {BEATS_MAX} times,"
+                f" of heartbeat_interval_ms = {interval_ms}"
+            )
+            entry.refuse("deadtime_ms", str(deadtime_ms), allowed)
+    if is_sound("jeopardy_deadtime_ms", "deadtime_ms") and jeopardy_ms < deadtime_ms:
+        allowed = f"at least deadtime_ms = {deadtime_ms}"
+        entry.refuse("jeopardy_deadtime_ms", str(jeopardy_ms), allowed)
+
+
+# ---------------------------------------------------------------- where to
+
+
+def _line(entry: Table) -> tuple[str, int]:
+    allowed = "one of " + ", ".join(map(str, BAUDS))
+    baud = entry.integer("baud", BAUDS[0], BAUDS[-1], 115200)
+    if entry.is_sound("baud") and baud not in BAUDS:
+        entry.refuse("baud", str(baud), allowed)
+    return entry.file("device"), baud
+
+
+def _addresses(entry: Table) -> tuple[tuple[str, int], tuple[str, int]]:
+    local, local_family = _address(entry, "local")
+    remote, remote_family = _address(entry, "remote")
+    if not entry.is_sound("local", "remote"):
+        return local, remote
+    if local_family != remote_family:
+        allowed = "an address of the same IP version as local"
+        entry.refuse("remote", shown(entry.raw("remote")), allowed)
+    elif local == remote:
+        entry.refuse("remote", shown(entry.raw("remote")), "another address or port than local")
+    elif not any(socket.inet_pton(remote_family, remote[0].partition("%")[0])):
+        entry.refuse("remote", shown(entry.raw("remote")), "the peer's own address")
+    return local, remote
+
+
+def _address(entry: Table, key: str) -> tuple[tuple[str, int], socket.AddressFamily]:
+    text = entry.text(key, _ADDRESS, _ADDRESS_ALLOWED)
+    nowhere = (("", 0), socket.AF_INET)
+    match = _ADDRESS.fullmatch(text)
+    if match is None:
+        return nowhere
+    in_brackets, plain, port = match.groups()
+    family = socket.AF_INET6 if in_brackets else socket.AF_INET
+    host = in_brackets or plain
+    try:
+        # A scope, as in fe80::1%eth0, is the link's business: the interface may come later.
+        socket.inet_pton(family, host.partition("%")[0] if in_brackets else host)
+    except (OSError, ValueError):
+        entry.refuse(key, shown(text), _ADDRESS_ALLOWED)
+        return nowhere
+    if not 1 <= int(port) <= 65535:
+        entry.refuse(key, shown(text), "a port from 1 to 65535 behind the address")
+        return nowhere
+    return (host, int(port)), family
