@@ -1,0 +1,140 @@
+"""The beat engine of one path: the Python twin of the loop that will run in C.
+
+Contract: docs/adr/0003-beat-engine.md. Sans-I/O: no thread, no clock, no socket, no bytes; time
+and frames are passed in, frames to send and events come out. It proves that its node decides
+(beats from a fresh draft only), spares the node from beats without news, and reports silence only
+after everything received was read. What silence means is the core's affair.
+
+One turn, as `bmcha.runtime.path_worker` and the simulator take it:
+
+    wait for bytes until pulse.due_ns(now)
+    pulse.woke(now)                      how late am I?
+    pulse.hear(...) for each frame       -> event or None
+    while out := pulse.offer(now): write it, then note_sent or note_refused
+    if pulse.is_watch_due(now): read once more without waiting, hear, pulse.judge(now) -> event
+    pulse.summary(now)                   -> event twice a second
+"""
+
+from __future__ import annotations
+
+from bmcha.model.event import HeartbeatHeard, MessageHeard, PathCounts, PathOverdue, PathSummarised
+from bmcha.model.message import Header, Message
+from bmcha.model.moment import NS_PER_MS
+from bmcha.runtime.out_queue import OutQueue, WatchOrder
+from bmcha.runtime.published import DraftBoard, EchoBoard
+from bmcha.runtime.pulse_receiver import PulseReceiver, lateness_tolerated_ns
+from bmcha.runtime.pulse_sender import Outgoing, PulseSender
+from bmcha.runtime.pulse_settings import PulseSettings
+
+SUMMARY_NS = 500 * NS_PER_MS
+"""Two wake-ups a second and path are the node's budget when there is no news."""
+
+
+class Pulse:
+    """``fault`` says why the port cannot be used; the caller sets it, summaries carry it."""
+
+    def __init__(
+        self,
+        settings: PulseSettings,
+        drafts: DraftBoard,
+        echoes: EchoBoard,
+        queue: OutQueue,
+        now_ns: int,
+    ) -> None:
+        self.settings = settings
+        self.fault = ""
+        self._queue = queue
+        self._sender = PulseSender(settings, drafts, echoes, queue, now_ns)
+        self._receiver = PulseReceiver(settings, echoes, self._sender.sent_ns)
+        self._lateness_tolerated_ns = lateness_tolerated_ns(settings)
+        self._expected_ns = now_ns
+        self._summary_due_ns = now_ns + SUMMARY_NS
+
+    @property
+    def has_said_goodbye(self) -> bool:
+        return self._sender.has_said_goodbye
+
+    @property
+    def odd_counts(self) -> dict[str, int]:
+        """What should stay 0 and has no place in the summary; for the log."""
+        return {
+            "frames not for this path": self._receiver.ignored_count,
+            "frames heard twice or too late": self._receiver.repeated_count,
+            "writes that the port refused": self._sender.refused_count,
+            "mirror messages dropped": self._queue.dropped_count,
+        }
+
+    def due_ns(self, now_ns: int) -> int:
+        """Call again at this time at the latest; being called later counts as own lateness."""
+        self._take_watch_order()
+        due_ns = min(self._summary_due_ns, self._sender.due_ns(now_ns))
+        watch_due_ns = self._receiver.watch.due_ns(self._receiver.last_heard_ns)
+        if watch_due_ns is not None:
+            due_ns = min(due_ns, watch_due_ns)
+        self._expected_ns = max(now_ns, due_ns)
+        return due_ns
+
+    def woke(self, now_ns: int) -> None:
+        self._look(now_ns)
+        self._take_watch_order()
+
+    def hear(
+        self, header: Header, message: Message, heard_ns: int
+    ) -> HeartbeatHeard | MessageHeard | None:
+        return self._receiver.hear(header, message, heard_ns)
+
+    def note_bad(self, frames_count: int) -> None:
+        """Damaged frames: counted, and never life."""
+        self._receiver.bad_count += frames_count
+
+    def offer(self, now_ns: int) -> Outgoing | None:
+        return self._sender.offer(now_ns)
+
+    def note_sent(self, outgoing: Outgoing, size_bytes: int, now_ns: int) -> None:
+        self._sender.note_sent(outgoing, size_bytes, now_ns)
+
+    def note_refused(self, now_ns: int) -> None:
+        self._sender.note_refused(now_ns)
+
+    def is_watch_due(self, now_ns: int) -> bool:
+        self._look(now_ns)
+        due_ns = self._receiver.watch.due_ns(self._receiver.last_heard_ns)
+        return due_ns is not None and now_ns >= due_ns
+
+    def judge(self, looked_ns: int) -> PathOverdue | None:
+        return self._receiver.judge(looked_ns)
+
+    def summary(self, now_ns: int) -> PathSummarised | None:
+        if now_ns < self._summary_due_ns:
+            return None
+        self._summary_due_ns += ((now_ns - self._summary_due_ns) // SUMMARY_NS + 1) * SUMMARY_NS
+        receiver, sender = self._receiver, self._sender
+        return PathSummarised(
+            path=self.settings.path,
+            header=receiver.last_header,
+            heartbeat=receiver.last_heartbeat,
+            last_heard_ns=receiver.last_heard_ns,
+            counts=PathCounts(
+                rx_count=receiver.rx_count,
+                tx_count=sender.tx_count,
+                lost_count=receiver.lost_count,
+                bad_count=receiver.bad_count,
+                forged_count=0,
+                withheld_count=sender.withheld_count,
+                rtt_us=receiver.rtt_us,
+            ),
+            fault=self.fault,
+        )
+
+    def _take_watch_order(self) -> None:
+        order: WatchOrder | None = self._queue.take_watch()
+        if order is not None:
+            self._receiver.arm(order)
+
+    def _look(self, now_ns: int) -> None:
+        """Measure own lateness against the time promised, or against the last look: from then on
+        the engine waits for nothing, so time that passed was taken from it."""
+        late_ns = now_ns - self._expected_ns
+        if late_ns > self._lateness_tolerated_ns:
+            self._receiver.watch.grant(late_ns)
+        self._expected_ns = now_ns

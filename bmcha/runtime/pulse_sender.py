@@ -1,0 +1,179 @@
+"""The sending half of the beat engine: what goes out on one path, and when.
+
+Sans-I/O: it is asked what to send now (`offer`), the caller writes it and says how that went
+(`note_sent`, `note_refused`). It knows no bytes, no clock and no thread, and decides nothing about
+roles. Rules, in the words of docs/adr/0003-beat-engine.md: beats at absolute deadlines; at once
+when urgent; nothing from a draft older than the stall limit; beat, then role, then mirror.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bmcha.model.message import Goodbye, Header, Heartbeat, Message
+from bmcha.model.moment import NS_PER_MS, NS_PER_S
+from bmcha.runtime.out_queue import Letter, OutQueue
+from bmcha.runtime.published import DraftBoard, EchoBoard, PublishedDraft
+from bmcha.runtime.pulse_settings import PulseSettings
+
+SEQUENCE_MASK = 0xFFFF_FFFF
+SEND_TIMES_MAX = 64
+"""Beats whose send time is kept: an echo older than this many beats tells no round trip."""
+RETRY_NS_MAX = 10 * NS_PER_MS
+"""After a refused write; short against every dead time, long against a busy loop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """``urgent_count`` is that of the draft that a beat was made from; None: not a beat."""
+
+    header: Header
+    message: Message
+    urgent_count: int | None
+
+
+class PulseSender:
+    def __init__(
+        self,
+        settings: PulseSettings,
+        drafts: DraftBoard,
+        echoes: EchoBoard,
+        queue: OutQueue,
+        now_ns: int,
+    ) -> None:
+        self._settings = settings
+        self._drafts = drafts
+        self._echoes = echoes
+        self._queue = queue
+        self._interval_ns = settings.interval_ms * NS_PER_MS
+        self._beat_due_ns = now_ns
+        self._urgent_sent_count = 0
+        self._sequence = 0
+        self._sent_ns: list[tuple[int, int]] = [(0, 0)] * SEND_TIMES_MAX
+        self._role_letter: Letter | None = None
+        self._mirror_letter: Letter | None = None
+        self._line_free_ns = now_ns
+        self._retry_ns = now_ns
+        self._has_said_goodbye = False
+        self.tx_count = 0
+        self.withheld_count = 0
+        self.refused_count = 0
+
+    @property
+    def has_said_goodbye(self) -> bool:
+        return self._has_said_goodbye
+
+    def offer(self, now_ns: int) -> Outgoing | None:
+        """The frame to write now; the same one is offered again until it was sent."""
+        published = self._fresh_draft(now_ns)
+        if published is None or self._has_said_goodbye or now_ns < self._retry_ns:
+            return None
+        if now_ns >= self._beat_due_ns or published.urgent_count != self._urgent_sent_count:
+            return self._beat(published, now_ns)
+        letter = self._letter(now_ns)
+        if letter is None:
+            return None
+        header = self._header(letter.target_slot, published.draft.epoch)
+        return Outgoing(header, letter.message, None)
+
+    def note_sent(self, outgoing: Outgoing, size_bytes: int, now_ns: int) -> None:
+        self.tx_count += 1
+        self._sequence = outgoing.header.sequence
+        if self._settings.line_bytes_per_s is not None:
+            line_ns = size_bytes * NS_PER_S // self._settings.line_bytes_per_s
+            self._line_free_ns = max(self._line_free_ns, now_ns) + line_ns
+        if outgoing.urgent_count is not None:
+            self._sent_ns[self._sequence % SEND_TIMES_MAX] = (self._sequence, now_ns)
+            self._urgent_sent_count = outgoing.urgent_count
+            self._pass_deadlines(now_ns)
+        elif self._role_letter is not None:
+            self._role_letter = None
+            self._has_said_goodbye = isinstance(outgoing.message, Goodbye)
+        else:
+            self._mirror_letter = None
+
+    def note_refused(self, now_ns: int) -> None:
+        """The medium could not take it. A beat is made afresh at the next try, so it never tells
+        old news; a message keeps its place."""
+        self.refused_count += 1
+        self._retry_ns = now_ns + min(RETRY_NS_MAX, self._interval_ns // 4)
+
+    def sent_ns(self, sequence: int) -> int | None:
+        """When the beat ``sequence`` was sent, if that is still known."""
+        known, sent_ns = self._sent_ns[sequence % SEND_TIMES_MAX]
+        return sent_ns if known == sequence and sequence else None
+
+    def due_ns(self, now_ns: int) -> int:
+        """The next time at which `offer` may have something, if nobody publishes or queues."""
+        published = self._drafts.current
+        if self._has_said_goodbye or published is None:
+            return now_ns + self._interval_ns
+        if not self._is_fresh(published, now_ns):
+            return self._beat_due_ns
+        due_ns = self._beat_due_ns
+        if self._has_role() or published.urgent_count != self._urgent_sent_count:
+            due_ns = min(due_ns, now_ns)
+        elif self._has_mirror():
+            due_ns = min(due_ns, max(now_ns, self._line_free_ns))
+        return max(due_ns, self._retry_ns)
+
+    def _has_role(self) -> bool:
+        return self._role_letter is not None or self._queue.has_role
+
+    def _has_mirror(self) -> bool:
+        return self._mirror_letter is not None or self._queue.has_mirror
+
+    def _fresh_draft(self, now_ns: int) -> PublishedDraft | None:
+        """None while there is no draft, or only one that proves no decisions any more."""
+        published = self._drafts.current
+        if published is None:
+            return None
+        if self._is_fresh(published, now_ns):
+            return published
+        if now_ns >= self._beat_due_ns:
+            self.withheld_count += self._pass_deadlines(now_ns)
+        return None
+
+    def _is_fresh(self, published: PublishedDraft, now_ns: int) -> bool:
+        return now_ns - published.published_ns <= self._settings.stall_limit_ms * NS_PER_MS
+
+    def _pass_deadlines(self, now_ns: int) -> int:
+        """Move on to the first deadline after ``now_ns``, on the same grid; how many passed.
+        Missed beats are not made good: a burst would prove no more than one beat."""
+        if now_ns < self._beat_due_ns:
+            return 0
+        passed_count = (now_ns - self._beat_due_ns) // self._interval_ns + 1
+        self._beat_due_ns += passed_count * self._interval_ns
+        return passed_count
+
+    def _letter(self, now_ns: int) -> Letter | None:
+        """Role before mirror; a mirror message only on a line that has sent all before it, so
+        that a beat never waits for more than one of them."""
+        self._role_letter = self._role_letter or self._queue.take_role()
+        if self._role_letter is not None:
+            return self._role_letter
+        if now_ns < self._line_free_ns:
+            return None
+        self._mirror_letter = self._mirror_letter or self._queue.take_mirror()
+        return self._mirror_letter
+
+    def _beat(self, published: PublishedDraft, now_ns: int) -> Outgoing:
+        draft = published.draft
+        heartbeat = Heartbeat(
+            draft=draft,
+            interval_ms=self._settings.interval_ms,
+            deadtime_ms=self._settings.deadtime_ms,
+            echoes=self._echoes.echoes(draft.echo_boot_id, now_ns),
+        )
+        header = self._header(self._settings.peer_slot, draft.epoch)
+        return Outgoing(header, heartbeat, published.urgent_count)
+
+    def _header(self, target_slot: int, epoch: int) -> Header:
+        return Header(
+            chassis_id=self._settings.chassis_id,
+            source_slot=self._settings.own_slot,
+            target_slot=target_slot,
+            boot_id=self._settings.boot_id,
+            epoch=epoch,
+            sequence=(self._sequence + 1) & SEQUENCE_MASK or 1,
+        )
