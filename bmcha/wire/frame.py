@@ -1,0 +1,111 @@
+"""What the codecs hand out: a frame whose bytes are sound, or the reason why they are not.
+
+Says nothing about what a body means; `bmcha.wire.messages` does. Damaged input is a value here and
+never an exception: a receiver counts it and goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum, unique
+from typing import Protocol
+
+from bmcha.model.message import Header
+
+
+@unique
+class BadReason(Enum):
+    """Why bytes were not taken for a frame. The C codec returns these numbers, negated."""
+
+    TOO_SHORT = 1
+    TOO_LONG = 2
+    COBS = 3
+    CRC = 4
+    VERSION = 5
+    LENGTH = 6
+    TYPE = 7
+    BODY = 8
+    CHASSIS = 9
+    SLOT = 10
+    MAC_UNEXPECTED = 11
+
+    @property
+    def sentence(self) -> str:
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    BadReason.TOO_SHORT: "shorter than the smallest frame",
+    BadReason.TOO_LONG: "longer than the largest frame",
+    BadReason.COBS: "the byte stuffing does not add up",
+    BadReason.CRC: "the checksum does not match",
+    BadReason.VERSION: "the version is older than this firmware can read",
+    BadReason.LENGTH: "the length field does not match the frame",
+    BadReason.TYPE: "a message of a type not known here",
+    BadReason.BODY: "the body does not make sense for its type",
+    BadReason.CHASSIS: "from another chassis",
+    BadReason.SLOT: "not from the peer, or not for this slot",
+    BadReason.MAC_UNEXPECTED: "signed, but no key is configured here",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BadFrame:
+    """``offset`` and ``size`` say which bytes of the buffer given to the codec."""
+
+    reason: BadReason
+    offset: int = field(default=0, compare=False)
+    size: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RawFrame:
+    """A frame with a sound checksum. ``mac`` is empty, or 16 bytes that nobody has verified.
+
+    ``type_number`` may be one that is not known here. ``offset`` and ``size`` as in `BadFrame`.
+    """
+
+    header: Header
+    type_number: int
+    body: bytes
+    mac: bytes = b""
+    version: int = 1
+    offset: int = field(default=0, compare=False)
+    size: int = field(default=0, compare=False)
+
+
+Decoded = RawFrame | BadFrame
+
+
+class Codec(Protocol):
+    """What `bmcha.wire.codec` and `bmcha.wire.codec_native` both are, as modules."""
+
+    @property
+    def crc32c(self) -> Callable[[bytes], int]: ...
+
+    @property
+    def cobs_encode(self) -> Callable[[bytes], bytes]: ...
+
+    @property
+    def cobs_decode(self) -> Callable[[bytes], bytes | None]: ...
+
+    @property
+    def encode_frame(self) -> Callable[[Header, int, bytes, bool, bytes], bytes]: ...
+
+    @property
+    def decode_stream(self) -> Callable[[bytes], tuple[list[Decoded], int]]: ...
+
+    @property
+    def decode_datagram(self) -> Callable[[bytes], Decoded]: ...
+
+
+def judge_address(
+    header: Header, chassis_id: int, own_slot: int, peer_slot: int
+) -> BadReason | None:
+    """Why a sound frame is none of ours, or None. A path calls this before it believes a frame."""
+    if header.chassis_id != chassis_id:
+        return BadReason.CHASSIS
+    if header.source_slot != peer_slot or header.target_slot != own_slot:
+        return BadReason.SLOT
+    return None

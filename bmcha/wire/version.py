@@ -1,0 +1,20 @@
+"""The version of the frame format, and the rule that lets two versions understand each other.
+
+Two modules are never updated at the same instant, so a pair of neighbouring versions always works:
+
+1. Every frame carries the version of its sender. A receiver parses everything from `MIN` upwards,
+   its own future included: a newer sender has only appended.
+2. Nothing that was ever sent is renumbered, moved or given another meaning. A body grows at its
+   end; a receiver ignores what it does not know there. A reserved bit is sent 0 and ignored.
+3. A new message, a new cell kind or a new form of an entry is sent only to a peer that has shown
+   that it knows it: by the version of its own frames, or by the image layout that it joined with.
+4. `CURRENT` grows by one when rule 2 was used; `MIN` grows only with a decision record that says
+   which released firmware is left behind.
+
+`tests/golden/wire-1.txt` holds the bytes. Lines are added there and never edited.
+"""
+
+from typing import Final
+
+CURRENT: Final = 1
+MIN: Final = 1

@@ -1,0 +1,163 @@
+/* Frames to bytes and back. Allocates nothing; believes no length before it was compared. */
+#include "bmcha_frame.h"
+
+#include <string.h>
+
+#include "bmcha_cobs.h"
+#include "bmcha_crc32c.h"
+
+#define OVERHEAD_BYTES (BMCHA_HEADER_BYTES + BMCHA_CRC_BYTES)
+
+_Static_assert(sizeof(struct bmcha_frame) == 40, "Python unpacks it as 40 bytes");
+_Static_assert(BMCHA_STUFFED_BYTES_MAX > BMCHA_COBS_BYTES_MAX(BMCHA_FRAME_BYTES_MAX) - 1,
+               "the largest frame fits");
+
+static uint16_t read_u16(const uint8_t *at)
+{
+    uint16_t value;
+    memcpy(&value, at, sizeof value);
+    return value;
+}
+
+static uint32_t read_u32(const uint8_t *at)
+{
+    uint32_t value;
+    memcpy(&value, at, sizeof value);
+    return value;
+}
+
+static void write_u16(uint8_t *at, uint16_t value)
+{
+    memcpy(at, &value, sizeof value);
+}
+
+static void write_u32(uint8_t *at, uint32_t value)
+{
+    memcpy(at, &value, sizeof value);
+}
+
+ssize_t bmcha_frame_encode(uint8_t *out, size_t out_size, int is_stuffed, uint8_t type,
+                           uint8_t key_id, uint32_t chassis_id, uint8_t source_slot,
+                           uint8_t target_slot, uint32_t boot_id, uint32_t epoch,
+                           uint32_t sequence, const uint8_t *body, size_t body_size,
+                           const uint8_t *mac, size_t mac_size)
+{
+    uint8_t bare[BMCHA_FRAME_BYTES_MAX];
+    uint8_t *frame = is_stuffed ? bare : out;
+    size_t frame_size;
+    ssize_t stuffed_size;
+
+    if (body_size > BMCHA_BODY_BYTES_MAX || (mac_size != 0 && mac_size != BMCHA_MAC_BYTES))
+        return -1;
+    frame_size = OVERHEAD_BYTES + body_size + mac_size;
+    if (out_size < frame_size || (is_stuffed && out_size < BMCHA_COBS_BYTES_MAX(frame_size) + 1))
+        return -1;
+    frame[BMCHA_HEADER_VERSION] = BMCHA_VERSION_CURRENT;
+    frame[BMCHA_HEADER_TYPE] = type;
+    frame[BMCHA_HEADER_FLAGS] = mac_size ? BMCHA_FLAG_MAC : 0;
+    frame[BMCHA_HEADER_KEY_ID] = key_id;
+    write_u32(frame + BMCHA_HEADER_CHASSIS_ID, chassis_id);
+    frame[BMCHA_HEADER_SOURCE_SLOT] = source_slot;
+    frame[BMCHA_HEADER_TARGET_SLOT] = target_slot;
+    write_u32(frame + BMCHA_HEADER_BOOT_ID, boot_id);
+    write_u32(frame + BMCHA_HEADER_EPOCH, epoch);
+    write_u32(frame + BMCHA_HEADER_SEQUENCE, sequence);
+    write_u16(frame + BMCHA_HEADER_BODY_LENGTH, (uint16_t)body_size);
+    if (body_size)
+        memcpy(frame + BMCHA_HEADER_BYTES, body, body_size);
+    if (mac_size)
+        memcpy(frame + BMCHA_HEADER_BYTES + body_size, mac, mac_size);
+    write_u32(frame + frame_size - BMCHA_CRC_BYTES,
+              bmcha_crc32c(frame, frame_size - BMCHA_CRC_BYTES));
+    if (!is_stuffed)
+        return (ssize_t)frame_size;
+    stuffed_size = bmcha_cobs_encode(bare, frame_size, out, out_size - 1);
+    if (stuffed_size < 0)
+        return -1;
+    out[stuffed_size] = 0;
+    return stuffed_size + 1;
+}
+
+/* The checks from the outside in, in the order of the Python twin. 0 or a BMCHA_BAD_ number. */
+static int parse(const uint8_t *data, size_t data_size, struct bmcha_frame *frame)
+{
+    size_t mac_size;
+
+    if (data_size < OVERHEAD_BYTES)
+        return BMCHA_BAD_TOO_SHORT;
+    if (data_size > BMCHA_FRAME_BYTES_MAX)
+        return BMCHA_BAD_TOO_LONG;
+    if (bmcha_crc32c(data, data_size - BMCHA_CRC_BYTES) !=
+        read_u32(data + data_size - BMCHA_CRC_BYTES))
+        return BMCHA_BAD_CRC;
+    frame->version = data[BMCHA_HEADER_VERSION];
+    frame->type = data[BMCHA_HEADER_TYPE];
+    frame->flags = data[BMCHA_HEADER_FLAGS];
+    frame->key_id = data[BMCHA_HEADER_KEY_ID];
+    frame->chassis_id = read_u32(data + BMCHA_HEADER_CHASSIS_ID);
+    frame->source_slot = data[BMCHA_HEADER_SOURCE_SLOT];
+    frame->target_slot = data[BMCHA_HEADER_TARGET_SLOT];
+    frame->boot_id = read_u32(data + BMCHA_HEADER_BOOT_ID);
+    frame->epoch = read_u32(data + BMCHA_HEADER_EPOCH);
+    frame->sequence = read_u32(data + BMCHA_HEADER_SEQUENCE);
+    frame->body_length = read_u16(data + BMCHA_HEADER_BODY_LENGTH);
+    if (frame->version < BMCHA_VERSION_MIN)
+        return BMCHA_BAD_VERSION;
+    mac_size = (frame->flags & BMCHA_FLAG_MAC) ? BMCHA_MAC_BYTES : 0;
+    if (data_size != OVERHEAD_BYTES + frame->body_length + mac_size)
+        return BMCHA_BAD_LENGTH;
+    return 0;
+}
+
+void bmcha_frame_decode(const uint8_t *data, size_t data_size, struct bmcha_frame *frame)
+{
+    memset(frame, 0, sizeof *frame);
+    frame->size = data_size > UINT32_MAX ? UINT32_MAX : (uint32_t)data_size;
+    frame->body_offset = BMCHA_HEADER_BYTES;
+    frame->status = parse(data, data_size, frame);
+}
+
+static int unstuff(const uint8_t *data, size_t data_size, uint8_t *scratch, size_t scratch_size,
+                   struct bmcha_frame *frame)
+{
+    ssize_t plain_size;
+
+    if (data_size + 1 > BMCHA_STUFFED_BYTES_MAX)
+        return BMCHA_BAD_TOO_LONG;
+    plain_size = bmcha_cobs_decode(data, data_size, scratch, scratch_size);
+    if (plain_size < 0)
+        return BMCHA_BAD_COBS;
+    return parse(scratch, (size_t)plain_size, frame);
+}
+
+size_t bmcha_frame_decode_stream(const uint8_t *data, size_t data_size, uint8_t *scratch,
+                                 size_t scratch_size, struct bmcha_frame *frames,
+                                 size_t frames_max, size_t *taken)
+{
+    size_t frames_count = 0;
+    size_t start = 0;
+
+    *taken = 0;
+    if (data_size > UINT32_MAX || scratch_size < data_size)
+        return 0;
+    while (start < data_size && frames_count < frames_max) {
+        const uint8_t *delimiter = memchr(data + start, 0, data_size - start);
+        size_t end;
+        if (delimiter == NULL)
+            break;
+        end = (size_t)(delimiter - data);
+        if (end > start) {
+            /* Plain is shorter than stuffed, so a frame's place in the input is free in scratch. */
+            struct bmcha_frame *frame = &frames[frames_count++];
+            memset(frame, 0, sizeof *frame);
+            frame->offset = (uint32_t)start;
+            frame->size = (uint32_t)(end - start + 1);
+            frame->body_offset = (uint32_t)start + BMCHA_HEADER_BYTES;
+            frame->status =
+                unstuff(data + start, end - start, scratch + start, scratch_size - start, frame);
+        }
+        start = end + 1;
+    }
+    *taken = start;
+    return frames_count;
+}
