@@ -93,8 +93,9 @@ HEARTBEAT_HEAD: Final = Struct(
     "health" / Int8ul,
     "interval_ms" / Int16ul,
     "deadtime_beats" / Int8ul,
+    "revision" / Int16ul,
     "echo_boot_id" / Int32ul,
-    "mirror_sequence" / Int32ul,
+    "mirror_sequence" / Int16ul,
     "settings_sequence" / Int16ul,
     "sensors_progress" / Int8ul,
     "cooling_progress" / Int8ul,
@@ -109,7 +110,7 @@ HEARTBEAT: Final = Struct(
 PROBE: Final = Struct("nonce" / Int32ul)
 PROBE_REPLY: Final = Struct("nonce" / Int32ul)
 GOODBYE: Final = Struct("reason" / Int8ul)
-HANDOVER: Final = Struct("nonce" / Int32ul, "image_sequence" / Int32ul)
+HANDOVER: Final = Struct("nonce" / Int32ul, "image_sequence" / Int32ul, "revision" / Int16ul)
 MIRROR_JOIN: Final = Struct("layout_id" / Int32ul, "join_id" / Int32ul)
 DELTA_ACK: Final = Struct("join_id" / Int32ul, "sequence" / Int32ul)
 

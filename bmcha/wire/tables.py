@@ -28,9 +28,9 @@ IMAGE_STALE: Final = 0x2
 
 # version type flags key_id chassis_id source_slot target_slot boot_id epoch sequence body_length
 FRAME_HEADER: Final = Struct("<BBBBIBBIIIH")
-# role reason flags health interval_ms deadtime_beats echo_boot_id mirror_sequence settings_sequence
-# sensors_progress cooling_progress power_progress firmware_level
-HEARTBEAT_HEAD: Final = Struct("<BBBBHBIIHBBBH")
+# role reason flags health interval_ms deadtime_beats revision echo_boot_id mirror_sequence
+# settings_sequence sensors_progress cooling_progress power_progress firmware_level
+HEARTBEAT_HEAD: Final = Struct("<BBBBHBHIHHBBBH")
 # sequence age
 ECHO: Final = Struct("<HH")
 # nonce
@@ -39,8 +39,8 @@ PROBE: Final = Struct("<I")
 PROBE_REPLY: Final = Struct("<I")
 # reason
 GOODBYE: Final = Struct("<B")
-# nonce image_sequence
-HANDOVER: Final = Struct("<II")
+# nonce image_sequence revision
+HANDOVER: Final = Struct("<IIH")
 # layout_id join_id
 MIRROR_JOIN: Final = Struct("<II")
 # join_id sequence
