@@ -133,8 +133,8 @@ REACHES = (
         (*_BASE, *_SHELL, "bmcha.runtime", "bmcha.app", "bmcha.sim", "bmcha.image"),
     ),
     Reach("bmcha.__main__", ("bmcha.cli",)),
-    # The image reader for other programs: stands beside the service, on the C part alone.
-    Reach("bmcha.image", _BASE),
+    # The image reader for other programs: beside the service, on the C part and the cell tables.
+    Reach("bmcha.image", (*_BASE, "bmcha.wire")),
     Reach("bmcha", ()),
 )
 
@@ -154,7 +154,7 @@ PURE = Pure(
 
 DOORS = (
     Door("serial", ("bmcha.hal.serial_link",)),
-    Door("posix_ipc", ("bmcha.hal.shm_region",)),
+    Door("posix_ipc", ("bmcha.hal.shm_region", "bmcha.image")),
     Door("periphery", ("bmcha.hal.gpio",)),
     Door("sqlite3", ("bmcha.hal.sqlite_store",)),
     # 9 MB and 36 ms at import: the declaration and its generator, never the running service.
