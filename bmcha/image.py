@@ -16,6 +16,7 @@ import mmap
 import os
 import time
 from types import TracebackType
+from typing import Any
 
 import posix_ipc
 
@@ -54,7 +55,7 @@ class Reader:
     def __init__(self, name: str) -> None:
         self._name = name
         self._map: mmap.mmap | None = None
-        self._view = None
+        self._view: Any = None
         self._inode = 0
         self._buffer = ffi.new("uint8_t[]", tables.IMAGE_SIZE)
 

@@ -122,7 +122,10 @@ def pack_cell(cell: ImageCell, version: int) -> Piece:
     if not 0 <= cell.index < count:
         raise ValueError(f"{kind.name} cell {cell.index}: the image has {count}")
     stamp_ns = clamped(cell.stamp_ns, 0, _U64_MAX)
-    return offset + cell.index * fixed.size, fixed.pack(version, stamp_ns, 0, *fields)
+    try:
+        return offset + cell.index * fixed.size, fixed.pack(version, stamp_ns, 0, *fields)
+    except struct.error as error:
+        raise ValueError(f"{kind.name} cell {cell.index} out of range: {error}") from error
 
 
 _Fields = tuple[int | bytes, ...]
