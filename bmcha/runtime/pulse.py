@@ -55,6 +55,11 @@ class Pulse:
         return self._sender.has_said_goodbye
 
     @property
+    def has_messages(self) -> bool:
+        """Something waits to be sent, apart from beats."""
+        return self._sender.has_messages
+
+    @property
     def odd_counts(self) -> dict[str, int]:
         """What should stay 0 and has no place in the summary; for the log."""
         return {
@@ -83,9 +88,9 @@ class Pulse:
     ) -> HeartbeatHeard | MessageHeard | None:
         return self._receiver.hear(header, message, heard_ns)
 
-    def note_bad(self, frames_count: int) -> None:
-        """Damaged frames: counted, and never life."""
-        self._receiver.bad_count += frames_count
+    def note_bad(self, bad_count: int) -> None:
+        """How many damaged frames there were since boot: counted, and never life."""
+        self._receiver.bad_count = bad_count
 
     def offer(self, now_ns: int) -> Outgoing | None:
         return self._sender.offer(now_ns)
@@ -95,6 +100,9 @@ class Pulse:
 
     def note_refused(self, now_ns: int) -> None:
         self._sender.note_refused(now_ns)
+
+    def give_up(self, outgoing: Outgoing) -> None:
+        self._sender.give_up(outgoing)
 
     def is_watch_due(self, now_ns: int) -> bool:
         self._look(now_ns)

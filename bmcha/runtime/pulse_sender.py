@@ -19,6 +19,8 @@ from bmcha.runtime.pulse_settings import PulseSettings
 SEQUENCE_MASK = 0xFFFF_FFFF
 SEND_TIMES_MAX = 64
 """Beats whose send time is kept: an echo older than this many beats tells no round trip."""
+ECHO_MASK = 0xFFFF
+"""An echo has room for so much of a sequence; more than enough to name one of the last 64."""
 RETRY_NS_MAX = 10 * NS_PER_MS
 """After a refused write; short against every dead time, long against a busy loop."""
 
@@ -98,10 +100,18 @@ class PulseSender:
         self.refused_count += 1
         self._retry_ns = now_ns + min(RETRY_NS_MAX, self._interval_ns // 4)
 
-    def sent_ns(self, sequence: int) -> int | None:
-        """When the beat ``sequence`` was sent, if that is still known."""
-        known, sent_ns = self._sent_ns[sequence % SEND_TIMES_MAX]
-        return sent_ns if known == sequence and sequence else None
+    def sent_ns(self, echoed_sequence: int) -> int | None:
+        """When the beat was sent whose sequence has these low 16 bits, if that is still known."""
+        known, sent_ns = self._sent_ns[echoed_sequence % SEND_TIMES_MAX]
+        is_it = known and known & ECHO_MASK == echoed_sequence & ECHO_MASK
+        return sent_ns if is_it else None
+
+    def give_up(self, outgoing: Outgoing) -> None:
+        """A message that cannot be said on the wire: it is dropped, and uses no sequence."""
+        if self._role_letter is not None and outgoing.message is self._role_letter.message:
+            self._role_letter = None
+        else:
+            self._mirror_letter = None
 
     def due_ns(self, now_ns: int) -> int:
         """The next time at which `offer` may have something, if nobody publishes or queues."""
@@ -116,6 +126,10 @@ class PulseSender:
         elif self._has_mirror():
             due_ns = min(due_ns, max(now_ns, self._line_free_ns))
         return max(due_ns, self._retry_ns)
+
+    @property
+    def has_messages(self) -> bool:
+        return self._has_role() or self._has_mirror()
 
     def _has_role(self) -> bool:
         return self._role_letter is not None or self._queue.has_role

@@ -82,7 +82,7 @@ class Bench:
 
     def sent(self, size_bytes: int = 80) -> list[Outgoing]:
         """Everything that the engine wants to send now, on a medium that takes it."""
-        sent = []
+        sent: list[Outgoing] = []
         while outgoing := self.pulse.offer(self.now_ns):
             self.pulse.note_sent(outgoing, size_bytes, self.now_ns)
             sent.append(outgoing)
@@ -90,7 +90,7 @@ class Bench:
 
     def run_until(self, end_ns: int) -> list[tuple[int, Outgoing]]:
         """Turn after turn, each exactly when the engine asked for it."""
-        sent = []
+        sent: list[tuple[int, Outgoing]] = []
         while True:
             due_ns = self.pulse.due_ns(self.now_ns)
             if due_ns > end_ns:
@@ -466,6 +466,15 @@ def test_r5_an_echo_of_a_beat_too_long_ago_tells_no_round_trip(bench) -> None:
     assert bench.pulse.summary(bench.now_ns).counts.rtt_us is None
 
 
+def test_r5_an_echo_names_its_beat_by_the_low_16_bits(bench) -> None:
+    bench.pulse._sender._sequence = 0x1_0000 + 40
+    bench.publish()
+    bench.sent()
+    bench.now_ns += 3 * MS
+    bench.beat(echoes=(PathEcho(41, 0), NEVER))
+    assert bench.pulse.summary(START_NS + SUMMARY_NS).counts.rtt_us == 3000
+
+
 def test_r6_the_first_beat_is_news(bench) -> None:
     event = bench.beat()
     assert isinstance(event, HeartbeatHeard)
@@ -725,4 +734,6 @@ def test_two_engines_on_a_clean_medium_wake_the_node_three_times_and_then_rest()
         bench.run_until(bench.now_ns + INTERVAL_NS)
         events.append(bench.beat())
     assert [event for event in events if event] == events[:3]
-    assert bench.pulse.summary(bench.now_ns + SUMMARY_NS).counts.tx_count == 601
+    summary = bench.pulse.summary(bench.now_ns + SUMMARY_NS)
+    assert summary is not None
+    assert summary.counts.tx_count == 601
