@@ -1,0 +1,173 @@
+/* Frames at their limits, streams with damage, and noise. */
+#include <string.h>
+
+#include "../bmcha_crc32c.h"
+#include "../bmcha_frame.h"
+#include "check.h"
+
+static ssize_t encode(uint8_t *out, size_t out_size, int is_stuffed, const uint8_t *body,
+                      size_t body_size, const uint8_t *mac, size_t mac_size)
+{
+    return bmcha_frame_encode(out, out_size, is_stuffed, BMCHA_TYPE_PROBE, 3, 0x01020304u, 1, 2,
+                              0x11121314u, 0x21222324u, 0x31323334u, body, body_size, mac,
+                              mac_size);
+}
+
+static void a_frame_comes_back(void)
+{
+    static const uint8_t mac[BMCHA_MAC_BYTES] = {9, 8, 7};
+    uint8_t bare[128];
+    uint8_t stuffed[128];
+    uint8_t scratch[128];
+    struct bmcha_frame frame;
+    size_t taken;
+    ssize_t size = encode(bare, sizeof bare, 0, (const uint8_t *)"body", 4, mac, sizeof mac);
+
+    CHECK(size == 24 + 4 + 16 + 4);
+    bmcha_frame_decode(bare, (size_t)size, &frame);
+    CHECK(frame.status == 0 && frame.version == 1 && frame.type == BMCHA_TYPE_PROBE);
+    CHECK(frame.flags == BMCHA_FLAG_MAC && frame.key_id == 3);
+    CHECK(frame.chassis_id == 0x01020304u && frame.source_slot == 1 && frame.target_slot == 2);
+    CHECK(frame.boot_id == 0x11121314u && frame.epoch == 0x21222324u);
+    CHECK(frame.sequence == 0x31323334u && frame.body_length == 4);
+    CHECK(memcmp(bare + frame.body_offset, "body", 4) == 0);
+    CHECK(memcmp(bare + frame.body_offset + 4, mac, sizeof mac) == 0);
+
+    size = encode(stuffed, sizeof stuffed, 1, (const uint8_t *)"body", 4, mac, sizeof mac);
+    CHECK(size == 24 + 4 + 16 + 4 + 2 && stuffed[size - 1] == 0);
+    CHECK(bmcha_frame_decode_stream(stuffed, (size_t)size, scratch, sizeof scratch, &frame, 1,
+                                    &taken) == 1);
+    CHECK(taken == (size_t)size && frame.status == 0);
+    CHECK(memcmp(scratch + frame.body_offset, "body", 4) == 0);
+    puts("ok a frame comes back");
+}
+
+static void limits_hold(void)
+{
+    static uint8_t body[BMCHA_BODY_BYTES_MAX + 1];
+    static const uint8_t mac[BMCHA_MAC_BYTES];
+    static uint8_t scratch[BMCHA_STUFFED_BYTES_MAX];
+    struct bmcha_frame frame;
+    size_t taken;
+    uint8_t *out = malloc(BMCHA_STUFFED_BYTES_MAX);
+    ssize_t size;
+
+    CHECK(out != NULL);
+    memset(body, 0x55, sizeof body);
+    CHECK(encode(out, BMCHA_STUFFED_BYTES_MAX, 1, body, sizeof body, NULL, 0) == -1);
+    CHECK(encode(out, BMCHA_STUFFED_BYTES_MAX, 1, body, 4, mac, 15) == -1);
+    CHECK(encode(out, 31, 0, body, 4, NULL, 0) == -1);
+    CHECK(encode(out, 33, 1, body, 4, NULL, 0) == -1);
+    size = encode(out, BMCHA_STUFFED_BYTES_MAX, 1, body, BMCHA_BODY_BYTES_MAX, mac, sizeof mac);
+    CHECK(size > 0);
+    CHECK(bmcha_frame_decode_stream(out, (size_t)size, scratch, sizeof scratch, &frame, 1,
+                                    &taken) == 1);
+    CHECK(frame.status == 0 && frame.body_length == BMCHA_BODY_BYTES_MAX);
+    CHECK(bmcha_frame_decode_stream(out, (size_t)size, scratch, (size_t)size - 1, &frame, 1,
+                                    &taken) == 0);
+    CHECK(taken == 0);
+    free(out);
+    puts("ok limits hold");
+}
+
+/* A checksum that fits does not make a length true. */
+static void a_lying_length_is_found(void)
+{
+    uint8_t data[64];
+    struct bmcha_frame frame;
+    ssize_t size = encode(data, sizeof data, 0, (const uint8_t *)"body", 4, NULL, 0);
+
+    for (unsigned int length = 0; length < 0x10000u; length++) {
+        uint32_t crc;
+        data[BMCHA_HEADER_BODY_LENGTH] = (uint8_t)length;
+        data[BMCHA_HEADER_BODY_LENGTH + 1] = (uint8_t)(length >> 8);
+        crc = bmcha_crc32c(data, (size_t)size - 4);
+        memcpy(data + size - 4, &crc, sizeof crc);
+        bmcha_frame_decode(data, (size_t)size, &frame);
+        CHECK(frame.status == (length == 4 ? 0 : BMCHA_BAD_LENGTH));
+    }
+    puts("ok a lying length is found");
+}
+
+static void a_flipped_bit_is_found(void)
+{
+    uint8_t data[64];
+    struct bmcha_frame frame;
+    ssize_t size = encode(data, sizeof data, 0, (const uint8_t *)"body", 4, NULL, 0);
+
+    for (size_t bit = 0; bit < (size_t)size * 8; bit++) {
+        data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        bmcha_frame_decode(data, (size_t)size, &frame);
+        CHECK(frame.status == BMCHA_BAD_CRC);
+        data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+    puts("ok a flipped bit is found");
+}
+
+static void a_full_array_is_continued(void)
+{
+    uint8_t stream[10 * 64];
+    uint8_t scratch[sizeof stream];
+    struct bmcha_frame frames[3];
+    size_t stream_size = 0;
+    size_t start = 0;
+    size_t found = 0;
+    size_t count;
+
+    for (int i = 0; i < 10; i++) {
+        ssize_t size = encode(stream + stream_size, sizeof stream - stream_size, 1,
+                              (const uint8_t *)"body", 4, NULL, 0);
+        CHECK(size > 0);
+        stream_size += (size_t)size;
+    }
+    do {
+        size_t taken;
+        count = bmcha_frame_decode_stream(stream + start, stream_size - start, scratch,
+                                          sizeof scratch, frames, 3, &taken);
+        for (size_t i = 0; i < count; i++)
+            CHECK(frames[i].status == 0);
+        found += count;
+        start += taken;
+    } while (count == 3);
+    CHECK(found == 10 && start == stream_size);
+    puts("ok a full array is continued");
+}
+
+static void noise_is_only_counted(void)
+{
+    unsigned long long state = 4;
+    struct bmcha_frame frames[16];
+
+    for (int turn = 0; turn < 20000; turn++) {
+        size_t size = test_random(&state) % 300 + 1;
+        uint8_t *data = malloc(size);
+        uint8_t *scratch = malloc(size);
+        size_t taken;
+        size_t count;
+        CHECK(data != NULL && scratch != NULL);
+        for (size_t i = 0; i < size; i++)
+            data[i] = (uint8_t)(test_random(&state) % (turn % 2 ? 256 : 40));
+        count = bmcha_frame_decode_stream(data, size, scratch, size, frames, 16, &taken);
+        for (size_t i = 0; i < count; i++) {
+            CHECK(frames[i].status < 0);
+            CHECK((size_t)frames[i].offset + frames[i].size <= size);
+        }
+        CHECK(taken <= size);
+        bmcha_frame_decode(data, size, frames);
+        CHECK(frames[0].status < 0);
+        free(scratch);
+        free(data);
+    }
+    puts("ok noise is only counted");
+}
+
+int main(void)
+{
+    a_frame_comes_back();
+    limits_hold();
+    a_lying_length_is_found();
+    a_flipped_bit_is_found();
+    a_full_array_is_continued();
+    noise_is_only_counted();
+    return 0;
+}
