@@ -107,6 +107,7 @@ def _own(lines: Table) -> OwnLines:
         active=_line(own, "active"),
         output_enable=_line(own, "output_enable"),
         outputs_open=_line(own, "outputs_open"),
+        active_sense=_line(own, "active_sense"),
     )
     own.end()
     return found

@@ -120,7 +120,7 @@ def check_own_slot(config: Config, own_slot: int) -> None:
 def _open_board(table: Table, folder: str, problems: list[ConfigProblem]) -> tuple[str, Table]:
     """The board's table; where there is none, an empty one whose problems nobody wants to see."""
     name = table.text("board", _ANYTHING, "the name of a board file")
-    hw_root = table.file("hw_root", ".")
+    hw_root = table.optional_file("hw_root") or folder
     if table.is_sound("board"):
         board_file = find_board(name, folder)
         if board_file is not None:

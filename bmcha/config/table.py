@@ -141,7 +141,7 @@ class Table:
             return ""
         if not value or "\0" in value:
             return self._refused(key, value, allowed, "")
-        return os.path.normpath(os.path.join(self._source.folder, value))
+        return os.path.join(self._source.folder, value)
 
     def optional_file(self, key: str) -> str | None:
         self._asked.append(key)

@@ -23,12 +23,15 @@ class LineFile:
 
 @dataclass(frozen=True, slots=True)
 class OwnLines:
-    """Lines of this module; None: not wired. ``outputs_open`` is the sense of the output gate."""
+    """Lines of this module; None: not wired. Driven by it, but for the two inputs:
+    ``outputs_open``, the sense of its output gate, and ``active_sense``, of its ACTIVE line as
+    the peer sees it."""
 
     health: LineFile | None = None
     active: LineFile | None = None
     output_enable: LineFile | None = None
     outputs_open: LineFile | None = None
+    active_sense: LineFile | None = None
 
 
 @dataclass(frozen=True, slots=True)
