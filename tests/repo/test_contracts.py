@@ -36,7 +36,7 @@ CHEATS = {
     **{f"reach of {part}": cheat for part, cheat in REACH_CHEATS.items()},
     "the core touches no clock, thread, file or device": ("ha/cheat.py", "from time import sleep"),
     "door of serial": ("hal/cheat.py", "import serial.tools"),
-    "door of posix_ipc": ("image.py", "import posix_ipc"),
+    "door of posix_ipc": ("app.py", "import posix_ipc"),
     "door of periphery": ("app.py", "from periphery import GPIO"),
     "door of sqlite3": ("runtime/cheat.py", "import sqlite3"),
     "door of construct": ("wire/cheat.py", "from construct import Struct"),
