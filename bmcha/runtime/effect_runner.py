@@ -49,6 +49,16 @@ class Audience(Protocol):
     def answered(self, answer: Answer) -> None: ...
 
 
+class Image(Protocol):
+    """`ImageWriter`."""
+
+    def write(self, effect: WriteImage) -> None: ...
+
+    def refresh(self) -> None: ...
+
+    def role_entered(self, entered: EnterRole) -> None: ...
+
+
 class Keeper(Protocol):
     """The store worker."""
 
@@ -76,7 +86,7 @@ class Outlets:
     watchdog: WatchdogPort
     fans: FanPort
     pwm_files: Sequence[str]
-    write_image: Callable[[WriteImage], None]
+    image: Image
     audience: Audience
 
 
@@ -147,8 +157,9 @@ class EffectRunner:
             case SetFan(index, pwm):
                 outlets.fans.set_pwm(outlets.pwm_files[index], pwm)
             case WriteImage():
-                outlets.write_image(effect)
+                outlets.image.write(effect)
             case EnterRole():
+                outlets.image.role_entered(effect)
                 outlets.audience.role_entered(effect, self._clock())
             case Answer():
                 outlets.audience.answered(effect)
@@ -161,6 +172,8 @@ class EffectRunner:
         if effect.is_urgent or is_first:
             for outlet in self._outlets.paths.values():
                 outlet.wake()
+        # Each tick publishes: a draft and an image that are fresh prove the same thing.
+        self._outlets.image.refresh()
 
 
 def _is_output_write(effect: Effect) -> bool:

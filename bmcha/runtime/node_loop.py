@@ -17,6 +17,9 @@ from bmcha.runtime.effect_runner import EffectRunner
 from bmcha.runtime.mailbox import Mailbox
 from bmcha.runtime.worker import Clock
 
+TICK_NS_MIN = NS_PER_MS
+"""Between a tick and one that the node's own deadline asks for."""
+
 
 class Core(Protocol):
     """`bmcha.node.Node`, as far as the loop knows it."""
@@ -27,6 +30,9 @@ class Core(Protocol):
     def start(self, now_ns: int) -> Sequence[Effect]: ...
 
     def step(self, event: Event, now_ns: int) -> Sequence[Effect]: ...
+
+    def next_deadline_ns(self) -> int | None:
+        """When to step next at the latest, if that is sooner than the next tick."""
 
 
 class NodeLoop:
@@ -48,6 +54,7 @@ class NodeLoop:
         self._clock = clock
         self._record = record
         self._tick_due_ns = 0
+        self._ticked_ns = 0
         self._stop_asked_by = ""
 
     def start(self) -> None:
@@ -66,16 +73,27 @@ class NodeLoop:
         self._stop_asked_by = asked_by
 
     def turn(self) -> None:
-        wait_ns = max(0, self._tick_due_ns - self._clock())
+        due_ns = self._due_ns()
+        wait_ns = max(0, due_ns - self._clock())
         for event in self._mailbox.take(wait_ns / NS_PER_S):
             self._step(event)
         if self._stop_asked_by:
             asked_by, self._stop_asked_by = self._stop_asked_by, ""
             self._step(StopAsked(asked_by))
         now_ns = self._clock()
-        if now_ns >= self._tick_due_ns:
-            self._tick_due_ns += ((now_ns - self._tick_due_ns) // self._tick_ns + 1) * self._tick_ns
+        if now_ns >= due_ns:
+            late_ns = max(0, now_ns - self._tick_due_ns + self._tick_ns)
+            self._tick_due_ns += late_ns // self._tick_ns * self._tick_ns
+            self._ticked_ns = now_ns
             self._step(Tick())
+
+    def _due_ns(self) -> int:
+        """The next tick of the grid, or the node's own deadline if that is sooner."""
+        deadline_ns = self._node.next_deadline_ns()
+        if deadline_ns is None:
+            return self._tick_due_ns
+        # A deadline that a tick did not settle must not make the loop spin.
+        return min(self._tick_due_ns, max(deadline_ns, self._ticked_ns + TICK_NS_MIN))
 
     def _step(self, event: Event) -> None:
         if self._runner.has_ended:

@@ -1,0 +1,239 @@
+"""The composition root: one module's service, put together from its configuration.
+
+The only place that names devices. It builds, starts and takes apart; it decides nothing. Order
+matters and is this: whatever may be refused (a bad configuration, a taken socket or image) is
+found before a line is driven; the node starts last; at the end lines fall before anything closes.
+Called by `bmcha.cli`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from typing import Final
+
+from bmcha import __version__
+from bmcha.config import Config, check_own_slot, load_config
+from bmcha.diag.log import Log
+from bmcha.diag.service_manager import notify_service_manager
+from bmcha.hal.file_lines import FileLines
+from bmcha.hal.file_watchdog import FileWatchdog, NoWatchdog
+from bmcha.hal.hwmon import HwmonFans, HwmonSensors
+from bmcha.hal.port import Link, PortError, WatchdogPort
+from bmcha.hal.serial_link import SerialLink
+from bmcha.hal.shm_region import ShmRegion
+from bmcha.hal.sqlite_store import SqliteStore
+from bmcha.hal.udp_link import UdpLink
+from bmcha.model.event import StoreFailed
+from bmcha.model.moment import NS_PER_MS
+from bmcha.model.settings import PathKind, PathSettings
+from bmcha.node import Node
+from bmcha.runtime.audience import Audience
+from bmcha.runtime.control_server import ControlServer
+from bmcha.runtime.control_socket import SocketTaken, listen
+from bmcha.runtime.effect_runner import EffectRunner, Outlets, PathOutlet
+from bmcha.runtime.image_writer import ImageWriter
+from bmcha.runtime.lines_worker import LinesWorker
+from bmcha.runtime.mailbox import Mailbox
+from bmcha.runtime.node_loop import NodeLoop
+from bmcha.runtime.out_queue import OutQueue
+from bmcha.runtime.path_worker import PathWorker
+from bmcha.runtime.published import DraftBoard, EchoBoard
+from bmcha.runtime.pulse import Pulse
+from bmcha.runtime.pulse_settings import pulse_settings
+from bmcha.runtime.sensor_worker import SensorWorker
+from bmcha.runtime.store_worker import Loaded, StoreWorker
+from bmcha.runtime.supervisor import EXIT_DONE, Supervisor
+from bmcha.runtime.worker import Worker
+from bmcha.wire.tables import LAYOUT_ID
+
+FIRMWARE_LEVEL: Final = 1
+"""Grows with every release; modules tell it each other, so that status can show a skew."""
+STORE_WAIT_S: Final = 2.0
+"""A store that does not answer by then must not keep a chassis without its module."""
+
+clock = time.monotonic_ns
+
+
+class CannotRun(Exception):
+    """The service cannot be started here and now; the text says why and what to do."""
+
+
+def run_service(config_file: str) -> int:
+    """One module's service, until it ends; the exit code. Raises ConfigError and CannotRun."""
+    config = load_config(
+        config_file, version=__version__, firmware_level=FIRMWARE_LEVEL, layout_id=LAYOUT_ID
+    )
+    try:
+        with contextlib.ExitStack() as closing:
+            return _Service(config, closing).run()
+    except (PortError, SocketTaken) as error:
+        raise CannotRun(str(error)) from error
+    except OSError as error:
+        raise CannotRun(_os_sentence(error)) from error
+
+
+class _Service:
+    """Opens what the service needs; ``closing`` closes it again, last opened first."""
+
+    def __init__(self, config: Config, closing: contextlib.ExitStack) -> None:
+        self._config = config
+        service = config.service
+        self._lines = FileLines(service.lines, config.node.succession)
+        closing.callback(self._lines.close)
+        self._own_slot, self._slot_fault = self._read_slot()
+        listener = listen(service.control_socket)
+        closing.callback(listener.close)
+        image = ShmRegion(service.image_name)
+        closing.callback(image.close, is_unlinked=True)
+        closing.enter_context(_pid_file(service.pid_file))
+        self._log = Log(service.log_file, clock)
+        closing.callback(self._log.close)
+        self._watchdog: WatchdogPort = NoWatchdog()
+        if service.watchdog_file is not None:
+            self._watchdog = FileWatchdog(service.watchdog_file)
+        self._boot_id = int.from_bytes(os.urandom(4), "little") or 1
+        self._mailbox = Mailbox()
+        self._drafts = DraftBoard()
+        self._queues = {path.name: OutQueue() for path in config.node.paths}
+        self._paths = self._path_workers()
+        self._store = StoreWorker(lambda: SqliteStore(service.state_dir), self._mailbox.post)
+        self._control = ControlServer(
+            listener, service.control_socket, self._own_slot, self._mailbox.post, clock
+        )
+        self._audience = Audience(
+            self._control, self._log.say, notify_service_manager, self._own_slot
+        )
+        self._image = ImageWriter(image, self._boot_id, self._own_slot, clock)
+
+    def run(self) -> int:
+        log = self._log.say
+        log(f"bmcha {__version__} starts, configuration {self._config.service.config_file}")
+        if self._slot_fault:
+            log(self._slot_fault)
+        supervisor = Supervisor(self._lines, log, self._on_stopping)
+        supervisor.start(self._store)
+        node = self._node(self._store.wait_loaded(STORE_WAIT_S))
+        runner = EffectRunner(
+            self._outlets(), lambda: node.output_gap_limit_ns, self._mailbox.post, clock
+        )
+        tick_ms = self._config.node.timers.tick_ms
+        listen_to = self._audience.event_happened
+        loop = NodeLoop(node, self._mailbox, runner, tick_ms, clock, listen_to)
+        code = supervisor.run(loop, self._workers(), self._on_ready)
+        # A watchdog that nobody feeds any more must fire, unless the service ended in order.
+        with contextlib.suppress(PortError):
+            self._watchdog.close(is_disarmed=code == EXIT_DONE)
+        log(f"bmcha ended with exit {code}")
+        return code
+
+    def _read_slot(self) -> tuple[int | None, str]:
+        """The own slot, or None and why. Without a slot the node runs on, in FAULT and silent."""
+        try:
+            own_slot = self._lines.read_slot()
+        except PortError as error:
+            return None, str(error)
+        check_own_slot(self._config, own_slot)
+        return own_slot, ""
+
+    def _path_workers(self) -> dict[str, PathWorker]:
+        """None without a slot: a frame that cannot say who speaks is not sent."""
+        own_slot = self._own_slot
+        if own_slot is None:
+            return {}
+        node = self._config.node
+        boards = {
+            peer: EchoBoard(sum(path.peer_slot == peer for path in node.paths))
+            for peer in node.succession.peers_of(own_slot)
+        }
+        workers = {}
+        for path in node.paths:
+            pulse = Pulse(
+                pulse_settings(node, path, own_slot, self._boot_id),
+                self._drafts,
+                boards[path.peer_slot],
+                self._queues[path.name],
+                clock(),
+            )
+            workers[path.name] = PathWorker(
+                pulse, _link(path), self._mailbox.post, clock, self._log.say
+            )
+        return workers
+
+    def _workers(self) -> list[Worker]:
+        """All threads but the store's, which runs already."""
+        chassis = self._config.node.chassis
+        return [
+            *self._paths.values(),
+            LinesWorker(self._lines, self._mailbox.post, clock),
+            SensorWorker(chassis, HwmonSensors(), self._mailbox.post, clock),
+            self._control,
+        ]
+
+    def _outlets(self) -> Outlets:
+        return Outlets(
+            drafts=self._drafts,
+            paths={
+                name: PathOutlet(queue, self._paths[name].wake if name in self._paths else _nobody)
+                for name, queue in self._queues.items()
+            },
+            store=self._store,
+            lines=self._lines,
+            watchdog=self._watchdog,
+            fans=HwmonFans(),
+            pwm_files=[fan.pwm_file for fan in self._config.node.chassis.fans],
+            image=self._image,
+            audience=self._audience,
+        )
+
+    def _node(self, loaded: Loaded) -> Node:
+        if loaded.why:
+            self._mailbox.post(StoreFailed("state at the start", loaded.why))
+        return Node(
+            self._config.node,
+            self._own_slot,
+            self._boot_id,
+            loaded.epoch,
+            loaded.records,
+            time.time_ns() // NS_PER_MS,
+            clock(),
+        )
+
+    def _on_ready(self) -> None:
+        notify_service_manager("READY=1")
+
+    def _on_stopping(self) -> None:
+        notify_service_manager("STOPPING=1")
+
+
+def _nobody() -> None:
+    """Nobody sends on this path: the own slot is not known."""
+
+
+def _link(path: PathSettings) -> Link:
+    match path.kind:
+        case PathKind.UDP:
+            return UdpLink(path.local, path.remote)
+        case PathKind.SERIAL:
+            return SerialLink(path.device, path.baud)
+
+
+@contextlib.contextmanager
+def _pid_file(file: str | None) -> Iterator[None]:
+    if file is None:
+        yield
+        return
+    with open(file, "w", encoding="ascii") as written:
+        written.write(f"{os.getpid()}\n")
+    try:
+        yield
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(file)
+
+
+def _os_sentence(error: OSError) -> str:
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}"

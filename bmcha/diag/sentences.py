@@ -1,0 +1,75 @@
+"""What happened, as one line for a log; None for what happens all the time.
+
+Pure: events in, text out. Sentences about roles and records are the core's own (`Reason`,
+`EventCell.text`); here is only what surrounds them.
+"""
+
+from __future__ import annotations
+
+from bmcha.model.effect import EnterRole
+from bmcha.model.event import (
+    EffectFailed,
+    EpochStored,
+    Event,
+    EventsLoaded,
+    FanRead,
+    HeartbeatHeard,
+    LinesRead,
+    MessageHeard,
+    OutputsWithheld,
+    PathOverdue,
+    PathSummarised,
+    SensorRead,
+    StatusAsked,
+    StopAsked,
+    StoreFailed,
+    SwitchoverAsked,
+    Tick,
+)
+from bmcha.model.message import Delta, DeltaAck
+from bmcha.model.moment import ms_from_ns
+
+
+def sentence_of_event(event: Event, now_ns: int) -> str | None:
+    match event:
+        case Tick() | PathSummarised() | SensorRead() | FanRead() | StatusAsked() | LinesRead():
+            return None
+        case HeartbeatHeard(path, header, heartbeat, _, beats_in_row):
+            draft = heartbeat.draft
+            return (
+                f"path {path}: slot {header.source_slot} says {draft.role.name}, epoch "
+                f"{draft.epoch}, health {draft.health} (beat {beats_in_row} in a row)"
+            )
+        case MessageHeard(path, header, message, _):
+            if isinstance(message, Delta | DeltaAck):
+                return None
+            return f"path {path}: slot {header.source_slot} says {type(message).__name__}"
+        case PathOverdue(path, None):
+            return f"path {path}: nothing heard since the start"
+        case PathOverdue(path, int(last_heard_ns)):
+            return f"path {path}: nothing heard for {ms_from_ns(now_ns - last_heard_ns)} ms"
+        case EpochStored(epoch):
+            return f"epoch {epoch} is stored"
+        case StoreFailed(what, why):
+            return f"the {what} could not be stored: {why}"
+        case SwitchoverAsked(_, asked_by, target_slot, is_forced):
+            to = "the standby" if target_slot is None else f"slot {target_slot}"
+            return f"{asked_by} asks for a switchover to {to}{', forced' if is_forced else ''}"
+        case StopAsked(asked_by):
+            return f"asked to stop by {asked_by}"
+        case OutputsWithheld(gap_ns):
+            return f"outputs withheld: this module stood still for {ms_from_ns(gap_ns)} ms"
+        case EffectFailed(effect, why):
+            return f"{effect} failed: {why}"
+        case EventsLoaded(records):
+            return f"{len(records)} records of the chassis log are in the store"
+        case _:
+            return repr(event)
+
+
+def sentence_of_role(entered: EnterRole, own_slot: int | None) -> str:
+    slot = "this module" if own_slot is None else f"slot {own_slot}"
+    return (
+        f"{slot} is {entered.role.name} now, was {entered.from_role.name}; "
+        f"epoch {entered.epoch}. {entered.reason.sentence}"
+    )

@@ -1,0 +1,64 @@
+"""Tells the log, the service manager and the followers what the node has decided.
+
+Nothing here blocks or fails: each of the three has a bounded queue of its own. What repeats at
+every tick (a device that is gone) is logged when it changes. Runs in the node's thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from bmcha.diag.sentences import sentence_of_event, sentence_of_role
+from bmcha.model.effect import Answer, EnterRole
+from bmcha.model.event import EffectFailed, Event
+from bmcha.model.reading import EventCell
+
+
+class Followers(Protocol):
+    """`ControlServer`."""
+
+    def role_entered(self, entered: EnterRole, now_ns: int) -> None: ...
+
+    def event_recorded(self, record: EventCell, now_ns: int) -> None: ...
+
+    def answered(self, answer: Answer) -> None: ...
+
+
+class Audience:
+    def __init__(
+        self,
+        followers: Followers,
+        log: Callable[[str], None],
+        notify: Callable[[str], None],
+        own_slot: int | None,
+    ) -> None:
+        self._followers = followers
+        self._log = log
+        self._notify = notify
+        self._own_slot = own_slot
+        self._failures: dict[str, str] = {}
+
+    def event_happened(self, event: Event, now_ns: int) -> None:
+        """Each event before its step."""
+        if isinstance(event, EffectFailed):
+            if self._failures.get(event.effect) == event.why:
+                return
+            self._failures[event.effect] = event.why
+        sentence = sentence_of_event(event, now_ns)
+        if sentence is not None:
+            self._log(sentence)
+
+    def role_entered(self, entered: EnterRole, now_ns: int) -> None:
+        self._log(sentence_of_role(entered, self._own_slot))
+        self._notify(
+            f"STATUS={entered.role.name}, epoch {entered.epoch}. {entered.reason.sentence}"
+        )
+        self._followers.role_entered(entered, now_ns)
+
+    def event_recorded(self, record: EventCell, now_ns: int) -> None:
+        self._log(f"{record.severity.name.lower()}: {record.text}")
+        self._followers.event_recorded(record, now_ns)
+
+    def answered(self, answer: Answer) -> None:
+        self._followers.answered(answer)

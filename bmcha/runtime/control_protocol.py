@@ -1,0 +1,123 @@
+"""The control socket's protocol as text in, text out: JSON-RPC 2.0, one object a line.
+
+Knows no socket, no thread and no node. Whatever a line holds, the result is a `Call` or an error
+object to send back; nothing raises. Contract and alternatives: docs/adr/0005-control-protocol.md.
+Used by the control server; the client needs the numbers only.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bmcha.model.event import Question
+
+LINE_BYTES_MAX: Final = 65_536
+"""A request is a name and two values; this is generous, and bounds what we hold for a client."""
+
+PARSE_ERROR: Final = -32700
+INVALID_REQUEST: Final = -32600
+METHOD_NOT_FOUND: Final = -32601
+INVALID_PARAMS: Final = -32602
+REFUSED: Final = 1
+"""The node refused or failed; ``data`` is the node's answer, with all reasons."""
+OVERRUN: Final = 2
+"""The node has no room for more, or did not answer; the same request may be tried again."""
+
+QUESTIONS: Final = {question.value: question for question in Question}
+SWITCHOVER: Final = "switchover"
+VERSION: Final = "version"
+FOLLOW: Final = "follow"
+METHODS: Final = (*QUESTIONS, SWITCHOVER, VERSION, FOLLOW)
+
+RequestId = str | int | float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """``wants_answer`` False: a JSON-RPC notification; it is done, and nothing is said about it."""
+
+    method: str
+    request_id: RequestId
+    wants_answer: bool
+    to_slot: int | None = None
+    is_forced: bool = False
+
+
+def parse_call(line: bytes) -> Call | bytes:
+    """A call, or the error line to send back."""
+    try:
+        request = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        return error_line(None, PARSE_ERROR, f"not a JSON object on one line: {error}")
+    if isinstance(request, list):
+        return error_line(None, INVALID_REQUEST, "batches are not taken; send one object a line")
+    if not isinstance(request, dict):
+        return error_line(None, INVALID_REQUEST, "a request is a JSON object")
+    request_id = request.get("id")
+    if isinstance(request_id, bool) or not isinstance(request_id, str | int | float | None):
+        return error_line(None, INVALID_REQUEST, '"id" is a string, a number or null')
+    if request.get("jsonrpc") != "2.0":
+        return error_line(request_id, INVALID_REQUEST, '"jsonrpc" is "2.0"')
+    method = request.get("method")
+    if not isinstance(method, str):
+        return error_line(request_id, INVALID_REQUEST, '"method" is a string')
+    if method not in METHODS:
+        known = ", ".join(METHODS)
+        return error_line(request_id, METHOD_NOT_FOUND, f"no such method; there are: {known}")
+    return _with_params(method, request_id, "id" in request, request.get("params", {}))
+
+
+def _with_params(
+    method: str, request_id: RequestId, wants_answer: bool, params: object
+) -> Call | bytes:
+    if not isinstance(params, dict):
+        return error_line(request_id, INVALID_PARAMS, '"params" is an object: values by name')
+    allowed = {"to", "force"} if method == SWITCHOVER else set()
+    if unknown := sorted(set(params) - allowed):
+        known = ", ".join(sorted(allowed)) or "none"
+        text = f"{method} has no parameter {', '.join(unknown)}; it has: {known}"
+        return error_line(request_id, INVALID_PARAMS, text)
+    to_slot, is_forced = params.get("to"), params.get("force", False)
+    is_slot = isinstance(to_slot, int) and not isinstance(to_slot, bool) and 1 <= to_slot <= 255
+    if not (to_slot is None or is_slot):
+        return error_line(request_id, INVALID_PARAMS, '"to" is a slot from 1 to 255, or null')
+    if not isinstance(is_forced, bool):
+        return error_line(request_id, INVALID_PARAMS, '"force" is true or false')
+    return Call(method, request_id, wants_answer, to_slot, is_forced)
+
+
+def result_line(request_id: RequestId, result: Any) -> bytes:
+    return _line({"jsonrpc": "2.0", "id": request_id, "result": result})
+
+
+def error_line(request_id: RequestId, code: int, message: str, data: Any = None) -> bytes:
+    error = {"code": code, "message": message}
+    if data is not None:
+        error["data"] = data
+    return _line({"jsonrpc": "2.0", "id": request_id, "error": error})
+
+
+def notification_line(method: str, params: dict[str, Any]) -> bytes:
+    return _line({"jsonrpc": "2.0", "method": method, "params": params})
+
+
+def _line(message: dict[str, Any]) -> bytes:
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+class LineSplitter:
+    """Lines out of a stream that arrives in pieces, none longer than the limit."""
+
+    def __init__(self, line_bytes_max: int = LINE_BYTES_MAX) -> None:
+        self._line_bytes_max = line_bytes_max
+        self._tail = b""
+
+    def feed(self, data: bytes) -> list[bytes] | None:
+        """Whole lines without their end, empty ones left out; None: a line is too long."""
+        *lines, self._tail = (self._tail + data).split(b"\n")
+        if max(map(len, (*lines, self._tail))) > self._line_bytes_max:
+            self._tail = b""
+            return None
+        return [line for line in lines if line.strip()]
