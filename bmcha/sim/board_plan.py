@@ -1,0 +1,104 @@
+"""What the virtual chassis needs to know of a module's board: which file is which.
+
+Taken from the module's own configuration, so that the two ends of a line cannot disagree about
+its file or its polarity. Called by `bmcha.sim.rig`.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from bmcha.config import Config, ConfigError, ConfigProblem, find_board, load_config
+from bmcha.config.board_file import read_board
+from bmcha.config.board_tables import read_board_table
+from bmcha.config.table import Source, Table
+from bmcha.model.board import LineFile
+from bmcha.model.settings import BoardClass, ChassisSettings
+from bmcha.sim.actions import Vocabulary
+from bmcha.sim.backplane import ACTIVE, HEALTH, OUTPUT_ENABLE, PRESENCE, WIRED
+from bmcha.sim.claim import RigRefused
+from bmcha.sim.layout import SLOTS, RigLayout
+from bmcha.sim.wires import PATH_NAMES
+
+BOARD_FILES = {"gated": "virtual-gated.toml", "bare": "virtual-bare.toml"}
+"""The boards that are built, with the names of their files."""
+BOARDS_PLANNED = ("reset", "lease")
+DEFAULT_BOARD = "gated"
+
+
+@dataclass(frozen=True, slots=True)
+class BoardPlan:
+    """One module's view. File names are absolute."""
+
+    name: str
+    board_class: BoardClass
+    watchdog_ms: int
+    """0: the board has no watchdog."""
+    watchdog_file: str
+    succession: tuple[int, ...]
+    straps: tuple[LineFile, ...]
+    """Least significant bit of the slot number first."""
+    driven: dict[str, LineFile]
+    """The module's own output lines, by name."""
+    sense: LineFile | None
+    """The input that tells a module whether its own gate is open."""
+    peers: dict[tuple[int, str], LineFile]
+    """Inputs from the node so many places later in the succession, by line name."""
+    chassis: ChassisSettings
+
+
+def board_vocabulary(board: str) -> Vocabulary:
+    """What actions on this board may name. ConfigError: its file cannot be used."""
+    file = find_board(BOARD_FILES[board], beside=os.curdir)
+    if file is None:
+        raise RigRefused(
+            f"the board file {BOARD_FILES[board]} is not there: install bmcha, or run it from a "
+            "checkout that is whole"
+        )
+    values, origins = read_board(file)
+    problems: list[ConfigProblem] = []
+    found = read_board_table(Table(values, Source(file, origins, ""), problems))
+    if problems:
+        raise ConfigError(problems)
+    return Vocabulary(
+        board=board,
+        slots=SLOTS,
+        paths=PATH_NAMES,
+        lines=WIRED[found.board_class],
+        sensors=tuple(sensor.name for sensor in found.chassis.sensors),
+        fans=tuple(fan.name for fan in found.chassis.fans),
+    )
+
+
+def read_plan(layout: RigLayout, slot: int) -> BoardPlan:
+    """ConfigError: the written configuration cannot be used, with the reasons."""
+    config = load_config(str(layout.config(slot)), version="", firmware_level=0, layout_id=0)
+    return _plan(config)
+
+
+def _plan(config: Config) -> BoardPlan:
+    node, service = config.node, config.service
+    own = service.lines.own
+    driven = {HEALTH: own.health, ACTIVE: own.active, OUTPUT_ENABLE: own.output_enable}
+    peers = {
+        (peer.offset, name): line
+        for peer in service.lines.peers
+        for name, line in (
+            (PRESENCE, peer.presence),
+            (HEALTH, peer.health),
+            (ACTIVE, peer.active),
+        )
+    }
+    return BoardPlan(
+        name=service.board_name,
+        board_class=node.board_class,
+        watchdog_ms=node.watchdog_ms or 0,
+        watchdog_file=service.watchdog_file or "",
+        succession=node.succession.slots,
+        straps=service.lines.straps,
+        driven={name: line for name, line in driven.items() if line is not None},
+        sense=own.outputs_open,
+        peers={key: line for key, line in peers.items() if line is not None},
+        chassis=node.chassis,
+    )

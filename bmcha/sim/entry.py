@@ -1,0 +1,123 @@
+"""``bmcha sim`` and ``bmcha sim-ctl``: arguments in, exit code out. Called by `bmcha.cli`.
+
+Exit codes of sim: 0 on a pass, Ctrl-C, SIGTERM or the end of --duration, with everything cleaned
+up; 1 when a scenario or the story failed or the rig could not be set up; 2 for words that make no
+sense. With --json nothing but one object goes to stdout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from bmcha.sim.actions import usage_lines
+from bmcha.sim.board_plan import BOARD_FILES, BOARDS_PLANNED, DEFAULT_BOARD
+from bmcha.sim.claim import RigRefused
+from bmcha.sim.ctl import INVALID_PARAMS, UNKNOWN_METHOD
+from bmcha.sim.layout import RigLayout
+from bmcha.sim.rpc import RpcClient, RpcRefused
+from bmcha.sim.scenario import ScenarioError, shipped_scenarios
+from bmcha.sim.show import ShowOptions, show
+from bmcha.sim.state import state_text
+
+DONE, FAILED, USAGE, NO_SERVICE = 0, 1, 2, 3
+
+
+def add_sim_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--board",
+        default=DEFAULT_BOARD,
+        metavar="|".join(BOARD_FILES),
+        help="what the modules can know of each other by lines (default: %(default)s)",
+    )
+    parser.add_argument("--dir", metavar="DIR", help="where everything lives; kept at the end")
+    parser.add_argument("--headless", action="store_true", help="run, and show nothing")
+    parser.add_argument(
+        "--scenario",
+        metavar="NAME|FILE",
+        help=f"run and judge a scenario: {', '.join(shipped_scenarios())}, or a file",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
+    parser.add_argument("--duration", type=float, metavar="S", help="end after so many seconds")
+    parser.add_argument(
+        "--respawn", action="store_true", help="start a module again whenever it has ended"
+    )
+
+
+def add_sim_ctl_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = "actions:\n  " + "\n  ".join(usage_lines())
+    parser.add_argument("--dir", metavar="DIR", required=True, help="the running sim's directory")
+    parser.add_argument("action", metavar="ACTION", nargs=argparse.REMAINDER)
+
+
+def run_sim(args: argparse.Namespace) -> int:
+    complaint = _complaint(args)
+    if complaint is not None:
+        print(f"bmcha sim: {complaint}", file=sys.stderr)
+        return USAGE
+    options = ShowOptions(
+        board=args.board,
+        root=None if args.dir is None else Path(args.dir),
+        scenario=args.scenario,
+        is_headless=args.headless,
+        is_json=args.json,
+        duration_s=args.duration,
+        is_respawning=args.respawn,
+    )
+    try:
+        return show(options)
+    except ScenarioError as error:
+        print(f"bmcha sim: {error}", file=sys.stderr)
+        return USAGE
+    except RigRefused as refused:
+        print(f"bmcha sim: {refused}", file=sys.stderr)
+        return FAILED
+
+
+def run_sim_ctl(args: argparse.Namespace) -> int:
+    words = [word for word in args.action if word != "--"]
+    if not words:
+        print("bmcha sim-ctl: an action is missing; there are:", file=sys.stderr)
+        for line in usage_lines():
+            print(f"  {line}", file=sys.stderr)
+        return USAGE
+    layout = RigLayout(Path(os.path.abspath(args.dir)))
+    try:
+        client = RpcClient(layout.chassis_socket)
+    except OSError:
+        print(f"bmcha sim-ctl: no sim runs in {layout.root}", file=sys.stderr)
+        return NO_SERVICE
+    try:
+        result = client.call(words[0], words[1:])
+    except RpcRefused as refused:
+        print(f"bmcha sim-ctl: {refused}", file=sys.stderr)
+        return USAGE if refused.code in (UNKNOWN_METHOD, INVALID_PARAMS) else FAILED
+    except OSError as error:
+        print(f"bmcha sim-ctl: the sim in {layout.root} went away: {error}", file=sys.stderr)
+        return NO_SERVICE
+    finally:
+        client.close()
+    if words[0] != "state":
+        print(result["text"])
+    elif "--json" in words:
+        print(json.dumps(result, indent=2))
+    else:
+        print("\n".join(state_text(result)))
+    return DONE
+
+
+def _complaint(args: argparse.Namespace) -> str | None:
+    built = ", ".join(BOARD_FILES)
+    if args.board in BOARDS_PLANNED:
+        return f"board {args.board!r} is not built yet; there are: {built}"
+    if args.board not in BOARD_FILES:
+        return f"unknown board {args.board!r}; there are: {built}"
+    if args.duration is not None and not 0 < args.duration <= 1e7:
+        return f"--duration {args.duration:g}: allowed are more than 0 and up to 10 million seconds"
+    if args.dir == "":
+        return "--dir: a directory's name is missing"
+    return None

@@ -1,0 +1,81 @@
+"""Writes ``DIR/mmN/config.toml``: what this slot's ``bmcha run --config`` is given.
+
+Nothing in it is special to the simulator but the files that it names. Called by `bmcha.sim.rig`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bmcha.sim.board_plan import BOARD_FILES
+from bmcha.sim.layout import RigLayout
+from bmcha.sim.wires import Wire
+
+CHASSIS_ID = 4711
+HEARTBEAT_INTERVAL_MS = 100
+WARNTIME_MS = 500
+DEADTIME_MS = 1500
+
+_HEAD = """\
+# Module {slot} of a virtual chassis, made by `bmcha sim`: written anew at each start.
+board = "{board}"
+hw_root = "hw"
+state_dir = "store"
+control_socket = "control.sock"
+image_name = "{image}"
+
+[chassis]
+id = {chassis_id}
+succession = [{succession}]
+
+[policy]
+# Only asked where no line tells about the other module: silence on every path means dead.
+isolation_policy = "trust-silence"
+
+# Dead times of 1500 ms until the beat engine is in C: while it is in Python, a busy machine may
+# hold a beat back for several hundred milliseconds.
+"""
+
+_PATH = """
+[[paths]]
+name = "{name}"
+kind = "{kind}"
+peer = {peer}
+{medium}
+heartbeat_interval_ms = {interval}
+warntime_ms = {warn}
+deadtime_ms = {dead}
+"""
+
+
+def write_config(layout: RigLayout, slot: int, board: str, wires: Sequence[Wire]) -> None:
+    """The file is replaced at once, never seen half written."""
+    peer = next(other for other in layout.slots if other != slot)
+    text = _HEAD.format(
+        slot=slot,
+        board=BOARD_FILES[board],
+        image=layout.shm_name(slot),
+        chassis_id=CHASSIS_ID,
+        succession=", ".join(str(each) for each in layout.slots),
+    )
+    for wire in wires:
+        text += _PATH.format(
+            name=wire.name,
+            kind=wire.kind,
+            peer=peer,
+            medium=_medium(wire, slot),
+            interval=HEARTBEAT_INTERVAL_MS,
+            warn=WARNTIME_MS,
+            dead=DEADTIME_MS,
+        )
+    draft = layout.config(slot).with_suffix(".new")
+    draft.write_text(text)
+    draft.replace(layout.config(slot))
+
+
+def _medium(wire: Wire, slot: int) -> str:
+    end = wire.end(slot)
+    if end.device:
+        return f'device = "{end.device}"\nbaud = 115200'
+    local, remote = (f"{host}:{port}" for host, port in (end.local, end.remote))
+    return f'local = "{local}"\nremote = "{remote}"'

@@ -1,0 +1,154 @@
+"""The story that ``make demo`` tells in twenty-odd seconds, one sentence an event.
+
+Cold start, a path cut and healed, the active module killed, its return, a planned switchover;
+then a table of the times. It is a scenario like any other with a narrator beside it, so that what
+is told is what was judged. Also the narrator of a sim that runs in a terminal.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bmcha.sim import journal
+from bmcha.sim.follow import EventTold, JournalTold, ModuleGone, RoleTold, Told
+from bmcha.sim.journal import Line
+from bmcha.sim.report import Report
+from bmcha.sim.scenario import At
+
+STORY_NAME = "story"
+STORY = """\
+within 6 role 1 ACTIVE
+within 6 role 2 STANDBY
+at 6 cut udp
+at 8 heal udp
+at 10 kill active
+on gated: within 0.5 output survivor
+on bare: within 1.7 output survivor
+at 12.5 start victim
+within 5 role victim STANDBY
+at 18 switchover
+within 1 output survivor
+within 2 role victim STANDBY
+until 20
+never dual
+never fan-drop
+never stale-write
+never mirror-gap
+never event-loss
+"""
+
+_FAULTS = {
+    "cut": "Path {value} is cut.",
+    "kill": "Module {slot} is killed with SIGKILL.",
+    "stop": "Module {slot} is stopped with SIGSTOP.",
+    "restart": "Module {slot} is restarted with SIGTERM.",
+    "pull": "Module {slot} is pulled out.",
+    "line": "A line of module {slot} is forced: {value}.",
+    "set": "A sensor is set by hand: {value}.",
+    "fan": "A fan stands still: {value}.",
+    "ended": "The process of module {slot} has ended: {value}.",
+}
+"""What the journal's fault lines mean, by name."""
+_MENDS = {
+    "heal": "Path {0} is whole again.",
+    "cont": "The stopped module goes on (SIGCONT).",
+    "start": "A module is started.",
+    "insert": "A module is put in.",
+    "switchover": "A planned switchover is asked for.",
+}
+"""Actions that are no fault and hence in no journal, by first word."""
+
+Say = Callable[[str], None]
+
+
+class Narrator:
+    """Turns what is told into sentences with the time."""
+
+    def __init__(self, say: Say) -> None:
+        self._say = say
+        self._roles: dict[int, str] = {}
+        self.since_start_ms: Callable[[int], float] = lambda t_ns: 0.0
+
+    def hear(self, told: Told) -> None:
+        match told:
+            case RoleTold() if self._roles.get(told.slot) != told.state:
+                self._roles[told.slot] = told.state
+                self._tell(told.t_ns, f"Module {told.slot} is {told.state}: {told.reason_text}")
+            case ModuleGone(slot=slot):
+                self._roles.pop(slot, None)
+            case JournalTold(line=line):
+                text = _line_text(line)
+                if text:
+                    self._tell(line.t_ns, text)
+            case RoleTold() | EventTold():
+                pass
+
+    def act(self, step: At | None, text: str) -> None:
+        """The runner's word: an action just before it is done, or an expectation that was met."""
+        if step is None:
+            self._tell(time.monotonic_ns(), f"As expected: {text}.")
+        elif step.words[0] in _MENDS:
+            self._tell(time.monotonic_ns(), _MENDS[step.words[0]].format(*step.words[1:]))
+
+    def _tell(self, t_ns: int, text: str) -> None:
+        self._say(f"{self.since_start_ms(t_ns) / 1000:7.3f} s  {text}")
+
+
+def _line_text(line: Line) -> str:
+    if line.what == "gate":
+        return (
+            f"The outputs of module {line.slot} are let through{'' if line.value else ' no more'}."
+        )
+    if line.what == "fault":
+        return _FAULTS.get(line.name, "{value}").format(slot=line.slot, value=line.value)
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    name: str
+    value: str
+
+
+def table(lines: Sequence[Line], report: Report) -> list[str]:
+    """The times of the story, from the journal alone but for the last two rows."""
+    pwms = [line.value for line in lines if line.what == "output"]
+    rows = [
+        Row("from the kill to the survivor's first output", _ms(report.failover_ms)),
+        Row("longest time with nobody's outputs let through", _ms(report.outage_ms)),
+        Row("time with both modules' outputs let through", _ms(report.dual_active_ms)),
+        Row("planned switchover, gate shut to gate open", _ms(_switchover_ms(lines))),
+        Row("fan pwm, lowest and highest", f"{min(pwms)} and {max(pwms)}" if pwms else "-"),
+        Row("readings compared at the last takeover", _count(report.mirror.cells_compared)),
+        Row("readings that differed", _count(report.mirror.cells_differing)),
+        Row("events of the chassis log lost", _count(report.events.lost)),
+        Row("events of the chassis log doubled", _count(report.events.doubled)),
+    ]
+    width = max(len(row.name) for row in rows)
+    rule = "-" * (width + 16)
+    return [rule, *(f"{row.name:<{width}}  {row.value:>14}" for row in rows), rule]
+
+
+def _switchover_ms(lines: Sequence[Line]) -> float | None:
+    """Between the last two gate changes: one shut, the other opened."""
+    gates = [line for line in lines if line.what == "gate"]
+    if len(gates) < 2 or gates[-2].value or not gates[-1].value:
+        return None
+    return journal.as_ms(gates[-1].t_ns - gates[-2].t_ns)
+
+
+def _ms(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f} ms"
+
+
+def _count(value: int | None) -> str:
+    return "-" if value is None else str(value)
+
+
+def closing(report: Report) -> list[str]:
+    """How it ended, as sentences."""
+    if report.is_pass:
+        return ["All went as told."]
+    return ["Not all went as told:", *(f"  {sentence}" for sentence in report.why)]
