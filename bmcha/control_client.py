@@ -41,6 +41,7 @@ class ControlClient:
         self._connection.settimeout(timeout_s)
         self._tail = b""
         self._calls_count = 0
+        self._news: deque[dict[str, Any]] = deque()
 
     def __enter__(self) -> ControlClient:
         return self
@@ -71,24 +72,27 @@ class ControlClient:
             raise self._gone() from error
         while True:
             message = self._receive()
-            if message.get("id") != self._calls_count and "method" in message:
-                continue  # News that came in between.
-            if "error" in message:
+            if "method" in message:
+                self._news.append(message)
+            elif "error" in message:
                 error_object = message["error"]
                 raise Refused(
                     str(error_object.get("message", "")),
                     error_object.get("code", 0),
                     error_object.get("data"),
                 )
-            return message["result"]
+            else:
+                return message.get("result")
 
-    def follow(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """(method, params) of each notification, for as long as the service lives; the present
-        role comes first. Ends with NoService."""
+    def start_following(self) -> None:
+        """From now on what happens is news; the present role is the first."""
         self.call("follow")
+
+    def news(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """(method, params) of each notification. Ends with NoService when the service does."""
         self._connection.settimeout(None)
         while True:
-            message = self._receive()
+            message = self._news.popleft() if self._news else self._receive()
             if "method" in message:
                 yield message["method"], message["params"]
 
