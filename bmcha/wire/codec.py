@@ -15,7 +15,7 @@ from typing import Final
 
 from bmcha.model.message import Header
 from bmcha.wire import tables, version
-from bmcha.wire.checksum import crc32c
+from bmcha.wire.checksum import crc32c as crc32c
 from bmcha.wire.frame import BadFrame, BadReason, Decoded, RawFrame
 
 DELIMITER: Final = b"\0"

@@ -26,6 +26,7 @@ _ENUMS: Final[dict[str, type[Enum]]] = {
     "state": UnitState,
     "severity": Severity,
 }
+_TEXTS: Final = ("name", "alarm_id", "text")
 _HEX_BYTES_MAX: Final = 16
 
 
@@ -92,7 +93,7 @@ def _body(raw: RawFrame) -> Iterator[str]:
     echoes = fields.pop("echoes", ())
     entries = fields.pop("entries", ())
     if message_type is MessageType.HEARTBEAT:
-        fields["flags"] = _flag_names(body.flags)
+        fields["flags"] = "+".join(_flag_names(body.flags))
     yield "          " + _fields(fields)
     for place, echo in enumerate(echoes):
         yield f"            path {place}: {_echo(echo)}"
@@ -100,13 +101,13 @@ def _body(raw: RawFrame) -> Iterator[str]:
         yield "            " + _entry(entry)
 
 
-def _flag_names(flags: int) -> str:
+def _flag_names(flags: int) -> Iterator[str]:
     names = {
         tables.HOLDING: "holding",
         tables.RELEASED: "released",
-        tables.WILL_CLAIM: "will-claim",
+        tables.WILL_CLAIM: "will_claim",
     }
-    return ",".join(name for bit, name in names.items() if flags & bit) or "-"
+    yield from (name for bit, name in names.items() if flags & bit)
 
 
 def _echo(echo: Any) -> str:
@@ -143,4 +144,8 @@ def _named(enum: type[Enum], value: int) -> str:
 def _plain(name: str, value: Any) -> str:
     if name in ("layout_id", "echo_boot_id", "join_id", "nonce"):
         return f"{value:08x}"
-    return repr(value) if name in ("name", "alarm_id", "text") else str(value)
+    if name == "flags":
+        return value or "none"
+    if isinstance(value, str) and (name in _TEXTS or not value.isidentifier()):
+        return repr(value)
+    return str(value)

@@ -88,9 +88,7 @@ CELLS: dict[str, Cell] = {
     "fan-value": FanValue(0, 0, 255, UnitState.FAILED, NOW_NS - 1 * _MS),
     "supply": SupplyCell(15, "psu16", UnitState.OK, 812_000, 1_600_000, NOW_NS - 100 * _MS),
     "blade": BladeCell(31, "blade32", UnitState.OFF, 450_000, NOW_NS - 8192 * _MS),
-    "alarm": AlarmCell(
-        255, "sensor-high:inlet", Severity.CRITICAL, True, NOW_NS - 98_304 * _MS
-    ),
+    "alarm": AlarmCell(255, "sensor-high:inlet", Severity.CRITICAL, True, NOW_NS - 98_304 * _MS),
     "event": EventCell(
         7, 42, 1, Severity.MAJOR, 1_700_000_000_123, "takeover", "slot 1 took the chassis"
     ),

@@ -17,7 +17,7 @@ ENTRIES = read_golden()
 CODECS = {"twin": codec, "native": codec_native}
 
 
-@pytest.fixture(params=CODECS.values(), ids=CODECS)
+@pytest.fixture(params=list(CODECS.values()), ids=list(CODECS))
 def any_codec(request: pytest.FixtureRequest) -> Codec:
     found: Codec = request.param
     return found

@@ -1,0 +1,78 @@
+"""Frames out of a stream in pieces: the tail, its bound, and the counts."""
+
+from __future__ import annotations
+
+import pytest
+
+from bmcha.model.message import Header
+from bmcha.wire import codec, codec_native, tables
+from bmcha.wire.frame import BadReason, Codec
+from bmcha.wire.frame_reader import FrameReader
+
+HEADER = Header(chassis_id=7, source_slot=1, target_slot=2, boot_id=5, epoch=3, sequence=9)
+ONE = codec.encode_frame(HEADER, 1, b"one", True)
+TWO = codec.encode_frame(HEADER, 2, b"two", True)
+
+
+class TestTwin:
+    codec: Codec = codec
+
+    @pytest.fixture
+    def reader(self) -> FrameReader:
+        return FrameReader(self.codec)
+
+    def test_a_frame_in_two_pieces(self, reader: FrameReader) -> None:
+        assert reader.feed(ONE[:10]) == []
+        assert [frame.body for frame in reader.feed(ONE[10:] + TWO[:5])] == [b"one"]
+        assert [frame.body for frame in reader.feed(TWO[5:])] == [b"two"]
+        assert reader.bad_count == 0
+
+    def test_garbage_costs_what_stands_before_the_next_delimiter(self, reader: FrameReader) -> None:
+        frames = reader.feed(b"garbage" + ONE + TWO)
+        assert [frame.body for frame in frames] == [b"two"]
+        assert sum(reader.bad_counts.values()) == 1
+
+    def test_an_endless_run_is_bounded_and_counted_once(self, reader: FrameReader) -> None:
+        for _ in range(100):
+            assert reader.feed(b"\x55" * 1000) == []
+            assert len(reader._tail) <= tables.STUFFED_BYTES_MAX
+        assert [frame.body for frame in reader.feed(b"\x55\0" + ONE)] == [b"one"]
+        assert reader.bad_counts == {BadReason.TOO_LONG: 1}
+
+    @pytest.mark.parametrize("longer", [-2, -1, 0, 1, 5000])
+    @pytest.mark.parametrize("piece", [1, 7, 4157, 4158, 4159])
+    def test_pieces_make_no_difference_at_the_limit(self, longer: int, piece: int) -> None:
+        stream = b"\x55" * (tables.STUFFED_BYTES_MAX + longer) + b"\0" + ONE
+        whole, split = FrameReader(self.codec), FrameReader(self.codec)
+        expected = whole.feed(stream)
+        found = [
+            f for at in range(0, len(stream), piece) for f in split.feed(stream[at : at + piece])
+        ]
+        assert found == expected
+        assert split.bad_counts == whole.bad_counts
+
+    def test_a_reopened_link_forgets_what_was_begun(self, reader: FrameReader) -> None:
+        reader.feed(ONE[:10])
+        reader.drop_tail()
+        assert [frame.body for frame in reader.feed(ONE)] == [b"one"]
+        assert reader.bad_count == 0
+
+    def test_datagrams_do_not_run_into_each_other(self, reader: FrameReader) -> None:
+        bare = codec.encode_frame(HEADER, 1, b"one", False)
+        assert reader.feed_datagram(bare[:10]) == []
+        assert [frame.body for frame in reader.feed_datagram(bare)] == [b"one"]
+        assert reader.bad_counts == {BadReason.TOO_SHORT: 1}
+
+    def test_the_caller_may_add_its_own_findings(self, reader: FrameReader) -> None:
+        reader.count_bad(BadReason.CHASSIS)
+        reader.count_bad(BadReason.CHASSIS)
+        assert reader.bad_counts == {BadReason.CHASSIS: 2}
+        assert reader.bad_count == 2
+
+
+class TestNative(TestTwin):
+    codec = codec_native
+
+
+def test_the_native_codec_is_the_default() -> None:
+    assert FrameReader()._codec is codec_native
