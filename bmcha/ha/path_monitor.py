@@ -51,6 +51,7 @@ class PathMonitor:
         self._has_been_silent = False
         self._is_recovering = False
         self._armed_ns = now_ns
+        self._engine_heard_ns: int | None = None
         self._interval_ns = ns_from_ms(settings.heartbeat_interval_ms)
         self._warn_ns = ns_from_ms(settings.warntime_ms)
         self._dead_ns = ns_from_ms(settings.deadtime_ms)
@@ -71,6 +72,7 @@ class PathMonitor:
     def heard(self, heard_ns: int, beats_in_row: int) -> None:
         """A beat came. ``beats_in_row`` as in `HeartbeatHeard`."""
         self.last_heard_ns = max(heard_ns, self.last_heard_ns or 0)
+        self._engine_heard_ns = heard_ns
         is_back = self.health is PathHealth.SILENT and self._has_been_silent
         self._is_recovering = is_back and beats_in_row < self.settings.recovery_beats_min
         if not self._is_recovering:
@@ -78,6 +80,7 @@ class PathMonitor:
 
     def summarised(self, last_heard_ns: int | None) -> None:
         """The engine's periodic word: only moves the time of the last beat."""
+        self._engine_heard_ns = last_heard_ns
         if last_heard_ns is not None:
             self.last_heard_ns = max(last_heard_ns, self.last_heard_ns or 0)
 
@@ -93,11 +96,20 @@ class PathMonitor:
         elif silent_ns >= self._warn_ns and self.health is PathHealth.ALIVE:
             self.health = PathHealth.LATE
 
-    def next_watch_ns(self, is_last_path: bool) -> int:
-        """For which silence the engine shall report next."""
+    def next_watch_ns(self, is_last_path: bool) -> int | None:
+        """For which silence the engine shall report next; None: nothing more to report.
+
+        The engine counts from its own last beat; time that was granted to the peer since
+        (`listen_anew`) is added.
+        """
+        if self.health is PathHealth.SILENT and not self._is_recovering:
+            return None
+        limit_ns = self._jeopardy_ns if is_last_path else self._dead_ns
         if self.health is PathHealth.ALIVE:
-            return self._warn_ns
-        return self._jeopardy_ns if is_last_path else self._dead_ns
+            limit_ns = self._warn_ns
+        if self._engine_heard_ns is None or self.last_heard_ns is None:
+            return limit_ns
+        return limit_ns + self.last_heard_ns - self._engine_heard_ns
 
     def silent_for_ns(self, now_ns: int) -> int:
         since_ns = self._armed_ns if self.last_heard_ns is None else self.last_heard_ns

@@ -41,6 +41,8 @@ class PeerView:
         self.handover: Handover | None = None
         self.first_silent_ns: int | None = None
         self.listen_from_ns = now_ns
+        self.unheld_since_ns: int | None = None
+        self.contradiction_since_ns: int | None = None
         self._former_boots: deque[int] = deque(maxlen=FORMER_BOOTS_MAX)
         self._last_path_proven: str | None = None
         self._lone_path: tuple[str, int] | None = None
@@ -66,6 +68,8 @@ class PeerView:
         if self.heard_since_ns is None:
             self.heard_since_ns = heard_ns
         self.draft = heartbeat.draft
+        if heartbeat.draft.role is not Role.RELINQUISHING:
+            self.handover = None
         if heartbeat.draft.role is Role.ACTIVE:
             self.was_seen_active = True
 
@@ -113,7 +117,8 @@ class PeerView:
     def tick(self, now_ns: int) -> None:
         self.lines.tick(now_ns)
         self._note_lone_path(now_ns)
-        if self.is_heard(now_ns):
+        self._note_waits(now_ns)
+        if self.is_heard():
             self.first_silent_ns = None
         elif self.first_silent_ns is None and self.is_silent(now_ns):
             self.first_silent_ns = now_ns
@@ -122,7 +127,7 @@ class PeerView:
 
     # ---- what is known
 
-    def is_heard(self, now_ns: int) -> bool:
+    def is_heard(self) -> bool:
         """Its word of the present life is known and a path still carries it."""
         return self.draft is not None and any(m.hears_peer() for m in self.monitors)
 
@@ -155,6 +160,23 @@ class PeerView:
 
         heard = [m for m in self.monitors if m.hears_peer()]
         return sorted(heard, key=badness)
+
+    # ---- waits that evidence needs
+
+    def _note_waits(self, now_ns: int) -> None:
+        """Since when nobody holds by its word, and since when its lines contradict each other."""
+        is_unheld = self.is_heard() and self._says_nothing_is_held()
+        self.unheld_since_ns = (self.unheld_since_ns or now_ns) if is_unheld else None
+        levels = self.lines.levels
+        is_contrary = levels.active is not False and (
+            self.has_said_goodbye or (levels.health is False and not self.is_heard())
+        )
+        self.contradiction_since_ns = (
+            (self.contradiction_since_ns or now_ns) if is_contrary else None
+        )
+
+    def _says_nothing_is_held(self) -> bool:
+        return self.draft is not None and self.draft.role in (Role.STARTING, Role.STANDBY)
 
     # ---- jeopardy: one path left
 

@@ -88,7 +88,9 @@ class RoleMachine:
             self.reason = reason
             return None
         transition = TRANSITIONS.get((self.role, role))
-        check(transition is not None, f"role change {self.role.name} -> {role.name} is not foreseen")
+        check(
+            transition is not None, f"role change {self.role.name} -> {role.name} is not foreseen"
+        )
         self.history.append(RoleChange(now_ns, self.role, role, reason, epoch))
         self.role, self.reason, self.since_ns = role, reason, now_ns
         return transition

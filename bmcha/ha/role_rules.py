@@ -139,7 +139,7 @@ def _will_take_over_unhearing(peer: PeerEvidence) -> bool:
 
 def _decide_claiming(i: RoleInputs) -> RoleDecision:
     for peer in i.peers:
-        if not peer.is_heard:
+        if not _has_fresh_word(i, peer):
             continue
         if peer.role is Role.ACTIVE:
             return RoleDecision(Role.STANDBY, Reason.PEER_IS_ACTIVE)
@@ -182,12 +182,14 @@ def _decide_waiting(i: RoleInputs) -> RoleDecision:
     return RoleDecision(Role.STANDBY, blocked.reason)
 
 
+def _has_fresh_word(i: RoleInputs, peer: PeerEvidence) -> bool:
+    """It is heard, and no line has spoken since what proves the opposite of what it said."""
+    return peer.is_heard and (not peer.has_line_spoken or _judge_spoken_line(i, peer) is None)
+
+
 def _is_held_by(i: RoleInputs, peer: PeerEvidence) -> bool:
-    """The peer is heard and holds the chassis or is about to. A line that has spoken since
-    outweighs what was said before, but only where it proves something."""
-    if not peer.is_heard:
-        return False
-    if peer.has_line_spoken and _judge_spoken_line(i, peer) is not None:
+    """The peer holds the chassis by its own word, or is about to."""
+    if not _has_fresh_word(i, peer):
         return False
     if peer.role is Role.RELINQUISHING:
         return not peer.is_released
@@ -217,8 +219,8 @@ def _judge(i: RoleInputs, peer: PeerEvidence) -> Verdict:
     if not peer.is_silent or not i.is_boot_window_over:
         return Verdict(False, Reason.BOOT_LISTENING if i.role is Role.STARTING else i.reason)
     if i.board is BoardClass.GATED:
-        return _judge_silent_gated(i, peer)
-    return _judge_silent_bare(i, peer)
+        return _judge_silent_gated(peer)
+    return _judge_silent_bare(i)
 
 
 def _judge_by_goodbye(peer: PeerEvidence) -> Verdict:
@@ -238,7 +240,7 @@ def _judge_spoken_line(i: RoleInputs, peer: PeerEvidence) -> Verdict | None:
         if peer.health is False:
             return Verdict(True, Reason.PEER_ABSENT, is_active_line_doubted=True)
         return None
-    if peer.health is False and not peer.active and i.role is Role.STANDBY:
+    if peer.health is False and not peer.active and i.role is not Role.STARTING:
         return Verdict(True, Reason.PEER_HEALTH_DOWN)
     return None
 
@@ -263,7 +265,7 @@ def _judge_heard(i: RoleInputs, peer: PeerEvidence) -> Verdict:
     return Verdict(False, Reason.PEER_CLAIMS_FIRST)
 
 
-def _judge_silent_gated(i: RoleInputs, peer: PeerEvidence) -> Verdict:
+def _judge_silent_gated(peer: PeerEvidence) -> Verdict:
     """Every path is silent past its dead time: the lines tell who holds."""
     if peer.active is False:
         if peer.presence is False:
@@ -280,7 +282,7 @@ def _judge_silent_gated(i: RoleInputs, peer: PeerEvidence) -> Verdict:
     return Verdict(False, Reason.ISOLATED)
 
 
-def _judge_silent_bare(i: RoleInputs, peer: PeerEvidence) -> Verdict:
+def _judge_silent_bare(i: RoleInputs) -> Verdict:
     """No line can tell; the configured policy says what silence means."""
     if i.policy is IsolationPolicy.TRUST_SILENCE:
         return Verdict(True, Reason.PEER_SILENT)

@@ -35,7 +35,7 @@ class SensorKind(Enum):
 
 @unique
 class Quality(Enum):
-    """GOOD: read and within limits of belief. STALE: last good value is too old. BAD: unreadable."""
+    """GOOD: just read. STALE: the last good value is too old. BAD: it cannot be read."""
 
     NONE = 0
     GOOD = 1

@@ -93,7 +93,7 @@ class FanSettings:
 
 @dataclass(frozen=True, slots=True)
 class ZoneSettings:
-    """A fan curve: points (m°C, pwm) in rising order; below the first its pwm, above the last 255."""
+    """A fan curve: points (m°C, pwm), rising; below the first its pwm, above the last 255."""
 
     name: str
     curve: tuple[tuple[int, int], ...]

@@ -1,0 +1,285 @@
+"""What a node says of itself: the JSON-ready bodies behind every question on the control socket.
+
+One function a question; the shapes are the public contract (docs/control.md). Reads the node,
+changes nothing, and turns times into ages because a monotonic clock means nothing to others.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bmcha.chassis.mirror_receiver import MirrorState
+from bmcha.ha.conditions import redundancy_of
+from bmcha.ha.evidence import rank_wait_ns
+from bmcha.ha.path_monitor import PathMonitor
+from bmcha.ha.peer_view import PeerView
+from bmcha.model.event import Question, StatusAsked
+from bmcha.model.moment import NS_PER_MS, NS_PER_S, ms_from_ns, ns_from_ms
+from bmcha.model.reading import Quality
+from bmcha.model.role import Role
+
+if TYPE_CHECKING:
+    from bmcha.node import Node
+
+Body = dict[str, Any]
+
+SCHEMA = 1
+"""Grows when a field changes its meaning; new fields do not change it."""
+MIRROR_STALE_NS = 5 * NS_PER_S
+"""Ten summaries without a word that the mirror is level."""
+
+
+def answer(node: Node, asked: StatusAsked, now_ns: int) -> Body:
+    match asked.question:
+        case Question.STATUS:
+            return status(node, now_ns)
+        case Question.PATHS:
+            return {"paths": paths(node, now_ns)}
+        case Question.SENSORS:
+            return {"sensors": sensors(node, now_ns)}
+        case Question.FANS:
+            return {"fans": fans(node, now_ns)}
+        case Question.EVENTS:
+            return {"events": events(node)}
+        case Question.WHY:
+            return why(node, now_ns)
+
+
+def status(node: Node, now_ns: int) -> Body:
+    redundancy = redundancy_of(node.roles, node.is_mirror_synced())
+    return {
+        "schema": SCHEMA,
+        "node": {
+            "slot": node.own_slot,
+            "version": node.settings.version,
+            "boot_id": node.boot_id,
+            "chassis_id": node.settings.chassis_id,
+            "uptime_s": (now_ns - node.started_ns) // NS_PER_S,
+            "health": node.health(),
+        },
+        "role": _role(node, now_ns),
+        "peer": _peer(next(iter(node.roles.peers.values()), None)),
+        "peers": [_peer(peer) for peer in node.roles.peers.values()],
+        "paths": paths(node, now_ns),
+        "redundancy": {"state": redundancy.state.value, "reasons": list(redundancy.reasons)},
+        "mirror": mirror(node, now_ns),
+        "waits": waits(node, now_ns),
+        "alarms": [
+            {
+                "id": alarm.alarm_id,
+                "severity": alarm.severity.name,
+                "text": alarm.text,
+                "since_s": max(0, now_ns - alarm.since_ns) // NS_PER_S,
+            }
+            for alarm in node.chassis.alarms.raised()
+        ],
+    }
+
+
+def _role(node: Node, now_ns: int) -> Body:
+    machine = node.roles.machine
+    return {
+        "state": machine.role.name,
+        "reason": machine.reason.name,
+        "reason_text": machine.reason.sentence,
+        "epoch": node.roles.held_epoch or node.roles.seen_epoch,
+        "since_s": (now_ns - machine.since_ns) // NS_PER_S,
+    }
+
+
+def _peer(peer: PeerView | None) -> Body | None:
+    if peer is None:
+        return None
+    draft = peer.draft if peer.is_heard() else None
+    levels = peer.lines.levels
+    return {
+        "slot": peer.slot,
+        "state": _peer_state(peer),
+        "role": draft.role.name if draft is not None else None,
+        "epoch": draft.epoch if draft is not None else None,
+        "health": draft.health if draft is not None else None,
+        "presence": levels.presence,
+        "healthy_line": levels.health,
+        "active_line": levels.active,
+        "version": draft.firmware_level if draft is not None else None,
+        "boot_id": peer.boot_id,
+        "hears_us": peer.hears_us() if draft is not None else None,
+    }
+
+
+def _peer_state(peer: PeerView) -> str:
+    if peer.is_heard() or peer.lines.levels.presence is True:
+        return "PRESENT"
+    return "ABSENT" if peer.lines.levels.presence is False else "UNKNOWN"
+
+
+def paths(node: Node, now_ns: int) -> Body:
+    return {
+        monitor.name: _path(node, monitor, now_ns)
+        for peer in node.roles.peers.values()
+        for monitor in peer.monitors
+    }
+
+
+def _path(node: Node, monitor: PathMonitor, now_ns: int) -> Body:
+    counts = node.counts.get(monitor.name)
+    one_way = monitor.one_way(now_ns)
+    heard_ns = monitor.last_heard_ns
+    settings = monitor.settings
+    return {
+        "health": "ONE_WAY" if one_way is not None else monitor.health.value,
+        "one_way": one_way.value if one_way is not None else None,
+        "rx": counts.rx_count if counts is not None else 0,
+        "tx": counts.tx_count if counts is not None else 0,
+        "lost": counts.lost_count if counts is not None else 0,
+        "bad": counts.bad_count if counts is not None else 0,
+        "forged": counts.forged_count if counts is not None else 0,
+        "rtt_us": counts.rtt_us if counts is not None else None,
+        "last_heard_ms": ms_from_ns(now_ns - heard_ns) if heard_ns is not None else None,
+        "kind": settings.kind.value,
+        "peer": settings.peer_slot,
+        "interval_ms": settings.heartbeat_interval_ms,
+        "warntime_ms": settings.warntime_ms,
+        "deadtime_ms": settings.deadtime_ms,
+        "peer_hears_us": monitor.peer_hears_us(),
+        "fault": node.port_faults.get(monitor.name, ""),
+    }
+
+
+def mirror(node: Node, now_ns: int) -> Body:
+    """The ACTIVE tells what its peer has; any other node how old its own picture is."""
+    chassis = node.chassis
+    if chassis.is_holding:
+        sender = chassis.sender
+        state = MirrorState.NONE
+        if sender.is_joined:
+            state = MirrorState.SYNCED if sender.is_synced else MirrorState.JOINING
+        fresh_ns = now_ns if sender.is_drained else sender.acked_ns
+        sequence, acked = sender.sequence, sender.acked_sequence
+    else:
+        receiver = chassis.receiver
+        state, fresh_ns = receiver.state, receiver.fresh_ns
+        sequence = acked = receiver.sequence
+        is_old = fresh_ns is None or now_ns - fresh_ns > MIRROR_STALE_NS
+        if state is MirrorState.SYNCED and is_old:
+            state = MirrorState.STALE
+    return {
+        "state": state.value,
+        "sequence": sequence,
+        "acked": acked,
+        "staleness_ms": ms_from_ns(now_ns - fresh_ns) if fresh_ns is not None else None,
+    }
+
+
+def waits(node: Node, now_ns: int) -> list[Body]:
+    """Everything this node is waiting for before it does something by itself."""
+    roles, timers = node.roles, node.settings.timers
+    left: list[tuple[str, int]] = []
+    if roles.machine.role is Role.STARTING:
+        left.append(("boot window", roles.machine.boot_window_left_ns(now_ns)))
+    rank_ns = rank_wait_ns(node.settings, roles.own_slot)
+    for peer in roles.peers.values():
+        is_waiting = roles.machine.role in (Role.STARTING, Role.STANDBY)
+        if is_waiting and peer.unheld_since_ns is not None and rank_ns:
+            left.append(("rank delay", peer.unheld_since_ns + rank_ns - now_ns))
+        if peer.contradiction_since_ns is not None:
+            limit_ns = ns_from_ms(timers.unverified_takeover_ms)
+            left.append(("unverified takeover", peer.contradiction_since_ns + limit_ns - now_ns))
+    if roles.relinquishing is not None:
+        begun_ns = roles.relinquishing.released_ns or roles.relinquishing.begun_ns
+        end_ns = begun_ns + roles.relinquishing.take_back_after_ns
+        left.append(("confirmation of the peer", end_ns - now_ns))
+    return [
+        {"what": what, "remaining_ms": remaining_ns // NS_PER_MS}
+        for what, remaining_ns in left
+        if remaining_ns > 0
+    ]
+
+
+def sensors(node: Node, now_ns: int) -> list[Body]:
+    return [
+        {
+            "name": cell.name,
+            "kind": cell.kind.name.lower(),
+            "value_milli": cell.value_milli if cell.quality is not Quality.NONE else None,
+            "quality": cell.quality.name,
+            "age_ms": ms_from_ns(now_ns - cell.stamp_ns),
+            "low_milli": cell.low_milli,
+            "high_milli": cell.high_milli,
+            "state": node.chassis.limits.state(cell.index).value,
+        }
+        for cell in node.chassis.picture.sensors()
+    ]
+
+
+def fans(node: Node, now_ns: int) -> list[Body]:
+    zone_of = {fan.name: fan.zone for fan in node.settings.chassis.fans}
+    return [
+        {
+            "name": cell.name,
+            "rpm": cell.rpm,
+            "pwm": cell.pwm,
+            "zone": zone_of.get(cell.name),
+            "state": cell.state.name,
+            "age_ms": ms_from_ns(now_ns - cell.stamp_ns),
+        }
+        for cell in node.chassis.picture.fans()
+    ]
+
+
+def events(node: Node) -> list[Body]:
+    return [
+        {
+            "epoch": record.epoch,
+            "number": record.number,
+            "slot": record.slot,
+            "severity": record.severity.name,
+            "wall_ms": record.wall_ms,
+            "kind": record.kind,
+            "text": record.text,
+        }
+        for record in sorted(node.chassis.log.tail(), key=lambda r: (r.wall_ms, r.key))
+    ]
+
+
+def why(node: Node, now_ns: int) -> Body:
+    role = _role(node, now_ns)
+    inputs = node.roles.inputs(now_ns)
+    return {
+        "role": role["state"],
+        "reason": role["reason"],
+        "reason_text": role["reason_text"],
+        "epoch": role["epoch"],
+        "since_s": role["since_s"],
+        "evidence": {
+            "board": inputs.board.value,
+            "boot_window_over": inputs.is_boot_window_over,
+            "peers": [
+                {
+                    "slot": peer.slot,
+                    "heard": evidence.is_heard,
+                    "silent": evidence.is_silent,
+                    "said_goodbye": evidence.has_said_goodbye,
+                    "says": evidence.role.name if evidence.role is not None else None,
+                    "hears_us": evidence.hears_us,
+                    "presence": evidence.presence,
+                    "health": evidence.health,
+                    "active": evidence.active,
+                    "line_examination": peer.lines.step.name,
+                }
+                for peer, evidence in zip(node.roles.peers.values(), inputs.peers, strict=True)
+            ],
+        },
+        "waits": waits(node, now_ns),
+        "history": [
+            {
+                "ago_s": (now_ns - change.at_ns) / NS_PER_S,
+                "from": change.from_role.name,
+                "to": change.to_role.name,
+                "reason": change.reason.name,
+                "reason_text": change.reason.sentence,
+                "epoch": change.epoch,
+            }
+            for change in reversed(node.roles.machine.history)
+        ],
+    }

@@ -1,0 +1,66 @@
+"""The chassis log: numbered records, none lost, none doubled.
+
+A record is known by (epoch, number, slot): each node numbers its own records within the highest
+epoch it knows, so two nodes never name two things alike. The ACTIVE's records travel in the
+mirror; a record that arrives twice is one record.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from bmcha.model.reading import EVENT_TEXT_BYTES_MAX, EventCell
+from bmcha.model.role import Severity
+
+TAIL_MAX = 256
+"""Records kept in memory for readers and for a peer that joins; the store keeps more."""
+
+
+class EventLog:
+    def __init__(self, own_slot: int, tail: Iterable[EventCell]) -> None:
+        self._own_slot = own_slot
+        self._tail: deque[EventCell] = deque(maxlen=TAIL_MAX)
+        self._known: dict[tuple[int, int, int], None] = {}
+        self._number = 0
+        self._number_epoch = -1
+        self.doubled_count = 0
+        for record in tail:
+            self._keep(record)
+            if record.slot == own_slot:
+                self._number_epoch = max(self._number_epoch, record.epoch)
+        self._number = max(
+            (r.number for r in self._tail if r.slot == own_slot and r.epoch == self._number_epoch),
+            default=0,
+        )
+
+    def write(
+        self, epoch: int, severity: Severity, wall_ms: int, kind: str, text: str
+    ) -> EventCell:
+        """A new record of this node. Text is cut at a character within 96 bytes of UTF-8."""
+        if epoch > self._number_epoch:
+            self._number_epoch, self._number = epoch, 0
+        self._number += 1
+        short = text.encode()[:EVENT_TEXT_BYTES_MAX].decode(errors="ignore")
+        record = EventCell(
+            self._number_epoch, self._number, self._own_slot, severity, wall_ms, kind, short
+        )
+        self._keep(record)
+        return record
+
+    def receive(self, record: EventCell) -> bool:
+        """A record of the peer's; False when it is known already."""
+        if record.key in self._known:
+            self.doubled_count += 1
+            return False
+        self._keep(record)
+        return True
+
+    def tail(self) -> list[EventCell]:
+        return list(self._tail)
+
+    def _keep(self, record: EventCell) -> None:
+        self._tail.append(record)
+        self._known[record.key] = None
+        while len(self._known) > 4 * TAIL_MAX:
+            del self._known[next(iter(self._known))]

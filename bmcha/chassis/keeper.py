@@ -1,0 +1,298 @@
+"""Keeps the chassis picture: readings in, fan demands, image cells, alarms and mirror out.
+
+The chassis half of the node, as `bmcha.ha.role_keeper` is the role half; neither knows the
+other. It is told whether it holds the chassis. Only a holder judges readings, drives fans and
+writes its own cells; otherwise the picture is what the mirror brought. Called by `Node` in one
+thread; effects are collected in order and taken with `take_effects`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from bmcha.chassis import sensors as judging
+from bmcha.chassis.alarms import Alarm, AlarmTable, cell_of
+from bmcha.chassis.cooling import Cooling
+from bmcha.chassis.event_log import EventLog
+from bmcha.chassis.mirror_receiver import Accepted, MirrorReceiver
+from bmcha.chassis.mirror_sender import MirrorSender, PathRoom
+from bmcha.chassis.picture import ChassisPicture
+from bmcha.model.effect import Effect, RecordEvent, SendMessage, SetFan, WriteImage
+from bmcha.model.event import FanRead, SensorRead
+from bmcha.model.message import Delta, DeltaAck, MirrorJoin, Progress
+from bmcha.model.moment import NS_PER_MS, ns_from_ms
+from bmcha.model.reading import (
+    BladeCell,
+    EventCell,
+    FanValue,
+    ImageCell,
+    Quality,
+    RunCell,
+    SensorValue,
+    SupplyCell,
+    UnitState,
+)
+from bmcha.model.role import Role, Severity
+from bmcha.model.settings import ChassisSettings
+
+Condition = tuple[str, Severity, str]
+"""Alarm id, severity, sentence: true now."""
+
+
+class ChassisKeeper:
+    def __init__(
+        self,
+        settings: ChassisSettings,
+        layout_id: int,
+        own_slot: int,
+        boot_id: int,
+        tail: Iterable[EventCell],
+        wall_ms_at_start: int,
+        now_ns: int,
+    ) -> None:
+        self.settings = settings
+        self.picture = ChassisPicture()
+        self.alarms = AlarmTable()
+        self.log = EventLog(own_slot, tail)
+        self.sender = MirrorSender(layout_id)
+        self.receiver = MirrorReceiver(layout_id)
+        self.limits = judging.Limits(settings)
+        self.is_holding = False
+        self.epoch = 0
+        self._own_slot = own_slot
+        self._boot_id = boot_id
+        self._cooling = Cooling(settings)
+        self._sensor_turns = 0
+        self._wall_ms_at_start = wall_ms_at_start
+        self._started_ns = now_ns
+        self._cooled_ns = now_ns
+        self._leader: tuple[int, int, int] | None = None
+        self._changed: dict[tuple[type, int], ImageCell] = {}
+        self._effects: list[Effect] = []
+
+    def take_effects(self) -> list[Effect]:
+        effects, self._effects = self._effects, []
+        return effects
+
+    def progress(self) -> Progress:
+        return Progress(self._sensor_turns % 256, self._cooling.turn_count % 256, 0)
+
+    # ---- holding or not
+
+    def take_over(self, epoch: int, now_ns: int) -> None:
+        """This node holds the chassis now. Fans go on exactly as the picture says."""
+        self.is_holding = True
+        self.epoch = epoch
+        self.receiver.leave()
+        self.sender.sequence = max(self.sender.sequence, self.receiver.sequence)
+        self._complete_picture(now_ns)
+        self.alarms.adopt(self.picture.alarms())
+        for fan in self.picture.fans():
+            self._effects.append(SetFan(fan.index, fan.pwm))
+        self._cooled_ns = now_ns
+
+    def let_go(self) -> None:
+        """No longer the holder: the picture is the mirror's from now on."""
+        self.is_holding = False
+        self.sender.forget_peer()
+        self.alarms.drop_chassis_alarms()
+        self._changed.clear()
+
+    def new_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def _complete_picture(self, now_ns: int) -> None:
+        """Cells that the configuration knows and the mirror has not brought."""
+        for index, sensor in enumerate(self.settings.sensors):
+            if self.picture.sensor(index) is None:
+                self._put(judging.initial_sensor(index, sensor, now_ns))
+        for index, fan in enumerate(self.settings.fans):
+            if self.picture.fan(index) is None:
+                self._put(judging.initial_fan(index, fan, now_ns))
+        for index, supply in enumerate(self.settings.supplies):
+            rated = supply.rated_milliwatt
+            self._put(SupplyCell(index, supply.name, UnitState.OK, 0, rated, now_ns))
+        for index, blade in enumerate(self.settings.blades):
+            budget = blade.budget_milliwatt
+            self._put(BladeCell(index, blade.name, UnitState.OK, budget, now_ns))
+
+    def _put(self, cell: ImageCell) -> None:
+        self.picture.put(cell)
+        self._changed[(type(cell), cell.index)] = cell
+
+    def note_run(self, role: Role, now_ns: int) -> None:
+        """The run cell: who holds, in which epoch, with how many faults."""
+        faults = sum(alarm.is_of_chassis for alarm in self.alarms.raised())
+        self._put(RunCell(self._own_slot, role, self.epoch, faults, now_ns))
+
+    # ---- readings
+
+    def sensor_read(self, read: SensorRead) -> None:
+        self._sensor_turns += 1
+        cell = self.picture.sensor(read.index)
+        if not self.is_holding or cell is None:
+            return
+        judged = judging.judge_sensor(cell, read)
+        self.limits.judge(judged)
+        if judged != cell:
+            self._put(judged)
+
+    def fan_read(self, read: FanRead) -> None:
+        cell = self.picture.fan(read.index)
+        if not self.is_holding or cell is None or read.index >= len(self.settings.fans):
+            return
+        judged = judging.judge_fan(cell, read, self.settings.fans[read.index])
+        if judged != cell:
+            self._put(judged)
+
+    def tick(self, now_ns: int) -> None:
+        """Once a sensor period: what grew stale, and what the fans shall do."""
+        if not self.is_holding:
+            return
+        if now_ns - self._cooled_ns < ns_from_ms(self.settings.sensor_period_ms):
+            return
+        self._cooled_ns = now_ns
+        for cell in judging.age_out(self.picture.sensors(), self.settings, now_ns):
+            self.limits.judge(cell)
+            self._put(cell)
+        self._cool()
+
+    def _cool(self) -> None:
+        cells = [c for c in self.picture.sensors() if c.quality is not Quality.NONE]
+        if len(cells) < len(self.settings.sensors):
+            return
+        for demand in self._cooling.demands(cells, self.picture.fans()):
+            fan = self.picture.fan(demand.index)
+            self._effects.append(SetFan(demand.index, demand.pwm))
+            if fan is not None and fan.pwm != demand.pwm:
+                self._put(replace(fan, pwm=demand.pwm))
+
+    # ---- alarms and the log
+
+    def conditions(self) -> list[Condition]:
+        """What is wrong with the chassis now, judged by the holder alone."""
+        if not self.is_holding:
+            return []
+        found: list[Condition] = []
+        for sensor in self.picture.sensors():
+            state = self.limits.state(sensor.index)
+            if sensor.quality in (Quality.BAD, Quality.STALE):
+                text = f"{sensor.name}: {sensor.quality.name}, last value {sensor.value_milli}"
+                found.append((f"sensor-{sensor.name}-unreadable", Severity.MAJOR, text))
+            elif state in (judging.LimitState.LOW, judging.LimitState.HIGH):
+                text = (
+                    f"{sensor.name} is {state.value}: {sensor.value_milli}, allowed is "
+                    f"{sensor.low_milli} to {sensor.high_milli}"
+                )
+                found.append((f"sensor-{sensor.name}-limit", Severity.MAJOR, text))
+        for fan in self.picture.fans():
+            if fan.state is UnitState.FAILED:
+                text = f"{fan.name} turns at {fan.rpm} rpm, asked for pwm {fan.pwm}"
+                found.append((f"fan-{fan.name}-failed", Severity.MAJOR, text))
+        return found
+
+    def judge_alarms(self, of_node: list[Condition], now_ns: int) -> None:
+        """Raise what has become true, clear what is true no more."""
+        of_chassis = self.conditions()
+        standing = {alarm_id for alarm_id, _, _ in of_node + of_chassis}
+        for alarm in self.alarms.raised():
+            if alarm.alarm_id not in standing:
+                self.alarms.clear(alarm.alarm_id)
+                self._tell_alarm(alarm, False, now_ns)
+        for is_of_chassis, conditions in ((False, of_node), (True, of_chassis)):
+            for alarm_id, severity, text in conditions:
+                new = self.alarms.raise_alarm(alarm_id, severity, text, now_ns, is_of_chassis)
+                if new is not None:
+                    self._tell_alarm(new, True, now_ns)
+
+    def _tell_alarm(self, alarm: Alarm, is_raised: bool, now_ns: int) -> None:
+        if alarm.is_of_chassis and self.is_holding:
+            self._put(cell_of(alarm, is_raised))
+        kind = "alarm-raised" if is_raised else "alarm-cleared"
+        severity = alarm.severity if is_raised else Severity.INFO
+        self.record(severity, kind, f"{alarm.alarm_id}: {alarm.text}", now_ns)
+
+    def record(self, severity: Severity, kind: str, text: str, now_ns: int) -> None:
+        """A line of the chassis log, for everyone who reads it."""
+        wall_ms = self._wall_ms_at_start + (now_ns - self._started_ns) // NS_PER_MS
+        entry = self.log.write(self.epoch, severity, wall_ms, kind, text)
+        if self.is_holding:
+            self.sender.note_event(entry)
+        self._effects.append(RecordEvent(entry))
+
+    # ---- the mirror
+
+    def follow(self, leader: tuple[int, int, int] | None, now_ns: int) -> None:
+        """Whom to mirror: (slot, boot id, epoch) of the ACTIVE that is heard, or nobody."""
+        if leader is not None and leader != self._leader:
+            self.receiver.restart()
+        if leader is None and self._leader is not None:
+            self.receiver.leave()
+        self._leader = leader if leader is not None else None
+        if leader is not None:
+            self.epoch = leader[2]
+
+    def join_due(self, now_ns: int) -> MirrorJoin | None:
+        if self.is_holding or self._leader is None:
+            return None
+        return self.receiver.due(self._boot_id, now_ns)
+
+    def peer_joined(self, join: MirrorJoin) -> bool:
+        return self.is_holding and self.sender.joined(join, self.log.tail())
+
+    def peer_acked(self, ack: DeltaAck, now_ns: int) -> None:
+        before = self.sender.acked_sequence
+        self.sender.acked(ack, now_ns)
+        if self.sender.acked_sequence != before:
+            self._write_image((), is_whole=False)
+
+    def delta_heard(self, delta: Delta, now_ns: int) -> DeltaAck | None:
+        """The ack to send, if any. What is accepted is in the image before it is acked."""
+        if self.is_holding:
+            return None
+        answer = self.receiver.heard(delta, self._boot_id, now_ns)
+        if isinstance(answer, Accepted):
+            self._accept(answer)
+            return answer.ack
+        return answer
+
+    def _accept(self, accepted: Accepted) -> None:
+        cells: list[ImageCell] = []
+        for cell in accepted.cells:
+            if isinstance(cell, EventCell):
+                if self.log.receive(cell):
+                    self._effects.append(RecordEvent(cell))
+                continue
+            full = self.picture.merge(cell) if isinstance(cell, SensorValue | FanValue) else cell
+            if full is not None:
+                cells.append(full)
+        if accepted.is_whole:
+            self.picture.replace_all(cells)
+        for cell in cells:
+            self.picture.put(cell)
+        self._write_image(tuple(cells), is_whole=accepted.is_whole)
+
+    def deltas_due(self, room: PathRoom | None, now_ns: int) -> tuple[Delta, ...]:
+        if not self.is_holding:
+            return ()
+        return self.sender.due(room, self.picture.get, self.picture.cells, now_ns)
+
+    def flush(self) -> None:
+        """End of a step: what changed goes to the image and is noted for the peer."""
+        if not self._changed:
+            return
+        cells = tuple(self._changed.values())
+        self._changed.clear()
+        self.sender.note(list(cells))
+        self._write_image(cells, is_whole=False)
+
+    def _write_image(self, cells: tuple[ImageCell, ...], is_whole: bool) -> None:
+        if self.is_holding:
+            sequence, acked = self.sender.next_sequence, self.sender.acked_sequence
+        else:
+            sequence = acked = self.receiver.sequence
+        self._effects.append(WriteImage(cells, self.epoch, sequence, acked, is_whole))
+
+    def send(self, path: str, slot: int, message: MirrorJoin | Delta | DeltaAck) -> None:
+        self._effects.append(SendMessage(path, slot, message))

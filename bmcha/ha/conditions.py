@@ -1,0 +1,94 @@
+"""What is wrong with this node and its redundancy now, as alarm conditions. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, unique
+
+from bmcha.ha.path_monitor import OneWay, PathHealth, PathMonitor
+from bmcha.ha.role_keeper import RoleKeeper
+from bmcha.model.role import Reason, Role, Severity
+
+Condition = tuple[str, Severity, str]
+
+
+@unique
+class RedundancyState(Enum):
+    FULL = "FULL"
+    DEGRADED = "DEGRADED"
+    LOST = "LOST"
+
+
+@dataclass(frozen=True, slots=True)
+class Redundancy:
+    state: RedundancyState
+    reasons: tuple[str, ...]
+
+
+def redundancy_of(keeper: RoleKeeper, is_mirror_synced: bool) -> Redundancy:
+    """FULL: the peer could take over this instant and nothing stands in its way."""
+    reasons: list[str] = []
+    for peer in keeper.peers.values():
+        if not peer.is_heard() or peer.draft is None:
+            reasons.append(f"slot {peer.slot} is not heard")
+            return Redundancy(RedundancyState.LOST, tuple(reasons))
+        if peer.draft.role is Role.FAULT:
+            return Redundancy(RedundancyState.LOST, (f"slot {peer.slot} is in FAULT",))
+        for monitor in peer.monitors:
+            if monitor.health is PathHealth.SILENT:
+                reasons.append(f"path {monitor.name} is silent")
+        if peer.lines.is_faulty:
+            reasons.append(f"a line from slot {peer.slot} lies")
+        if peer.draft.role is Role.STARTING:
+            reasons.append(f"slot {peer.slot} is starting")
+    if not keeper.peers:
+        return Redundancy(RedundancyState.LOST, ("no other slot is configured",))
+    if not is_mirror_synced:
+        reasons.append("the mirror is not synced")
+    state = RedundancyState.DEGRADED if reasons else RedundancyState.FULL
+    return Redundancy(state, tuple(reasons))
+
+
+def conditions_of(keeper: RoleKeeper, store_fault: str, now_ns: int) -> list[Condition]:
+    found = _of_role(keeper)
+    if store_fault:
+        found.append(("store-failed", Severity.MAJOR, f"not stored: {store_fault}"))
+    for peer in keeper.peers.values():
+        if peer.lines.is_faulty:
+            text = f"a line from slot {peer.slot} is down, but its node answers"
+            found.append((f"line-fault-slot{peer.slot}", Severity.MINOR, text))
+        if peer.boot_id is None:
+            continue
+        for monitor in peer.monitors:
+            found += _of_path(monitor, now_ns)
+        silent = [m for m in peer.monitors if m.health is PathHealth.SILENT]
+        if len(peer.monitors) > 1 and len(silent) == len(peer.monitors) - 1:
+            text = f"one path to slot {peer.slot} is left"
+            found.append(("redundancy-degraded", Severity.MINOR, text))
+        if not peer.is_heard():
+            found.append(("peer-lost", Severity.MAJOR, f"slot {peer.slot} is not heard"))
+    return found
+
+
+def _of_role(keeper: RoleKeeper) -> list[Condition]:
+    role, reason = keeper.machine.role, keeper.machine.reason
+    if role is Role.FAULT:
+        return [("own-fault", Severity.CRITICAL, reason.sentence)]
+    if reason in (Reason.ISOLATED, Reason.LINE_FAULT_SUSPECTED, Reason.HELD_BY_POLICY):
+        return [("isolated", Severity.MAJOR, reason.sentence)]
+    if keeper.is_unverified and role in (Role.FENCING, Role.ACTIVE):
+        text = "took the chassis although a line of the peer says that it is held"
+        return [("unverified-takeover", Severity.CRITICAL, text)]
+    return []
+
+
+def _of_path(monitor: PathMonitor, now_ns: int) -> list[Condition]:
+    name = monitor.name
+    one_way = monitor.one_way(now_ns)
+    if one_way is not None:
+        lost = "what we send is lost" if one_way is OneWay.TX else "what the peer sends is lost"
+        text = f"path {name} works one way only: {lost}"
+        return [(f"path-{name}-one-way", Severity.MINOR, text)]
+    if monitor.health is PathHealth.SILENT:
+        return [(f"path-{name}-silent", Severity.MINOR, f"nothing is heard on path {name}")]
+    return []

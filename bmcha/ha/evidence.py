@@ -1,0 +1,78 @@
+"""Turns what is known of the peers into the flat record that the rules judge.
+
+Every wait becomes a flag here ("is it over?"), so the rules see no times. Pure.
+"""
+
+from __future__ import annotations
+
+from bmcha.ha.peer_view import PeerView
+from bmcha.ha.role_rules import PeerEvidence
+from bmcha.model.moment import ns_from_ms
+from bmcha.model.role import Role
+from bmcha.model.settings import BoardClass, IsolationPolicy, NodeSettings
+
+
+def is_over(since_ns: int | None, wait_ns: int, now_ns: int) -> bool:
+    return since_ns is not None and now_ns - since_ns >= wait_ns
+
+
+def rank_wait_ns(settings: NodeSettings, own_slot: int) -> int:
+    """A later node gives every earlier one the time of a claim."""
+    return settings.succession.rank(own_slot) * ns_from_ms(settings.timers.rank_delay_ms)
+
+
+def evidence_of(
+    peer: PeerView, settings: NodeSettings, own_slot: int, held_epoch: int, now_ns: int
+) -> PeerEvidence:
+    succession, timers = settings.succession, settings.timers
+    draft, levels = peer.draft, peer.lines.levels
+    is_heard = peer.is_heard()
+    return PeerEvidence(
+        is_earlier=succession.rank(peer.slot) < succession.rank(own_slot),
+        is_heard=is_heard,
+        is_silent=peer.is_silent(now_ns),
+        has_said_goodbye=peer.has_said_goodbye,
+        role=draft.role if draft is not None and is_heard else None,
+        is_released=draft is not None and draft.is_released,
+        is_epoch_newer=draft is not None and draft.epoch > held_epoch,
+        hears_us=peer.hears_us(),
+        will_claim_on_silence=draft is not None and draft.will_claim_on_silence,
+        calls_us_silent_soon=now_ns >= _release_by_ns(peer),
+        has_handed_over=peer.handover is not None,
+        presence=levels.presence,
+        health=levels.health,
+        active=levels.active,
+        has_line_spoken=peer.lines.has_spoken,
+        is_rank_delay_over=is_over(peer.unheld_since_ns, rank_wait_ns(settings, own_slot), now_ns),
+        is_claim_window_over=is_over(
+            _unheld_by_line_since_ns(peer),
+            ns_from_ms(timers.claim_window_ms) + rank_wait_ns(settings, own_slot),
+            now_ns,
+        ),
+        is_contradiction_over=is_over(
+            peer.contradiction_since_ns, ns_from_ms(timers.unverified_takeover_ms), now_ns
+        ),
+    )
+
+
+def _release_by_ns(peer: PeerView) -> int:
+    """Two beats before the peer would judge this node silent: the release itself must be in
+    force before its claim is."""
+    slowest_ns = max((m.interval_ns for m in peer.monitors), default=0)
+    return peer.calls_us_silent_at_ns() - 2 * slowest_ns
+
+
+def _unheld_by_line_since_ns(peer: PeerView) -> int | None:
+    """Since when every path is silent *and* the ACTIVE line is down."""
+    if peer.first_silent_ns is None or peer.lines.active_down_since_ns is None:
+        return None
+    return max(peer.first_silent_ns, peer.lines.active_down_since_ns)
+
+
+def is_claim_certain_on_silence(settings: NodeSettings, role: Role) -> bool:
+    """What a STANDBY announces: with silence alone its rules end in a takeover."""
+    return (
+        role is Role.STANDBY
+        and settings.board_class is BoardClass.BARE
+        and settings.isolation_policy is IsolationPolicy.TRUST_SILENCE
+    )

@@ -1,0 +1,499 @@
+"""Keeps this node's role: feeds the peer views, asks the rules, carries a change through.
+
+The only place where evidence, rules, role machine, claim and handover meet. It knows nothing of
+cells, sensors or mirroring: what the rules need from there comes in as `ChassisWord`, and
+`Node` does for the chassis what a new role demands. Called by `Node` in one thread; effects are
+collected in order and taken by `Node` with `take_effects`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from bmcha.ha import claim as claiming
+from bmcha.ha import switchover
+from bmcha.ha.evidence import evidence_of, is_claim_certain_on_silence
+from bmcha.ha.line_watch import Step as LineStep
+from bmcha.ha.path_monitor import PathMonitor
+from bmcha.ha.peer_view import REVISION_SPAN, PeerView
+from bmcha.ha.role_machine import OutputAct, RoleMachine
+from bmcha.ha.role_rules import RoleDecision, RoleInputs, decide
+from bmcha.model.effect import (
+    Answer,
+    DriveLine,
+    Effect,
+    EndService,
+    EnterRole,
+    OwnLine,
+    PublishHeartbeat,
+    ReadLines,
+    SendMessage,
+    StoreEpoch,
+)
+from bmcha.model.event import LineLevels, LinesRead, StopAsked, SwitchoverAsked
+from bmcha.model.identity import EPOCH_MAX, next_epoch
+from bmcha.model.invariant import check
+from bmcha.model.message import Goodbye, Handover, HeartbeatDraft, Probe, Progress
+from bmcha.model.moment import ns_from_ms
+from bmcha.model.role import Reason, Refusal, Role
+from bmcha.model.settings import BoardClass, NodeSettings
+
+OUTPUTS_SENSE_NS = ns_from_ms(500)
+"""After opening, the sense of the own gate may lag for this long before its word counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChassisWord:
+    """What the chassis side tells the role side at each step."""
+
+    is_mirror_synced: bool
+    is_mirror_drained: bool
+    mirror_sequence: int
+    progress: Progress
+    health: int
+
+
+class RoleKeeper:
+    def __init__(
+        self,
+        settings: NodeSettings,
+        own_slot: int | None,
+        boot_id: int,
+        stored_epoch: int,
+        now_ns: int,
+    ) -> None:
+        self.settings = settings
+        self.own_slot = own_slot or 0
+        self.boot_id = boot_id
+        self.is_slot_known = own_slot is not None
+        timers = settings.timers
+        self.machine = RoleMachine(
+            now_ns, ns_from_ms(timers.initdead_ms), ns_from_ms(timers.hold_off_ms)
+        )
+        self.peers = {
+            slot: self._view(slot, now_ns) for slot in settings.succession.peers_of(self.own_slot)
+        }
+        self.seen_epoch = stored_epoch
+        self.held_epoch = 0
+        self.outputs_open: bool | None = None
+        self.own_active: bool | None = None
+        self.claim: claiming.Claim | None = None
+        self.relinquishing: switchover.Relinquishing | None = None
+        self.is_stopping = False
+        self.has_ended = False
+        self.is_unverified = False
+        self._has_yielded = False
+        self._is_late = False
+        self._must_listen_until_ns = now_ns
+        self._started_ns = now_ns
+        self._revision = 0
+        self._draft: HeartbeatDraft | None = None
+        self._nonce = 0
+        self._effects: list[Effect] = []
+
+    def _view(self, slot: int, now_ns: int) -> PeerView:
+        monitors = [PathMonitor(p, now_ns) for p in self.settings.paths if p.peer_slot == slot]
+        return PeerView(slot, monitors, ns_from_ms(self.settings.timers.probe_ms), now_ns)
+
+    # ---- facts that arrive
+
+    def take_effects(self) -> list[Effect]:
+        effects, self._effects = self._effects, []
+        return effects
+
+    def stood_still(self, now_ns: int) -> None:
+        """This node missed more time than it may: nothing it knew is fresh, and what waits in
+        its buffers may be older than it looks."""
+        self._is_late = True
+        intervals = [m.interval_ns for peer in self.peers.values() for m in peer.monitors]
+        self._must_listen_until_ns = now_ns + 2 * max(intervals, default=0)
+        for peer in self.peers.values():
+            peer.listen_anew(now_ns)
+
+    def saw_epoch(self, epoch: int) -> None:
+        check(epoch <= EPOCH_MAX, f"epoch {epoch} is beyond u32")
+        self.seen_epoch = max(self.seen_epoch, epoch)
+
+    def read_lines(self, lines: LinesRead, now_ns: int) -> None:
+        self.outputs_open = lines.outputs_open
+        self.own_active = lines.own_active
+        for slot, levels in lines.peers:
+            if slot in self.peers:
+                self._examine_line(self.peers[slot], levels, lines.read_ns)
+        if self.claim is not None:
+            is_peer_active = any(levels.active is True for _, levels in lines.peers)
+            self._claim_step(self.claim.looked(is_peer_active, lines.read_ns), now_ns)
+
+    def _examine_line(self, peer: PeerView, levels: LineLevels, read_ns: int) -> None:
+        step = peer.lines.read(levels, read_ns)
+        if step is LineStep.READ_AGAIN:
+            self._effects.append(ReadLines())
+        elif step is LineStep.PROBE:
+            probe = Probe(peer.lines.probe_nonce)
+            self._effects += [SendMessage(m.name, peer.slot, probe) for m in peer.monitors]
+
+    def epoch_stored(self, epoch: int, now_ns: int) -> None:
+        if self.claim is not None:
+            self._claim_step(self.claim.stored(epoch, now_ns), now_ns)
+
+    def store_failed(self, now_ns: int) -> None:
+        """The claim goes on, `Node` raises the alarm: cooling does not wait for a disk."""
+        if self.claim is not None:
+            self.epoch_stored(self.claim.epoch, now_ns)
+
+    # ---- what is asked
+
+    def switchover_asked(self, asked: SwitchoverAsked, word: ChassisWord, now_ns: int) -> None:
+        found = self._refusals(asked.target_slot, asked.is_forced, word, now_ns)
+        if found:
+            self._answer_refused(asked.request_id, found)
+            return
+        peer = self._successor(asked.target_slot)
+        self._relinquish(Reason.SWITCHOVER_ASKED, peer, now_ns, request_id=asked.request_id)
+
+    def stop_asked(self, _asked: StopAsked, word: ChassisWord, now_ns: int) -> None:
+        """Hand over if nothing speaks against it, else release; then goodbye."""
+        if self.is_stopping:
+            return
+        found = self._refusals(None, True, word, now_ns)
+        self.is_stopping = True
+        if self.machine.role is Role.ACTIVE and not found:
+            self._relinquish(Reason.STOP_ASKED, self._successor(None), now_ns)
+        elif self.machine.role is Role.RELINQUISHING and self.relinquishing is not None:
+            self.relinquishing.is_goodbye_due = True
+        else:
+            self._say_goodbye()
+
+    def _refusals(
+        self, target: int | None, is_forced: bool, word: ChassisWord, now_ns: int
+    ) -> frozenset[Refusal]:
+        peer = self._successor(target)
+        draft = peer.draft if peer is not None and peer.is_heard() else None
+        return switchover.refusals(
+            switchover.SwitchoverInputs(
+                role=self.machine.role,
+                own_slot=self.own_slot,
+                slots=self.settings.succession.slots,
+                target_slot=target,
+                is_stopping=self.is_stopping,
+                is_held_off=self.machine.is_held_off(now_ns),
+                is_peer_heard=draft is not None,
+                peer_hears_us=peer.hears_us() if peer is not None else None,
+                peer_role=draft.role if draft is not None else None,
+                peer_health=draft.health if draft is not None else 0,
+                own_health=word.health,
+                peer_health_line=peer.lines.levels.health if peer is not None else None,
+                is_mirror_synced=word.is_mirror_synced,
+            ),
+            is_forced,
+        )
+
+    def _successor(self, target: int | None) -> PeerView | None:
+        """The asked peer; or the first in the succession that is STANDBY, else the first."""
+        if target is not None:
+            return self.peers.get(target)
+        views = list(self.peers.values())
+        standby = [p for p in views if p.draft is not None and p.draft.role is Role.STANDBY]
+        return next(iter(standby or views), None)
+
+    def _answer_refused(self, request_id: int, found: frozenset[Refusal]) -> None:
+        listed = [
+            {"id": r.name, "text": r.sentence} for r in sorted(found, key=lambda r: int(r.value))
+        ]
+        body = {"result": "refused", "text": "switchover refused", "refusals": listed}
+        self._effects.append(Answer(request_id, False, body))
+
+    # ---- the common tail of every step
+
+    def settle(self, word: ChassisWord, now_ns: int) -> None:
+        """Judge everything afresh, change the role if the rules say so, publish the draft."""
+        for peer in self.peers.values():
+            peer.tick(now_ns)
+            if peer.draft is not None:
+                self._note_word(peer.draft, peer.hears_us())
+        if self.has_ended:
+            return
+        self._apply(decide(self.inputs(now_ns)), now_ns)
+        self._carry_on(word, now_ns)
+        self._is_late = False
+        self._publish(word)
+
+    def _note_word(self, draft: HeartbeatDraft, hears_us: bool | None) -> None:
+        self.saw_epoch(draft.epoch)
+        if hears_us:
+            self._has_yielded = False
+        is_overtaken = self.machine.role is Role.ACTIVE and draft.epoch > self.held_epoch
+        if is_overtaken and draft.role not in (Role.ACTIVE, Role.FENCING):
+            self._renew_epoch()
+
+    def _renew_epoch(self) -> None:
+        """A peer that holds nothing knows a newer epoch than this holder: a store that outlived
+        a replaced module. Without a newer one still, it would take us for a stale writer."""
+        self.held_epoch = self.seen_epoch = self._next_epoch()
+        self._effects.append(StoreEpoch(self.held_epoch))
+
+    def _next_epoch(self) -> int:
+        return next_epoch(self.seen_epoch, self.settings.succession, self.own_slot)
+
+    def inputs(self, now_ns: int) -> RoleInputs:
+        settings = self.settings
+        return RoleInputs(
+            role=self.machine.role,
+            reason=self.machine.reason,
+            peers=tuple(
+                evidence_of(peer, settings, self.own_slot, self.held_epoch, now_ns)
+                for peer in self.peers.values()
+            ),
+            board=settings.board_class,
+            policy=settings.isolation_policy,
+            is_slot_known=self.is_slot_known,
+            is_boot_window_over=self.machine.is_boot_window_over(now_ns),
+            is_lone_start_due=self._is_lone_start_due(now_ns),
+            must_listen=now_ns < self._must_listen_until_ns,
+            is_own_gap_too_long=self._is_late,
+            are_outputs_shut=self._are_outputs_shut(now_ns),
+            has_yielded=self._has_yielded,
+            is_take_back_due=self._is_take_back_due(now_ns),
+        )
+
+    def _is_lone_start_due(self, now_ns: int) -> bool:
+        if not self.settings.is_lone_start_allowed:
+            return False
+        if any(peer.boot_id is not None for peer in self.peers.values()):
+            return False
+        return now_ns - self._started_ns >= ns_from_ms(self.settings.timers.lone_start_ms)
+
+    def _are_outputs_shut(self, now_ns: int) -> bool:
+        """The board senses the own gate shut although this node opened it a while ago."""
+        is_lagging = now_ns - self.machine.since_ns < OUTPUTS_SENSE_NS
+        return self.outputs_open is False and not is_lagging
+
+    def _is_take_back_due(self, now_ns: int) -> bool:
+        return self.relinquishing is not None and self.relinquishing.is_take_back_due(now_ns)
+
+    # ---- carrying a change through
+
+    def _carry_on(self, word: ChassisWord, now_ns: int) -> None:
+        """The claim's waits and the handover's next move."""
+        if self.claim is not None:
+            step = self.claim.tick(self.own_active, now_ns)
+            self._claim_step(step, now_ns)
+        if self.relinquishing is not None:
+            self._relinquish_step(self.relinquishing, word, now_ns)
+
+    def _apply(self, decision: RoleDecision, now_ns: int) -> None:
+        before = self.machine.role
+        if decision.role is before:
+            if decision.reason is not self.machine.reason:
+                self.machine.enter(decision.role, decision.reason, self.seen_epoch, now_ns)
+                self._announce(before)
+            return
+        if decision.role is Role.RELINQUISHING:
+            self._relinquish(decision.reason, self._unhearing_peer(), now_ns)
+            return
+        if decision.role is Role.FENCING:
+            self._begin_claim(decision, now_ns)
+            return
+        self._enter(decision.role, decision.reason, now_ns)
+
+    def _unhearing_peer(self) -> PeerView | None:
+        unhearing = (p for p in self.peers.values() if p.hears_us() is False)
+        return next((p for p in unhearing if p.is_heard()), None)
+
+    def _enter(self, role: Role, reason: Reason, now_ns: int) -> None:
+        before = self.machine.role
+        transition = self.machine.enter(role, reason, self.held_epoch or self.seen_epoch, now_ns)
+        check(transition is not None, "a role is entered once")
+        act = transition.act if transition is not None else OutputAct.NOTHING
+        if act is OutputAct.OPEN:
+            self._effects.append(DriveLine(OwnLine.OUTPUT_ENABLE, True))
+        elif act is OutputAct.RELEASE:
+            self._release_outputs()
+        if role in (Role.STANDBY, Role.FAULT):
+            self._end_change(role, reason, now_ns)
+        self._announce(before)
+
+    def _announce(self, before: Role) -> None:
+        machine = self.machine
+        epoch = self.held_epoch or self.seen_epoch
+        self._effects.append(EnterRole(machine.role, machine.reason, epoch, before))
+
+    def _release_outputs(self) -> None:
+        """Outputs first, then the line that says so."""
+        self._effects += [
+            DriveLine(OwnLine.OUTPUT_ENABLE, False),
+            DriveLine(OwnLine.ACTIVE, False),
+        ]
+
+    def _end_change(self, role: Role, reason: Reason, now_ns: int) -> None:
+        """Back to waiting: a claim or a handover that was under way has ended."""
+        self.claim = None
+        self.held_epoch = 0
+        self.is_unverified = False
+        relinquishing, self.relinquishing = self.relinquishing, None
+        if relinquishing is not None and relinquishing.request_id is not None:
+            is_done = role is Role.STANDBY and reason is Reason.HANDED_OVER
+            self._answer_handover(relinquishing, is_done, now_ns)
+        if self.is_stopping:
+            self._say_goodbye()
+
+    def _answer_handover(
+        self, relinquishing: switchover.Relinquishing, is_done: bool, now_ns: int
+    ) -> None:
+        took_ms = (now_ns - relinquishing.begun_ns) // 1_000_000
+        slot = relinquishing.target_slot
+        failed = Refusal.HANDOVER_FAILED
+        body = {
+            "result": "done" if is_done else "failed",
+            "text": f"slot {slot} is ACTIVE" if is_done else failed.sentence,
+            "refusals": [] if is_done else [{"id": failed.name, "text": failed.sentence}],
+            "epoch": self.seen_epoch,
+            "took_ms": took_ms,
+        }
+        self._effects.append(Answer(relinquishing.request_id or 0, is_done, body))
+
+    # ---- the claim
+
+    def _begin_claim(self, decision: RoleDecision, now_ns: int) -> None:
+        epoch = self._next_epoch()
+        self.held_epoch = self.seen_epoch = epoch
+        relinquishing, self.relinquishing = self.relinquishing, None
+        rank = self.settings.succession.rank(self.own_slot)
+        self.claim = claiming.Claim(
+            epoch=epoch,
+            is_first=rank == 0,
+            has_lines=self.settings.has_active,
+            is_active_line_doubted=decision.is_active_line_doubted,
+            timers=self.settings.timers,
+            begun_ns=now_ns,
+        )
+        self.is_unverified = decision.is_active_line_doubted
+        self._enter(Role.FENCING, decision.reason, now_ns)
+        self._claim_step(self.claim.begin(), now_ns)
+        if relinquishing is not None and relinquishing.request_id is not None:
+            self._answer_handover(relinquishing, False, now_ns)
+
+    def _claim_step(self, step: claiming.Step, now_ns: int) -> None:
+        claim = self.claim
+        if claim is None or step is claiming.Step.WAIT:
+            return
+        match step:
+            case claiming.Step.STORE:
+                self._effects.append(StoreEpoch(claim.epoch))
+            case claiming.Step.RAISE:
+                self._effects += [DriveLine(OwnLine.ACTIVE, True), ReadLines()]
+            case claiming.Step.LOOK:
+                self._effects.append(ReadLines())
+            case claiming.Step.OPEN:
+                self.claim = None
+                self._enter(Role.ACTIVE, self.machine.reason, now_ns)
+            case claiming.Step.LET_GO:
+                self._enter(Role.STANDBY, Reason.CONTEST_LOST, now_ns)
+
+    # ---- letting go on purpose
+
+    def _relinquish(
+        self, reason: Reason, peer: PeerView | None, now_ns: int, request_id: int | None = None
+    ) -> None:
+        self._nonce += 1
+        self.relinquishing = switchover.Relinquishing(
+            reason=reason,
+            target_slot=peer.slot if peer is not None else 0,
+            nonce=self._nonce,
+            begun_ns=now_ns,
+            timers=self.settings.timers,
+            take_back_after_ns=self._take_back_after_ns(peer),
+            request_id=request_id,
+            is_goodbye_due=reason is Reason.STOP_ASKED,
+        )
+        self._has_yielded = self._has_yielded or reason is Reason.RELEASED_UNHEARD
+        self._enter(Role.RELINQUISHING, reason, now_ns)
+
+    def _take_back_after_ns(self, peer: PeerView | None) -> int:
+        """With a line that tells who holds, the handover's deadline; else twice the dead time."""
+        deadline_ns = ns_from_ms(self.settings.timers.handover_deadline_ms)
+        if self.settings.board_class is BoardClass.GATED or peer is None:
+            return deadline_ns
+        return max(deadline_ns, 2 * max((m.deadtime_ns for m in peer.monitors), default=0))
+
+    def _relinquish_step(
+        self, relinquishing: switchover.Relinquishing, word: ChassisWord, now_ns: int
+    ) -> None:
+        act = relinquishing.due(word.is_mirror_drained, now_ns)
+        if act is switchover.Act.RELEASE:
+            relinquishing.released_ns = now_ns
+            self._release_outputs()
+            self._publish(word)
+            act = relinquishing.due(word.is_mirror_drained, now_ns)
+        if act is switchover.Act.SEND:
+            self._send_handover(relinquishing, word)
+        if relinquishing.is_goodbye_time(now_ns):
+            self._say_goodbye()
+
+    def _send_handover(self, relinquishing: switchover.Relinquishing, word: ChassisWord) -> None:
+        peer = self.peers.get(relinquishing.target_slot)
+        message = Handover(relinquishing.nonce, word.mirror_sequence, self._revision)
+        monitors = peer.usable_paths() if peer is not None else []
+        slot = relinquishing.target_slot
+        self._effects += [SendMessage(m.name, slot, message) for m in monitors]
+
+    def _say_goodbye(self) -> None:
+        """Release first; nothing is said after it."""
+        self._release_outputs()
+        self._effects.append(DriveLine(OwnLine.HEALTH, False))
+        reason = Reason.STOP_ASKED
+        for peer in self.peers.values():
+            for monitor in peer.monitors:
+                self._effects.append(SendMessage(monitor.name, peer.slot, Goodbye(reason)))
+        self._effects.append(EndService())
+        self.claim = None
+        self.relinquishing = None
+        self.has_ended = True
+
+    # ---- what every beat says
+
+    def _publish(self, word: ChassisWord) -> None:
+        role = self.machine.role
+        relinquishing = self.relinquishing
+        is_released = relinquishing is not None and relinquishing.released_ns is not None
+        is_holding = role is Role.ACTIVE or (role is Role.RELINQUISHING and not is_released)
+        heard = next((p for p in self.peers.values() if p.boot_id is not None), None)
+        draft = HeartbeatDraft(
+            revision=self._revision,
+            epoch=self.held_epoch or self.seen_epoch,
+            role=role,
+            reason=self.machine.reason,
+            is_holding=is_holding,
+            is_released=is_released,
+            will_claim_on_silence=is_claim_certain_on_silence(self.settings, role),
+            health=word.health,
+            echo_boot_id=heard.boot_id or 0 if heard is not None else 0,
+            mirror_sequence=word.mirror_sequence,
+            settings_sequence=0,
+            progress=word.progress,
+            firmware_level=self.settings.firmware_level,
+        )
+        is_urgent = self._draft is None or _role_word(draft) != _role_word(self._draft)
+        if is_urgent:
+            self._revision = (self._revision + 1) % REVISION_SPAN
+            draft = replace(draft, revision=self._revision)
+        self._draft = draft
+        self._effects.append(PublishHeartbeat(draft, is_urgent))
+
+    def next_deadline_ns(self) -> int | None:
+        """When the node should be stepped at the latest, if sooner than the next tick."""
+        waits = [peer.lines.deadline_ns() for peer in self.peers.values()]
+        waits.append(self.claim.deadline_ns() if self.claim is not None else None)
+        return min((wait for wait in waits if wait is not None), default=None)
+
+
+def _role_word(draft: HeartbeatDraft) -> tuple[object, ...]:
+    """The part of a draft whose change the peer must hear at once."""
+    return (
+        draft.epoch,
+        draft.role,
+        draft.reason,
+        draft.is_holding,
+        draft.is_released,
+        draft.will_claim_on_silence,
+    )

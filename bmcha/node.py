@@ -1,0 +1,386 @@
+"""The node: the one door through which everything that happens becomes effects.
+
+`Node.step(event, now_ns)` dispatches the event to the role half (`bmcha.ha.role_keeper`) or the
+chassis half (`bmcha.chassis.keeper`), then runs the same common tail whatever came: judge the
+roles, carry the change to the chassis, mirror, judge alarms, write the image, speak. Pure: no
+clock, no thread, no I/O; a list of (event, now_ns) replays a life exactly.
+
+Rule: a node that stood still for longer than it may (`output_gap_limit_ns`) lets go of the
+chassis *before* it looks at the event that woke it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bmcha import answers
+from bmcha.chassis.keeper import ChassisKeeper
+from bmcha.chassis.mirror_sender import PathRoom
+from bmcha.ha.conditions import conditions_of
+from bmcha.ha.path_monitor import PathHealth, PathMonitor
+from bmcha.ha.peer_view import PeerView
+from bmcha.ha.role_keeper import ChassisWord, RoleKeeper
+from bmcha.model.effect import (
+    Answer,
+    DriveLine,
+    Effect,
+    EnterRole,
+    FeedWatchdog,
+    OwnLine,
+    SendMessage,
+    WatchPath,
+)
+from bmcha.model.event import (
+    EffectFailed,
+    EpochStored,
+    Event,
+    EventsLoaded,
+    FanRead,
+    HeartbeatHeard,
+    LinesRead,
+    MessageHeard,
+    OutputsWithheld,
+    PathCounts,
+    PathOverdue,
+    PathSummarised,
+    SensorRead,
+    StatusAsked,
+    StopAsked,
+    StoreFailed,
+    SwitchoverAsked,
+    Tick,
+)
+from bmcha.model.message import (
+    Delta,
+    DeltaAck,
+    Goodbye,
+    Handover,
+    Header,
+    Heartbeat,
+    MirrorJoin,
+    Probe,
+    ProbeReply,
+)
+from bmcha.model.moment import ns_from_ms
+from bmcha.model.reading import EventCell
+from bmcha.model.role import Role, Severity
+from bmcha.model.settings import BoardClass, NodeSettings, PathKind
+
+FRAME_OVERHEAD_BYTES = 72
+"""Header, MAC, checksum, stuffing and the delta's own fields; see docs/protocol.md."""
+UDP_BYTES_PER_S = 10_000_000
+"""Only bounds the wait before a delta is repeated."""
+
+
+class Node:
+    def __init__(
+        self,
+        settings: NodeSettings,
+        own_slot: int | None,
+        boot_id: int,
+        stored_epoch: int,
+        events_tail: Sequence[EventCell],
+        wall_ms_at_start: int,
+        now_ns: int,
+    ) -> None:
+        self.settings = settings
+        self.own_slot = own_slot
+        self.boot_id = boot_id
+        self.started_ns = now_ns
+        self.roles = RoleKeeper(settings, own_slot, boot_id, stored_epoch, now_ns)
+        self.chassis = ChassisKeeper(
+            settings.chassis,
+            settings.layout_id,
+            own_slot or 0,
+            boot_id,
+            events_tail,
+            wall_ms_at_start,
+            now_ns,
+        )
+        self.chassis.new_epoch(stored_epoch)
+        self.counts: dict[str, PathCounts] = {}
+        self.port_faults: dict[str, str] = {}
+        self.store_fault = ""
+        self.failed_effects_count = 0
+        self._armed: dict[str, int | None] = {}
+        self._last_step_ns = now_ns
+        self._was_role = Role.STARTING
+        self._path_health: dict[str, PathHealth] = {}
+        self._effects: list[Effect] = []
+        self._monitors = {
+            m.name: (peer, m) for peer in self.roles.peers.values() for m in peer.monitors
+        }
+
+    @property
+    def output_gap_limit_ns(self) -> int:
+        """After this much standing still the peer may hold the chassis: two beats before the
+        slowest path's dead time, and never longer than the hardware watchdog."""
+        limits = [m.deadtime_ns - 2 * m.interval_ns for _, m in self._monitors.values()]
+        limit_ns = max(limits, default=ns_from_ms(self.settings.timers.stall_limit_ms))
+        if self.settings.board_class is BoardClass.GATED and self.settings.watchdog_ms:
+            limit_ns = min(limit_ns, ns_from_ms(self.settings.watchdog_ms))
+        return limit_ns
+
+    def start(self, now_ns: int) -> list[Effect]:
+        """The first effects: outputs shut, watches set, the first beat published."""
+        self._emit(DriveLine(OwnLine.OUTPUT_ENABLE, False), DriveLine(OwnLine.ACTIVE, False))
+        self._emit(FeedWatchdog(), DriveLine(OwnLine.HEALTH, self.own_slot is not None))
+        slot = "unknown" if self.own_slot is None else self.own_slot
+        text = f"bmcha {self.settings.version} started in slot {slot}"
+        self.chassis.record(Severity.INFO, "started", text, now_ns)
+        self._tail(now_ns)
+        return self._take()
+
+    def step(self, event: Event, now_ns: int) -> list[Effect]:
+        if now_ns - self._last_step_ns > self.output_gap_limit_ns:
+            self._let_go_late(now_ns)
+        self._last_step_ns = now_ns
+        self._dispatch(event, now_ns)
+        self._tail(now_ns)
+        return self._take()
+
+    def next_deadline_ns(self) -> int | None:
+        """When to step next at the latest, if that is sooner than the next tick."""
+        return self.roles.next_deadline_ns()
+
+    # ---- in: one case an event
+
+    def _dispatch(self, event: Event, now_ns: int) -> None:
+        match event:
+            case Tick():
+                self._emit(FeedWatchdog())
+            case HeartbeatHeard():
+                self._heartbeat(event)
+            case MessageHeard():
+                self._message(event, now_ns)
+            case PathOverdue():
+                self._overdue(event, now_ns)
+            case PathSummarised():
+                self._summarised(event)
+            case LinesRead():
+                self.roles.read_lines(event, now_ns)
+            case SensorRead():
+                self.chassis.sensor_read(event)
+            case FanRead():
+                self.chassis.fan_read(event)
+            case EpochStored():
+                self.store_fault = ""
+                self.roles.epoch_stored(event.epoch, now_ns)
+            case StoreFailed():
+                self.store_fault = f"{event.what}: {event.why}"
+                self.roles.store_failed(now_ns)
+            case SwitchoverAsked():
+                self.roles.switchover_asked(event, self._word(), now_ns)
+            case StatusAsked():
+                self._emit(Answer(event.request_id, True, answers.answer(self, event, now_ns)))
+            case StopAsked():
+                self.chassis.record(Severity.INFO, "stop", f"asked by {event.asked_by}", now_ns)
+                self.roles.stop_asked(event, self._word(), now_ns)
+            case OutputsWithheld():
+                self._let_go_late(now_ns)
+            case EffectFailed():
+                self._effect_failed(event, now_ns)
+            case EventsLoaded():
+                for record in event.records:
+                    self.chassis.log.receive(record)
+
+    def _let_go_late(self, now_ns: int) -> None:
+        self.roles.stood_still(now_ns)
+        self._settle_roles(now_ns)
+
+    def _effect_failed(self, event: EffectFailed, now_ns: int) -> None:
+        self.failed_effects_count += 1
+        if self.failed_effects_count <= 8 or self.failed_effects_count % 256 == 0:
+            text = f"{event.effect}: {event.why}"
+            self.chassis.record(Severity.MAJOR, "effect-failed", text, now_ns)
+
+    def _known(self, path: str, header: Header) -> tuple[PeerView, PathMonitor] | None:
+        """The path's peer and monitor, if the frame is of that peer's present life."""
+        peer, monitor = self._monitors[path]
+        if header.source_slot != peer.slot or not peer.accepts(header):
+            return None
+        return peer, monitor
+
+    def _heartbeat(self, event: HeartbeatHeard) -> None:
+        known = self._known(event.path, event.header)
+        if known is None:
+            return
+        peer, monitor = known
+        monitor.heard(event.heard_ns, event.beats_in_row)
+        peer.hear(event.heartbeat, self.boot_id, event.heard_ns)
+        self.chassis.receiver.level_at(event.heartbeat.draft.mirror_sequence, event.heard_ns)
+
+    def _summarised(self, event: PathSummarised) -> None:
+        self.counts[event.path] = event.counts
+        self.port_faults[event.path] = event.fault
+        peer, monitor = self._monitors[event.path]
+        heard_ns, header, heartbeat = event.last_heard_ns, event.header, event.heartbeat
+        if heard_ns is None or header is None or heartbeat is None:
+            return
+        is_new = monitor.last_heard_ns is None or heard_ns > monitor.last_heard_ns
+        monitor.summarised(heard_ns)
+        if is_new and header.source_slot == peer.slot and peer.accepts(header):
+            peer.hear(heartbeat, self.boot_id, heard_ns)
+            self.chassis.receiver.level_at(heartbeat.draft.mirror_sequence, heard_ns)
+
+    def _overdue(self, event: PathOverdue, now_ns: int) -> None:
+        peer, monitor = self._monitors[event.path]
+        is_last = peer.is_in_jeopardy_on(event.path)
+        monitor.overdue(event.last_heard_ns, now_ns, is_last)
+        self._armed[event.path] = None
+
+    def _message(self, event: MessageHeard, now_ns: int) -> None:
+        known = self._known(event.path, event.header)
+        if known is None:
+            return
+        peer, _ = known
+        match event.message:
+            case Probe(nonce=nonce):
+                self._emit(SendMessage(event.path, peer.slot, ProbeReply(nonce)))
+            case ProbeReply(nonce=nonce):
+                peer.lines.answered(nonce)
+            case Goodbye():
+                peer.hear_goodbye()
+                self.chassis.record(Severity.INFO, "goodbye", f"slot {peer.slot} left", now_ns)
+            case Handover():
+                if event.header.epoch >= self.roles.seen_epoch:
+                    peer.hear_handover(event.message, event.header.epoch)
+            case MirrorJoin():
+                self._mirror_join(event.message, peer, now_ns)
+            case Delta():
+                self._delta(event, event.message, peer, now_ns)
+            case DeltaAck():
+                self.chassis.peer_acked(event.message, now_ns)
+            case Heartbeat():
+                pass  # heartbeats come as HeartbeatHeard
+
+    def _mirror_join(self, join: MirrorJoin, peer: PeerView, now_ns: int) -> None:
+        if self.roles.machine.role is Role.ACTIVE and not self.chassis.peer_joined(join):
+            text = f"slot {peer.slot} has another image layout ({join.layout_id:08x})"
+            self.chassis.record(Severity.MAJOR, "mirror-refused", text, now_ns)
+
+    def _delta(self, event: MessageHeard, delta: Delta, peer: PeerView, now_ns: int) -> None:
+        """A writer whose epoch is older than one already seen is stale: refused."""
+        if event.header.epoch < self.roles.seen_epoch:
+            self.chassis.receiver.refused_count += 1
+            return
+        ack = self.chassis.delta_heard(delta, now_ns)
+        if ack is not None:
+            self.chassis.send(event.path, peer.slot, ack)
+
+    # ---- out: the common tail of every step
+
+    def _tail(self, now_ns: int) -> None:
+        self._settle_roles(now_ns)
+        self._follow(now_ns)
+        self.chassis.tick(now_ns)
+        self._log_paths(now_ns)
+        conditions = conditions_of(self.roles, self.store_fault, now_ns)
+        self.chassis.judge_alarms(conditions, now_ns)
+        self.chassis.flush()
+        self._mirror(now_ns)
+        self._effects += self.chassis.take_effects()
+        self._arm_watches()
+
+    def _settle_roles(self, now_ns: int) -> None:
+        """Judge the role, then carry a change to the chassis within the same list of effects."""
+        self.roles.settle(self._word(), now_ns)
+        for effect in self.roles.take_effects():
+            self._emit(effect)
+            if isinstance(effect, EnterRole):
+                self._entered(effect, now_ns)
+
+    def _entered(self, effect: EnterRole, now_ns: int) -> None:
+        self.chassis.new_epoch(effect.epoch)
+        if effect.role is Role.ACTIVE and self._was_role is not Role.ACTIVE:
+            self.chassis.take_over(effect.epoch, now_ns)
+        elif effect.role in (Role.STANDBY, Role.FAULT) and self.chassis.is_holding:
+            self.chassis.let_go()
+        severity = Severity.INFO if effect.role is effect.from_role else Severity.MINOR
+        text = f"slot {self.own_slot} is {effect.role.name}: {effect.reason.sentence}"
+        self.chassis.record(severity, "role", text, now_ns)
+        if self.chassis.is_holding:
+            self.chassis.note_run(effect.role, now_ns)
+        self._was_role = effect.role
+        self._effects += self.chassis.take_effects()
+
+    def _follow(self, now_ns: int) -> None:
+        """Mirror whoever is heard ACTIVE while this node is not."""
+        leader = None
+        if self.roles.machine.role is not Role.ACTIVE:
+            for peer in self.roles.peers.values():
+                draft = peer.draft
+                if peer.is_heard() and draft is not None and draft.role is Role.ACTIVE:
+                    leader = (peer.slot, peer.boot_id or 0, draft.epoch)
+        if self.roles.machine.role not in (Role.ACTIVE, Role.FENCING, Role.RELINQUISHING):
+            self.chassis.follow(leader, now_ns)
+
+    def _mirror(self, now_ns: int) -> None:
+        for peer in self.roles.peers.values():
+            usable = peer.usable_paths()
+            if not usable:
+                continue
+            best = usable[0]
+            join = self.chassis.join_due(now_ns)
+            if join is not None:
+                self.chassis.send(best.name, peer.slot, join)
+            for delta in self.chassis.deltas_due(_room(best), now_ns):
+                self.chassis.send(best.name, peer.slot, delta)
+
+    def _log_paths(self, now_ns: int) -> None:
+        for name, (peer, monitor) in self._monitors.items():
+            before = self._path_health.get(name)
+            if before is monitor.health:
+                continue
+            self._path_health[name] = monitor.health
+            if before is not None and PathHealth.LATE not in (before, monitor.health):
+                text = f"path {name} to slot {peer.slot} is {monitor.health.value}"
+                self.chassis.record(Severity.INFO, "path", text, now_ns)
+
+    def _arm_watches(self) -> None:
+        for name, (peer, monitor) in self._monitors.items():
+            wanted_ns = monitor.next_watch_ns(peer.is_in_jeopardy_on(name))
+            if wanted_ns is not None and wanted_ns != self._armed.get(name):
+                self._emit(WatchPath(name, wanted_ns))
+                self._armed[name] = wanted_ns
+
+    def _word(self) -> ChassisWord:
+        chassis = self.chassis
+        return ChassisWord(
+            is_mirror_synced=chassis.sender.is_synced,
+            is_mirror_drained=chassis.sender.is_drained,
+            mirror_sequence=self.mirror_sequence,
+            progress=chassis.progress(),
+            health=self.health(),
+        )
+
+    @property
+    def mirror_sequence(self) -> int:
+        chassis = self.chassis
+        return chassis.sender.sequence if chassis.is_holding else chassis.receiver.sequence
+
+    def health(self) -> int:
+        """0 to 100: what this node can do for the chassis. A node that cannot store is worse
+        than one that can; the chassis' own faults are the same for both and do not count."""
+        if self.own_slot is None:
+            return 0
+        broken_ports = sum(bool(fault) for fault in self.port_faults.values())
+        return max(1, 100 - 20 * bool(self.store_fault) - 10 * broken_ports)
+
+    def is_mirror_synced(self) -> bool:
+        chassis = self.chassis
+        return chassis.sender.is_synced if chassis.is_holding else chassis.receiver.is_synced
+
+    def _emit(self, *effects: Effect) -> None:
+        self._effects += effects
+
+    def _take(self) -> list[Effect]:
+        effects, self._effects = self._effects, []
+        return effects
+
+
+def _room(monitor: PathMonitor) -> PathRoom:
+    settings = monitor.settings
+    is_serial = settings.kind is PathKind.SERIAL
+    bytes_per_s = settings.baud // 10 if is_serial else UDP_BYTES_PER_S
+    return PathRoom(settings.name, settings.frame_bytes_max - FRAME_OVERHEAD_BYTES, bytes_per_s)
