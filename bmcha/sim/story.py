@@ -98,9 +98,8 @@ class Narrator:
 
 def _line_text(line: Line) -> str:
     if line.what == "gate":
-        return (
-            f"The outputs of module {line.slot} are let through{'' if line.value else ' no more'}."
-        )
+        ending = "" if line.value else " no more"
+        return f"The outputs of module {line.slot} are let through{ending}."
     if line.what == "fault":
         return _FAULTS.get(line.name, "{value}").format(slot=line.slot, value=line.value)
     return ""

@@ -1,0 +1,141 @@
+"""The physics: what follows what, in which direction, and that the loop settles."""
+
+import pytest
+
+from bmcha.model.reading import SensorKind
+from bmcha.model.settings import (
+    BladeSettings,
+    ChassisSettings,
+    FanSettings,
+    SensorSettings,
+)
+from bmcha.sim.thermal import AMBIENT_MILLI, PWM_MAX, RPM_MAX, Plant
+
+STEP_S = 0.25
+
+
+def sensor(name: str, kind: SensorKind, low: int, high: int, zone: str = "") -> SensorSettings:
+    return SensorSettings(name, kind, f"{name}_input", low, high, 10, zone)
+
+
+def plant() -> Plant:
+    return Plant(
+        ChassisSettings(
+            sensors=(
+                sensor("inlet", SensorKind.TEMPERATURE, 0, 45_000, "front"),
+                sensor("exhaust", SensorKind.TEMPERATURE, 0, 65_000, "front"),
+                sensor("far", SensorKind.TEMPERATURE, 0, 65_000, "rear"),
+                sensor("v12", SensorKind.VOLTAGE, 11_400, 12_600),
+                sensor("amps", SensorKind.CURRENT, 0, 100_000),
+                sensor("watts", SensorKind.POWER, 0, 1_200_000),
+            ),
+            fans=(
+                FanSettings("fan1", "fan1_input", "pwm1", "front", 60, 500),
+                FanSettings("fan2", "fan2_input", "pwm2", "rear", 60, 500),
+            ),
+            zones=(),
+            supplies=(),
+            blades=(BladeSettings("blade1", 250_000), BladeSettings("blade2", 250_000)),
+            sensor_period_ms=250,
+            sensor_stale_ms=2000,
+        )
+    )
+
+
+def run(found: Plant, seconds: float) -> None:
+    for _ in range(round(seconds / STEP_S)):
+        found.step(STEP_S)
+
+
+def test_fans_run_at_full_speed_until_somebody_says_otherwise() -> None:
+    found = plant()
+    run(found, 10)
+    assert found.pwm("fan1") == PWM_MAX
+    assert found.rpm("fan1") == RPM_MAX
+
+
+def test_speed_follows_the_applied_pwm_with_a_lag() -> None:
+    found = plant()
+    found.apply_pwm("fan1", 102)
+    found.step(0.1)
+    assert RPM_MAX * 0.8 < found.rpm("fan1") < RPM_MAX
+    run(found, 10)
+    assert found.rpm("fan1") == pytest.approx(RPM_MAX * 0.4, abs=20)
+    assert found.rpm("fan2") == RPM_MAX
+
+
+def test_less_air_makes_its_own_zone_hotter() -> None:
+    found = plant()
+    run(found, 60)
+    cool = found.value("exhaust")
+    found.apply_pwm("fan1", 60)
+    run(found, 60)
+    assert found.value("exhaust") > cool + 2000
+    assert found.value("far") < cool + 500
+    assert found.value("inlet") == pytest.approx(AMBIENT_MILLI, abs=250)
+
+
+def test_load_makes_it_hotter_and_draws_more() -> None:
+    found = plant()
+    run(found, 60)
+    before = {name: found.value(name) for name in ("exhaust", "amps", "watts", "v12")}
+    found.load_blade("blade1", 1.0)
+    found.load_blade("blade2", 1.0)
+    run(found, 60)
+    assert found.value("exhaust") > before["exhaust"]
+    assert found.value("amps") > before["amps"]
+    assert found.value("watts") > before["watts"]
+    assert found.value("v12") < before["v12"]
+
+
+def test_readings_are_within_their_limits_and_in_hwmon_units() -> None:
+    found = plant()
+    found.apply_pwm("fan1", 80)
+    found.apply_pwm("fan2", 80)
+    for _ in range(200):
+        found.step(STEP_S)
+        assert 0 < found.value("exhaust") < 65_000
+        assert 11_400 < found.value("v12") < 12_600
+        assert 0 < found.value("watts") < 1_200_000_000
+    assert found.value("watts") > 1_200_000  # microwatts
+
+
+def test_readings_are_never_quite_still() -> None:
+    found = plant()
+    run(found, 60)
+    seen = set()
+    for _ in range(40):
+        found.step(STEP_S)
+        seen.add(found.value("v12"))
+    assert len(seen) > 3
+
+
+def test_a_failed_fan_stands_and_runs_up_again() -> None:
+    found = plant()
+    found.fail_fan("fan1", True)
+    run(found, 10)
+    assert found.rpm("fan1") == 0
+    run(found, 60)
+    assert found.value("exhaust") > 35_000
+    found.fail_fan("fan1", False)
+    run(found, 10)
+    assert found.rpm("fan1") == RPM_MAX
+
+
+def test_a_sensor_set_by_hand_stays_until_it_is_let_go() -> None:
+    found = plant()
+    found.fix_sensor("inlet", 60_000)
+    run(found, 5)
+    assert found.value("inlet") == 60_000
+    found.fix_sensor("inlet", None)
+    assert found.value("inlet") < 30_000
+
+
+def test_the_same_steps_give_the_same_values() -> None:
+    first, second = plant(), plant()
+    for found in (first, second):
+        found.apply_pwm("fan1", 100)
+        run(found, 20)
+    assert [first.value(n) for n in ("exhaust", "v12")] == [
+        second.value(n) for n in ("exhaust", "v12")
+    ]
