@@ -14,6 +14,7 @@ import errno
 import fcntl
 import mmap
 import os
+import re
 import struct
 from collections.abc import Sequence
 from typing import Final
@@ -27,6 +28,8 @@ MODE: Final = 0o640
 """Readers are of the owner's group; nobody else looks in, nobody but the owner writes."""
 OPENS_MAX: Final = 16
 """Each round was lost to another process that removed the object in that moment."""
+# Checked here although the configuration has: posix_ipc 1.3.2 crashes on a name with a NUL.
+NAME: Final = re.compile(r"/[A-Za-z0-9._-]{1,250}")
 PATCH_HEAD: Final = struct.Struct("=II")
 
 
@@ -37,6 +40,9 @@ class ShmRegion:
     """
 
     def __init__(self, name: str) -> None:
+        if not NAME.fullmatch(name):
+            allowed = "/ and 1 to 250 letters, digits, dots, _ or -"
+            raise PortError(f"image name is {name!r}, allowed is {allowed}")
         self._name = name
         self._fd = -1
         self._size = int(lib.BMCHA_IMAGE_SIZE)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import stat
 from collections.abc import Callable
 from typing import Final, TypeVar
 
@@ -29,26 +30,37 @@ LOCK_WAIT_S: Final = 0.1
 SET_ASIDE_MAX: Final = 9999
 
 _CORRUPT: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-_SETTINGS: Final = (
-    # One process: no second service by mistake, and no shared-memory file beside the store.
-    "PRAGMA locking_mode = EXCLUSIVE",
+_FILE_MAGIC: Final = b"SQLite format 3\0"
+# One process: no second service by mistake, and no shared-memory file beside the store.
+_LOCK: Final = "PRAGMA locking_mode = EXCLUSIVE"
+_NEW_FILE: Final = (
     # Small pages: a record wears 1.9 kB of flash instead of 4.9 kB.
     "PRAGMA page_size = 1024",
     "PRAGMA journal_mode = WAL",
+    "BEGIN IMMEDIATE",
+    "CREATE TABLE number (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE event (epoch INTEGER, number INTEGER, slot INTEGER,"
+    " severity INTEGER NOT NULL, wall_ms INTEGER NOT NULL, kind TEXT NOT NULL,"
+    " text TEXT NOT NULL, PRIMARY KEY (epoch, number, slot)) WITHOUT ROWID",
+    "PRAGMA user_version = 1",
+    "COMMIT",
+)
+_EACH_TIME: Final = (
     "PRAGMA synchronous = FULL",
     "PRAGMA wal_autocheckpoint = 256",
     "PRAGMA journal_size_limit = 1048576",
 )
-_SCHEMA: Final = (
-    "CREATE TABLE IF NOT EXISTS number (name TEXT PRIMARY KEY, value INTEGER NOT NULL)"
-    " WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS event (epoch INTEGER, number INTEGER, slot INTEGER,"
-    " severity INTEGER NOT NULL, wall_ms INTEGER NOT NULL, kind TEXT NOT NULL,"
-    " text TEXT NOT NULL, PRIMARY KEY (epoch, number, slot)) WITHOUT ROWID",
-    "PRAGMA user_version = 1",
+# The columns that this version needs: a newer version may have added others.
+_SHAPE: Final = (
+    "SELECT name, value FROM number LIMIT 1",
+    "SELECT epoch, number, slot, severity, wall_ms, kind, text FROM event LIMIT 1",
+)
+_SAVE_EVENT: Final = (
+    "INSERT OR IGNORE INTO event (epoch, number, slot, severity, wall_ms, kind, text)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 _SAVE_EPOCH: Final = (
-    "INSERT INTO number VALUES ('epoch', ?)"
+    "INSERT INTO number (name, value) VALUES ('epoch', ?)"
     " ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)"
 )
 _TRIM: Final = (
@@ -94,7 +106,9 @@ class SqliteStore:
 
         def load() -> list[tuple[int, int, int, int, int, str, str]]:
             order = "ORDER BY epoch DESC, number DESC, slot DESC LIMIT ?"
-            return self._run(f"SELECT * FROM event {order}", max(0, newest_max)).fetchall()
+            columns = "epoch, number, slot, severity, wall_ms, kind, text"
+            statement = f"SELECT {columns} FROM event {order}"
+            return self._run(statement, max(0, newest_max)).fetchall()
 
         # A severity that only a newer firmware knows is shown as the worst that we know.
         known = {severity.value: severity for severity in Severity}
@@ -110,7 +124,7 @@ class SqliteStore:
 
         def save() -> None:
             values = (*record.key, record.severity.value, record.wall_ms, record.kind, record.text)
-            self._run("INSERT OR IGNORE INTO event VALUES (?, ?, ?, ?, ?, ?, ?)", *values)
+            self._run(_SAVE_EVENT, *values)
 
         self._guarded("written", save)
         self._saves_since_trim += 1
@@ -135,21 +149,25 @@ class SqliteStore:
         return self._database
 
     def _open(self) -> sqlite3.Connection:
+        if not _may_be_database(self._file):
+            # Found by ourselves, because SQLite would remove the log beside it.
+            raise _Corrupt("file is not a database")
         database = sqlite3.connect(
             self._file, timeout=LOCK_WAIT_S, isolation_level=None, check_same_thread=False
         )
         try:
-            for statement in (*_SETTINGS, *_SCHEMA):
-                database.execute(statement)
+            database.execute(_LOCK)
+            # Nothing is written before it is known to be a sound store: a file that is set aside
+            # is kept as it was found, and a start costs no flash.
+            if database.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
+                for statement in _NEW_FILE:
+                    database.execute(statement)
+                _sync_folder(os.path.dirname(self._file))
             verdict = database.execute("PRAGMA quick_check(1)").fetchone()
             if verdict != ("ok",):
                 raise _Corrupt(str(verdict))
-            # The columns that this version needs; a file of another shape is no store of ours.
-            database.execute("SELECT name, value FROM number LIMIT 1").fetchall()
-            database.execute(
-                "SELECT epoch, number, slot, severity, wall_ms, kind, text FROM event LIMIT 1"
-            ).fetchall()
-            _sync_folder(os.path.dirname(self._file))
+            for statement in (*_SHAPE, *_EACH_TIME):
+                database.execute(statement).fetchall()
         except BaseException:
             database.close()
             raise
@@ -170,7 +188,10 @@ class SqliteStore:
                 self._run(_SAVE_EPOCH, self._epoch)
             return act()
         except (sqlite3.Error, OSError, ValueError, OverflowError) as error:
-            text = f"store {self._file} cannot be {what}: {error}; see `df {self._file}`"
+            is_busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+            reason = "another process has it open" if is_busy else str(error)
+            hint = f"`fuser {self._file}`" if is_busy else f"`df {os.path.dirname(self._file)}`"
+            text = f"store {self._file} cannot be {what}: {reason}; see {hint}"
             raise PortError(text) from error
 
     def _set_aside(self) -> None:
@@ -197,6 +218,21 @@ def _is_corrupt(error: sqlite3.DatabaseError) -> bool:
     text = str(error)
     is_other_shape = text.startswith(("no such table", "no such column"))
     return isinstance(error, _Corrupt) or code in _CORRUPT or is_other_shape
+
+
+def _may_be_database(file: str) -> bool:
+    """False for a file that is there, not empty, and does not begin as SQLite's do."""
+    try:
+        fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    except FileNotFoundError:
+        return True
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return True  # SQLite says what is wrong with it; it is not set aside.
+        head = os.read(fd, len(_FILE_MAGIC))
+    finally:
+        os.close(fd)
+    return head in (b"", _FILE_MAGIC)
 
 
 def _sync_folder(folder: str) -> None:

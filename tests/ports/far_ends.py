@@ -1,0 +1,139 @@
+"""Links under test, each with its far end in the test's own hands: real sockets, real ptys.
+
+A rig knows how to make a link, to speak and listen at the far end, and to take the device away.
+All waits are bounded; what never comes is a failed test, never a hang.
+"""
+
+import os
+import select
+import socket
+import threading
+import time
+import tty
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from bmcha.hal.port import Link
+from bmcha.hal.serial_link import SerialLink
+from bmcha.hal.udp_link import UdpLink
+
+SOON_S = 10.0
+BAUD = 115200
+
+
+class Rig(Protocol):
+    device: str
+    """What an error must name."""
+
+    def link(self) -> Link: ...
+    def say(self, data: bytes) -> None: ...
+    def hear(self, bytes_min: int) -> list[bytes]:
+        """What the link sent, at least so many bytes of it in all."""
+
+    def close(self) -> None: ...
+
+
+class UdpRig:
+    def __init__(self, host: str) -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.host = host
+        self.family = family
+        self.far = self.bound_socket()
+        self.local: tuple[str, int] = (host, free_port(family, host))
+        self.remote: tuple[str, int] = (host, self.far.getsockname()[1])
+        self.device = f"{self.local[1]}"
+
+    def bound_socket(self) -> socket.socket:
+        found = socket.socket(self.family, socket.SOCK_DGRAM)
+        found.bind((self.host, 0))
+        found.settimeout(SOON_S)
+        return found
+
+    def link(self) -> UdpLink:
+        return UdpLink(self.local, self.remote)
+
+    def say(self, data: bytes) -> None:
+        self.far.sendto(data, self.local)
+
+    def hear(self, bytes_min: int) -> list[bytes]:
+        found: list[bytes] = []
+        while sum(map(len, found)) < bytes_min:
+            found.append(self.far.recv(65536))
+        return found
+
+    def close(self) -> None:
+        self.far.close()
+
+
+class SerialRig:
+    """A pty whose far end is the test; the name of the device stays when it is replaced."""
+
+    def __init__(self, folder: Path) -> None:
+        self.name = folder / "ttyTEST"
+        self.device = str(self.name)
+        self.far = -1
+        self.plug_in()
+
+    def plug_in(self) -> None:
+        self.far, near = os.openpty()
+        tty.setraw(near)
+        os.set_blocking(self.far, False)
+        self.name.unlink(missing_ok=True)
+        self.name.symlink_to(os.ttyname(near))
+        os.close(near)
+
+    def vanish(self) -> None:
+        os.close(self.far)
+        self.far = -1
+
+    def link(self) -> SerialLink:
+        return SerialLink(self.device, BAUD)
+
+    def say(self, data: bytes) -> None:
+        deadline = time.monotonic() + SOON_S
+        while data:
+            assert time.monotonic() < deadline, "the line takes nothing"
+            select.select([], [self.far], [], 0.1)
+            try:
+                data = data[os.write(self.far, data) :]
+            except BlockingIOError:
+                return  # The line is full: the rest is for the reader to make room for.
+
+    def hear(self, bytes_min: int) -> list[bytes]:
+        found = b""
+        deadline = time.monotonic() + SOON_S
+        while len(found) < bytes_min:
+            assert time.monotonic() < deadline, f"only {len(found)} of {bytes_min} bytes came"
+            if select.select([self.far], [], [], 0.1)[0]:
+                found += os.read(self.far, 65536)
+        return [found]
+
+    def close(self) -> None:
+        if self.far >= 0:
+            os.close(self.far)
+
+
+def free_port(family: socket.AddressFamily, host: str) -> int:
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def read_until(link: Link, is_enough: Callable[[list[bytes]], bool]) -> list[bytes]:
+    found: list[bytes] = []
+    deadline = time.monotonic() + SOON_S
+    while not is_enough(found):
+        assert time.monotonic() < deadline, f"only {found!r:.200} came"
+        found += link.read(0.1)
+    return found
+
+
+def read_bytes(link: Link, count: int) -> bytes:
+    return b"".join(read_until(link, lambda found: sum(map(len, found)) >= count))
+
+
+def in_thread(act: Callable[[], object]) -> threading.Thread:
+    thread = threading.Thread(target=act, daemon=True)
+    thread.start()
+    return thread
