@@ -108,6 +108,8 @@ class Reader:
         self._view = ffi.from_buffer(self._map)
 
     def _descriptor(self) -> int:
+        if "\0" in self._name:  # posix_ipc 1.3.2 ends the process on such a name.
+            raise ImageError(f"{self._name!r} is no name of a shared memory")
         try:
             return int(posix_ipc.SharedMemory(self._name, read_only=True).fd)
         except posix_ipc.ExistentialError as error:

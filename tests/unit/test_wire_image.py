@@ -119,6 +119,9 @@ def test_a_writer_that_stopped_is_stale(writer: Writer) -> None:
 def test_no_such_object_is_a_sentence() -> None:
     with pytest.raises(ImageError, match="does the service run"):
         Reader("/bmcha-test-nobody").read()
+    for name in ("/bmcha\0test", "/" + "x" * 300):
+        with pytest.raises(ImageError, match=r"no name|cannot be opened"):
+            Reader(name).read()
 
 
 def test_another_layout_is_a_sentence(writer: Writer) -> None:
