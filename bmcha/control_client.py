@@ -7,6 +7,7 @@ answers. Protocol: docs/adr/0005-control-protocol.md.
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
