@@ -159,7 +159,7 @@ class SqliteStore:
             database.execute(_LOCK)
             # Nothing is written before it is known to be a sound store: a file that is set aside
             # is kept as it was found, and a start costs no flash.
-            if database.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
+            if database.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,):
                 for statement in _NEW_FILE:
                     database.execute(statement)
                 _sync_folder(os.path.dirname(self._file))
