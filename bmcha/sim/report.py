@@ -102,16 +102,21 @@ def role_rows(
     return tuple(sorted(rows))
 
 
-def judge_events(told: Sequence[EventTold], final: Sequence[EventKey] | None) -> EventsResult:
+def judge_events(
+    told: Sequence[EventTold],
+    told_by_active: Sequence[EventTold],
+    final: Sequence[EventKey] | None,
+) -> EventsResult:
     """``final``: the chassis log as the holder of the outputs has it in the end.
 
-    Lost: told by any module, but not there, though later ones are. Doubled: there twice, or told
-    twice by the same module.
+    Lost: told by a module while it was ACTIVE, but not there, though earlier ones are. (What a
+    STANDBY writes down is about itself and stays with it.) Doubled: there twice, or told twice by
+    the same module.
     """
     if final is None:
         return EventsResult()
     oldest = min(final, default=(0, 0, 0))
-    heard = {event.key for event in told}
+    heard = {event.key for event in told_by_active}
     lost = sum(1 for key in heard if key >= oldest and key not in set(final))
     told_twice = len(told) - len({(event.slot, event.key) for event in told})
     return EventsResult(lost, told_twice + len(final) - len(set(final)))

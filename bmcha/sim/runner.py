@@ -282,4 +282,4 @@ class Runner:
             return EventsResult()
         final = [(each["epoch"], each["number"], each["slot"]) for each in body["events"]]
         self._stage.hear_all()
-        return judge_events(self._stage.events, final)
+        return judge_events(self._stage.events, self._stage.chassis_events, final)

@@ -64,6 +64,8 @@ class Stage:
         self.roles: dict[int, RoleTold] = {}
         self.role_history: list[RoleTold] = []
         self.events: list[EventTold] = []
+        self.chassis_events: list[EventTold] = []
+        """Those that a module told while it was ACTIVE: the chassis log, as clients saw it grow."""
         self.open_slots: list[int] = []
         self._spans: list[_Span] = []
         self._outputs_ns: dict[int, list[int]] = {slot: [] for slot in rig.layout.slots}
@@ -220,6 +222,9 @@ class Stage:
                 self._end_role(slot, time.monotonic_ns())
             case EventTold():
                 self.events.append(told)
+                teller = self.roles.get(told.slot)
+                if teller is not None and teller.state == "ACTIVE":
+                    self.chassis_events.append(told)
             case JournalTold(line=line) if line.slot is not None:
                 if line.what == "gate" and line.value:
                     self.open_slots.append(line.slot)
