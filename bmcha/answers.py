@@ -177,8 +177,8 @@ def waits(node: Node, now_ns: int) -> list[Body]:
     left: list[tuple[str, int]] = []
     if roles.machine.role is Role.STARTING:
         left.append(("boot window", roles.machine.boot_window_left_ns(now_ns)))
-    rank_ns = rank_wait_ns(node.settings, roles.own_slot)
     for peer in roles.peers.values():
+        rank_ns = rank_wait_ns(node.settings, roles.own_slot)
         is_waiting = roles.machine.role in (Role.STARTING, Role.STANDBY)
         if is_waiting and peer.unheld_since_ns is not None and rank_ns:
             left.append(("rank delay", peer.unheld_since_ns + rank_ns - now_ns))

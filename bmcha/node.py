@@ -196,10 +196,10 @@ class Node:
 
     def _known(self, path: str, header: Header) -> tuple[PeerView, PathMonitor] | None:
         """The path's peer and monitor, if the frame is of that peer's present life."""
-        peer, monitor = self._monitors[path]
-        if header.source_slot != peer.slot or not peer.accepts(header):
+        known = self._monitors.get(path)
+        if known is None or header.source_slot != known[0].slot:
             return None
-        return peer, monitor
+        return known if known[0].accepts(header) else None
 
     def _heartbeat(self, event: HeartbeatHeard) -> None:
         known = self._known(event.path, event.header)
@@ -213,6 +213,8 @@ class Node:
     def _summarised(self, event: PathSummarised) -> None:
         self.counts[event.path] = event.counts
         self.port_faults[event.path] = event.fault
+        if event.path not in self._monitors:
+            return
         peer, monitor = self._monitors[event.path]
         heard_ns, header, heartbeat = event.last_heard_ns, event.header, event.heartbeat
         if heard_ns is None or header is None or heartbeat is None:
@@ -224,6 +226,8 @@ class Node:
             self.chassis.receiver.level_at(heartbeat.draft.mirror_sequence, heard_ns)
 
     def _overdue(self, event: PathOverdue, now_ns: int) -> None:
+        if event.path not in self._monitors:
+            return
         peer, monitor = self._monitors[event.path]
         is_last = peer.is_in_jeopardy_on(event.path)
         monitor.overdue(event.last_heard_ns, now_ns, is_last)
@@ -294,6 +298,8 @@ class Node:
         self.chassis.new_epoch(effect.epoch)
         if effect.role is Role.ACTIVE and self._was_role is not Role.ACTIVE:
             self.chassis.take_over(effect.epoch, now_ns)
+        elif effect.role is Role.RELINQUISHING:
+            self.chassis.freeze()
         elif effect.role in (Role.STANDBY, Role.FAULT) and self.chassis.is_holding:
             self.chassis.let_go()
         severity = Severity.INFO if effect.role is effect.from_role else Severity.MINOR
@@ -348,7 +354,7 @@ class Node:
         chassis = self.chassis
         return ChassisWord(
             is_mirror_synced=chassis.sender.is_synced,
-            is_mirror_drained=chassis.sender.is_drained,
+            is_mirror_drained=chassis.is_drained,
             mirror_sequence=self.mirror_sequence,
             progress=chassis.progress(),
             health=self.health(),

@@ -59,6 +59,7 @@ class ChassisKeeper:
         self.receiver = MirrorReceiver(layout_id)
         self.limits = judging.Limits(settings)
         self.is_holding = False
+        self.is_frozen = False
         self.epoch = 0
         self._own_slot = own_slot
         self._boot_id = boot_id
@@ -83,6 +84,7 @@ class ChassisKeeper:
     def take_over(self, epoch: int, now_ns: int) -> None:
         """This node holds the chassis now. Fans go on exactly as the picture says."""
         self.is_holding = True
+        self.is_frozen = False
         self.epoch = epoch
         self.receiver.leave()
         self.sender.sequence = max(self.sender.sequence, self.receiver.sequence)
@@ -91,6 +93,15 @@ class ChassisKeeper:
         for fan in self.picture.fans():
             self._effects.append(SetFan(fan.index, fan.pwm))
         self._cooled_ns = now_ns
+
+    def freeze(self) -> None:
+        """The chassis is being handed over: no command is given and no reading taken any more,
+        so that the peer can get the last of the picture. Fans hold."""
+        self.is_frozen = True
+
+    @property
+    def is_drained(self) -> bool:
+        return self.sender.is_drained and not self._changed
 
     def let_go(self) -> None:
         """No longer the holder: the picture is the mirror's from now on."""
@@ -131,7 +142,7 @@ class ChassisKeeper:
     def sensor_read(self, read: SensorRead) -> None:
         self._sensor_turns += 1
         cell = self.picture.sensor(read.index)
-        if not self.is_holding or cell is None:
+        if not self.is_holding or self.is_frozen or cell is None:
             return
         judged = judging.judge_sensor(cell, read)
         self.limits.judge(judged)
@@ -140,7 +151,7 @@ class ChassisKeeper:
 
     def fan_read(self, read: FanRead) -> None:
         cell = self.picture.fan(read.index)
-        if not self.is_holding or cell is None or read.index >= len(self.settings.fans):
+        if not self.is_holding or self.is_frozen or cell is None:
             return
         judged = judging.judge_fan(cell, read, self.settings.fans[read.index])
         if judged != cell:
@@ -148,7 +159,7 @@ class ChassisKeeper:
 
     def tick(self, now_ns: int) -> None:
         """Once a sensor period: what grew stale, and what the fans shall do."""
-        if not self.is_holding:
+        if not self.is_holding or self.is_frozen:
             return
         if now_ns - self._cooled_ns < ns_from_ms(self.settings.sensor_period_ms):
             return

@@ -70,9 +70,9 @@ class RoleKeeper:
         self.machine = RoleMachine(
             now_ns, ns_from_ms(timers.initdead_ms), ns_from_ms(timers.hold_off_ms)
         )
-        self.peers = {
-            slot: self._view(slot, now_ns) for slot in settings.succession.peers_of(self.own_slot)
-        }
+        # Without a slot nobody can say who the peers are; FAULT has no use for them.
+        peer_slots = settings.succession.peers_of(own_slot) if own_slot is not None else ()
+        self.peers = {slot: self._view(slot, now_ns) for slot in peer_slots}
         self.seen_epoch = stored_epoch
         self.held_epoch = 0
         self.outputs_open: bool | None = None

@@ -1,0 +1,231 @@
+"""The role rules: every combination of the evidence against what must never be decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
+
+import pytest
+
+from bmcha.ha.role_rules import PeerEvidence, RoleDecision, RoleInputs, decide
+from bmcha.model.role import Reason, Role
+from bmcha.model.settings import BoardClass, IsolationPolicy
+
+BOOLS = (False, True)
+LINE = (False, True, None)
+HOLDING = (Role.ACTIVE, Role.FENCING)
+
+
+def peers_of_a_waiting_node() -> Iterator[PeerEvidence]:
+    """Every evidence that a STARTING or STANDBY node can have of one peer."""
+    heard = [(True, False, role, rel) for role in Role for rel in BOOLS]
+    for (is_heard, is_silent, role, released), earlier, goodbye, lines, waits in product(
+        [*heard, (False, False, None, False), (False, True, None, False)],
+        BOOLS,
+        BOOLS,
+        list(product(LINE, LINE, LINE)),
+        list(product(BOOLS, BOOLS, BOOLS, BOOLS)),
+    ):
+        if goodbye and is_heard:
+            continue
+        spoken, rank, window, contradiction = waits
+        if spoken and False not in lines[:2]:
+            continue
+        yield PeerEvidence(
+            is_earlier=earlier,
+            is_heard=is_heard,
+            is_silent=is_silent,
+            has_said_goodbye=goodbye,
+            role=role,
+            is_released=released,
+            presence=lines[0],
+            health=lines[1],
+            active=lines[2],
+            has_line_spoken=spoken,
+            is_rank_delay_over=rank,
+            is_claim_window_over=window,
+            is_contradiction_over=contradiction,
+        )
+
+
+def lies_of_a_holder(peer: PeerEvidence) -> int:
+    """How many lines must lie if this peer holds the chassis. An unreadable line says nothing."""
+    return [peer.presence, peer.health, peer.active].count(False)
+
+
+def check_waiting(i: RoleInputs, peer: PeerEvidence, made: RoleDecision) -> None:
+    assert made.role in (i.role, Role.STANDBY, Role.FENCING)
+    if made.role is not Role.FENCING:
+        return
+    assert not i.must_listen, "a claim from old evidence"
+    says_held = peer.role in HOLDING or (peer.role is Role.RELINQUISHING and not peer.is_released)
+    if peer.is_heard and says_held:
+        assert peer.has_line_spoken and lies_of_a_holder(peer) >= 1
+    if made.is_active_line_doubted:
+        assert peer.active is not False
+    if peer.is_heard and peer.role not in HOLDING:
+        return
+    if peer.has_said_goodbye:
+        assert not peer.active or peer.is_contradiction_over
+        return
+    if not peer.has_line_spoken:
+        assert peer.is_silent and i.is_boot_window_over, "a claim without listening"
+    if i.board is BoardClass.GATED:
+        check_gated_claim(peer)
+    elif not peer.has_line_spoken and i.policy is IsolationPolicy.HOLD:
+        assert i.is_lone_start_due
+
+
+def check_gated_claim(peer: PeerEvidence) -> None:
+    """A holder with at most one lying line is never taken over while a path may still work;
+    with every path silent the fallen ACTIVE line alone is believed, after its window."""
+    if peer.is_contradiction_over and made_by_contradiction(peer):
+        return
+    if peer.has_line_spoken and lies_of_a_holder(peer) >= 2:
+        return
+    if peer.has_line_spoken and peer.active is None:
+        return  # an unreadable line is a fault of its own: one more lie makes two
+    assert peer.is_silent
+    assert peer.active is False or lies_of_a_holder(peer) >= 2
+    if peer.presence is not False and peer.active is False:
+        assert peer.is_claim_window_over
+
+
+def made_by_contradiction(peer: PeerEvidence) -> bool:
+    return peer.health is False and peer.active is not False
+
+
+@pytest.mark.parametrize("role", [Role.STARTING, Role.STANDBY])
+@pytest.mark.parametrize("board", list(BoardClass))
+def test_no_combination_of_evidence_leads_a_waiting_node_astray(
+    role: Role, board: BoardClass
+) -> None:
+    everything = [
+        RoleInputs(
+            role=role,
+            reason=Reason.BOOT_LISTENING,
+            peers=(),
+            board=board,
+            policy=policy,
+            is_boot_window_over=over,
+            is_lone_start_due=lone,
+            must_listen=listen,
+        )
+        for policy, over, lone, listen in product(IsolationPolicy, BOOLS, BOOLS, BOOLS)
+    ]
+    reasons = set()
+    for peer in peers_of_a_waiting_node():
+        for base in everything:
+            made = decide(replace(base, peers=(peer,)))
+            check_waiting(base, peer, made)
+            reasons.add(made.reason)
+    assert Reason.PEER_IS_ACTIVE in reasons and Reason.PEER_ABSENT in reasons
+
+
+def test_nothing_but_fault_comes_from_an_unreadable_slot() -> None:
+    for role, heard, peer_role in product(Role, BOOLS, Role):
+        peer = PeerEvidence(is_earlier=False, is_heard=heard, is_silent=not heard, role=peer_role)
+        made = decide(RoleInputs(role, Reason.BOOT_LISTENING, (peer,), is_slot_known=False))
+        assert made == RoleDecision(Role.FAULT, Reason.OWN_SLOT_UNREADABLE)
+
+
+def test_every_role_but_starting_lets_go_after_standing_still() -> None:
+    for role in set(Role) - {Role.STARTING}:
+        inputs = RoleInputs(role, Reason.PEER_SILENT, (), is_own_gap_too_long=True)
+        assert decide(inputs) == RoleDecision(Role.STANDBY, Reason.OWN_GAP_TOO_LONG)
+
+
+@pytest.mark.parametrize("peer_role", list(Role))
+@pytest.mark.parametrize("newer", BOOLS)
+def test_an_active_node_yields_to_a_newer_epoch_and_to_nothing_else_that_is_said(
+    peer_role: Role, newer: bool
+) -> None:
+    peer = PeerEvidence(
+        is_earlier=True, is_heard=True, role=peer_role, is_epoch_newer=newer, hears_us=True
+    )
+    made = decide(RoleInputs(Role.ACTIVE, Reason.PEER_SILENT, (peer,)))
+    if peer_role is Role.ACTIVE and newer:
+        assert made == RoleDecision(Role.STANDBY, Reason.PEER_HOLDS_NEWER_EPOCH)
+    else:
+        assert made == RoleDecision(Role.ACTIVE, Reason.PEER_SILENT)
+
+
+UNHEARING = PeerEvidence(
+    is_earlier=False,
+    is_heard=True,
+    role=Role.STANDBY,
+    hears_us=False,
+    will_claim_on_silence=True,
+    calls_us_silent_soon=True,
+)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"is_heard": False},
+        {"hears_us": None},
+        {"hears_us": True},
+        {"will_claim_on_silence": False},
+        {"calls_us_silent_soon": False},
+        {"role": Role.STARTING},
+    ],
+)
+def test_an_active_node_releases_only_for_a_standby_that_is_about_to_claim(
+    change: dict[str, object],
+) -> None:
+    made = decide(RoleInputs(Role.ACTIVE, Reason.PEER_SILENT, (UNHEARING,)))
+    assert made == RoleDecision(Role.RELINQUISHING, Reason.RELEASED_UNHEARD)
+    other = replace(UNHEARING, **change)  # type: ignore[arg-type]
+    assert decide(RoleInputs(Role.ACTIVE, Reason.PEER_SILENT, (other,))).role is Role.ACTIVE
+
+
+def test_an_active_node_releases_once_and_not_again_until_it_is_heard() -> None:
+    inputs = RoleInputs(Role.ACTIVE, Reason.TAKEN_BACK, (UNHEARING,), has_yielded=True)
+    assert decide(inputs).role is Role.ACTIVE
+
+
+@pytest.mark.parametrize(("earlier", "hears_us"), list(product(BOOLS, LINE)))
+def test_of_two_claims_exactly_the_right_one_goes_on(earlier: bool, hears_us: bool | None) -> None:
+    peer = PeerEvidence(is_earlier=earlier, is_heard=True, role=Role.FENCING, hears_us=hears_us)
+    made = decide(RoleInputs(Role.FENCING, Reason.PEER_SILENT, (peer,)))
+    if earlier or hears_us is False:
+        assert made == RoleDecision(Role.STANDBY, Reason.CONTEST_LOST)
+    else:
+        assert made.role is Role.FENCING
+
+
+@pytest.mark.parametrize(
+    ("peer_role", "heard", "line", "reason", "expected"),
+    [
+        (Role.ACTIVE, True, None, Reason.SWITCHOVER_ASKED, (Role.STANDBY, Reason.HANDED_OVER)),
+        (Role.FENCING, True, False, Reason.SWITCHOVER_ASKED, None),
+        (Role.STANDBY, True, True, Reason.SWITCHOVER_ASKED, (Role.STANDBY, None)),
+        (Role.STANDBY, True, False, Reason.SWITCHOVER_ASKED, (Role.FENCING, None)),
+        (None, False, None, Reason.SWITCHOVER_ASKED, (Role.FENCING, None)),
+        (None, False, None, Reason.RELEASED_UNHEARD, (Role.FENCING, Reason.TAKEN_BACK)),
+    ],
+)
+def test_a_handover_that_is_overdue_ends_as_the_peer_and_its_line_say(
+    peer_role: Role | None,
+    heard: bool,
+    line: bool | None,
+    reason: Reason,
+    expected: tuple[Role, Reason | None] | None,
+) -> None:
+    peer = PeerEvidence(is_earlier=False, is_heard=heard, role=peer_role, active=line)
+    made = decide(RoleInputs(Role.RELINQUISHING, reason, (peer,), is_take_back_due=True))
+    if expected is None:
+        assert made.role is Role.RELINQUISHING
+        return
+    assert made == RoleDecision(expected[0], expected[1] or Reason.HANDOVER_TIMED_OUT)
+
+
+def test_a_third_node_waits_until_every_earlier_one_is_out_of_the_way() -> None:
+    gone = PeerEvidence(is_earlier=True, is_silent=True)
+    alive = PeerEvidence(is_earlier=True, is_heard=True, role=Role.STANDBY)
+    standby = RoleInputs(Role.STANDBY, Reason.PEER_IS_ACTIVE, (gone, alive))
+    assert decide(standby).role is Role.STANDBY
+    both_gone = RoleInputs(Role.STANDBY, Reason.PEER_IS_ACTIVE, (gone, gone))
+    assert decide(both_gone) == RoleDecision(Role.FENCING, Reason.PEER_SILENT)

@@ -1,0 +1,403 @@
+"""Stories of two real nodes in virtual time, among them the traces that broke earlier rules."""
+
+from __future__ import annotations
+
+import pytest
+
+from bmcha.model.event import Question, StatusAsked, StopAsked, SwitchoverAsked
+from bmcha.model.role import Reason, Role
+from bmcha.model.settings import BoardClass, IsolationPolicy
+from tests.world import Module, World
+
+BOARDS = list(BoardClass)
+GATED, BARE = BoardClass.GATED, BoardClass.BARE
+DEAD_MS = 500
+
+
+def reason_of(module: Module) -> Reason:
+    assert module.node is not None
+    return module.node.roles.machine.reason
+
+
+def changes_of(module: Module) -> list[Reason]:
+    """Why its roles changed, oldest first."""
+    assert module.node is not None
+    return [change.reason for change in module.node.roles.machine.history]
+
+
+def become(world: World, slot: int, role: Role, within_ms: int) -> int:
+    """How long it took."""
+    begun_ms = world.now_ms
+    assert world.run(within_ms, lambda: world.modules[slot].role is role), world.story()
+    return world.now_ms - begun_ms
+
+
+def alarms_of(module: Module) -> set[str]:
+    assert module.node is not None
+    return {alarm.alarm_id for alarm in module.node.chassis.alarms.raised()}
+
+
+def status_of(world: World, slot: int) -> dict[str, object]:
+    module = world.modules[slot]
+    module.ask(StatusAsked(99, Question.STATUS))
+    world.run(2)
+    body = module.answers[-1].body
+    assert isinstance(body, dict)
+    return body
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_at_a_cold_start_the_first_in_the_succession_takes_the_chassis(board: BoardClass) -> None:
+    world = World(board).settled()
+    assert world.roles() == (Role.ACTIVE, Role.STANDBY)
+    assert world.dual_ms == 0
+    assert status_of(world, 1)["redundancy"] == {"state": "FULL", "reasons": []}
+
+
+def test_a_killed_active_is_followed_at_once_where_a_line_tells() -> None:
+    world = World(GATED).settled()
+    world.kill(1)
+    assert become(world, 2, Role.ACTIVE, DEAD_MS) < 60
+    assert reason_of(world.modules[2]) is Reason.PEER_HEALTH_DOWN
+    assert world.dual_ms == 0
+
+
+def test_a_killed_active_is_followed_after_the_dead_time_where_nothing_tells() -> None:
+    world = World(BARE).settled()
+    world.kill(1)
+    assert DEAD_MS - 100 <= become(world, 2, Role.ACTIVE, 2 * DEAD_MS) <= DEAD_MS + 50
+    assert reason_of(world.modules[2]) is Reason.PEER_SILENT
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_an_active_that_restarts_faster_than_its_dead_time_does_not_strand_the_chassis(
+    board: BoardClass,
+) -> None:
+    world = World(board).settled()
+    world.kill(1)
+    world.run(8)
+    world.modules[1].boot()
+    world.tell_lines()
+    become(world, 2, Role.ACTIVE, 300)
+    world.run(3000)
+    assert world.roles() == (Role.STANDBY, Role.ACTIVE)
+    assert world.dual_ms == 0
+
+
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("path", ["udp", "serial"])
+def test_losing_one_path_keeps_the_role_and_says_so(board: BoardClass, path: str) -> None:
+    world = World(board).settled()
+    world.cut(path)
+    world.run(5000)
+    assert world.roles() == (Role.ACTIVE, Role.STANDBY)
+    assert {f"path-{path}-silent", "redundancy-degraded"} <= alarms_of(world.modules[1])
+    assert status_of(world, 2)["redundancy"]["state"] == "DEGRADED"  # type: ignore[index]
+    world.heal()
+    world.run(1500)
+    assert not alarms_of(world.modules[1])
+    assert world.roles() == (Role.ACTIVE, Role.STANDBY)
+
+
+def test_a_standby_whose_paths_are_all_cut_is_isolated_where_the_line_says_held() -> None:
+    world = World(GATED).settled()
+    world.cut()
+    world.run(6000)
+    assert world.roles() == (Role.ACTIVE, Role.STANDBY)
+    assert reason_of(world.modules[2]) is Reason.ISOLATED
+    assert "isolated" in alarms_of(world.modules[2])
+    assert world.dual_ms == 0
+    world.heal()
+    world.run(1000)
+    assert world.roles() == (Role.ACTIVE, Role.STANDBY)
+    assert reason_of(world.modules[2]) is Reason.PEER_IS_ACTIVE
+
+
+def test_silence_splits_the_brain_on_a_bare_board_and_the_first_beat_heals_it() -> None:
+    world = World(BARE).settled()
+    world.cut()
+    world.run(2000)
+    assert world.roles() == (Role.ACTIVE, Role.ACTIVE)
+    world.heal()
+    world.dual_ms = 0
+    world.run(1000)
+    assert world.roles() == (Role.STANDBY, Role.ACTIVE)
+    assert changes_of(world.modules[1])[-1] is Reason.PEER_HOLDS_NEWER_EPOCH
+    assert world.dual_ms <= 102
+
+
+def test_a_bare_board_told_to_hold_never_splits() -> None:
+    world = World(BARE, IsolationPolicy.HOLD).settled()
+    world.cut()
+    world.run(4000)
+    assert world.roles() == (Role.ACTIVE, Role.STANDBY)
+    assert reason_of(world.modules[2]) is Reason.HELD_BY_POLICY
+
+
+def test_the_last_path_waits_its_longer_dead_time() -> None:
+    world = World(BARE).settled()
+    world.cut("udp")
+    world.run(2000)
+    world.kill(1)
+    took_ms = become(world, 2, Role.ACTIVE, 4 * DEAD_MS)
+    assert 2 * DEAD_MS - 100 <= took_ms <= 2 * DEAD_MS + 50
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_both_starting_with_every_path_cut_ends_as_the_board_allows(board: BoardClass) -> None:
+    world = World(board)
+    world.cut()
+    world.boot()
+    world.run(6000)
+    if board is GATED:
+        assert sorted(r.name for r in world.roles() if r) == ["ACTIVE", "STANDBY"]
+        assert world.dual_ms == 0
+    world.heal()
+    world.run(1500)
+    assert sorted(r.name for r in world.roles() if r) == ["ACTIVE", "STANDBY"]
+    epochs = {m.stored_epoch for m in world.modules.values()}
+    assert len(epochs) == 2 or board is GATED
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_an_active_that_stood_still_steps_down_before_it_writes(board: BoardClass) -> None:
+    world = World(board).settled()
+    first = world.modules[1]
+    first.is_stopped = True
+    become(world, 2, Role.ACTIVE, 3000)
+    world.run(700)
+    written = len(first.writes)
+    first.is_stopped = False
+    become(world, 1, Role.STANDBY, 5)
+    assert len(first.writes) == written
+    world.run(3000)
+    assert world.roles() == (Role.STANDBY, Role.ACTIVE)
+    assert world.dual_ms == 0 or board is BARE
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_stopped_then_cut_then_continued_never_leaves_two_holders_on_a_gated_board(
+    board: BoardClass,
+) -> None:
+    world = World(board).settled()
+    world.modules[1].is_stopped = True
+    become(world, 2, Role.ACTIVE, 3000)
+    world.cut()
+    world.dual_ms = 0
+    world.modules[1].is_stopped = False
+    world.run(150)
+    assert world.dual_ms <= 1
+    world.run(4000)
+    if board is GATED:
+        assert world.roles() == (Role.STANDBY, Role.ACTIVE)
+        assert world.dual_ms == 0
+
+
+def test_an_active_that_is_not_heard_lets_go_before_its_peer_claims() -> None:
+    world = World(BARE).settled()
+    world.cut(source=1)
+    become(world, 2, Role.ACTIVE, 2 * DEAD_MS)
+    assert Reason.RELEASED_UNHEARD in changes_of(world.modules[1])
+    world.run(3000)
+    assert world.roles() == (Role.STANDBY, Role.ACTIVE)
+    assert world.dual_ms == 0
+
+
+def test_what_was_let_go_for_a_peer_that_never_claims_is_taken_back_once() -> None:
+    world = World(BARE).settled()
+    world.cut(source=1)
+    become(world, 1, Role.RELINQUISHING, 2 * DEAD_MS)
+    world.kill(2)
+    become(world, 1, Role.ACTIVE, 3 * DEAD_MS)
+    assert reason_of(world.modules[1]) is Reason.TAKEN_BACK
+
+
+def test_an_active_that_hears_nothing_but_is_heard_stays() -> None:
+    world = World(BARE).settled()
+    world.cut(source=2)
+    world.run(4000)
+    assert world.roles() == (Role.ACTIVE, Role.STANDBY)
+
+
+@pytest.mark.parametrize("line", ["presence", "health"])
+def test_one_lying_line_moves_nothing_and_is_named(line: str) -> None:
+    world = World(GATED).settled()
+    world.stick(2, line, False)
+    world.run(3000)
+    assert world.roles() == (Role.ACTIVE, Role.STANDBY)
+    assert "line-fault-slot1" in alarms_of(world.modules[2])
+    world.stick(2, line, None)
+    world.run(100)
+    assert not alarms_of(world.modules[2])
+
+
+def test_a_line_that_bounces_for_a_moment_is_not_even_an_alarm() -> None:
+    world = World(GATED).settled()
+    world.stick(2, "health", False)
+    world.stick(2, "health", None)
+    world.run(500)
+    assert world.roles() == (Role.ACTIVE, Role.STANDBY)
+    assert not alarms_of(world.modules[2])
+
+
+def test_a_pulled_active_is_followed_at_once() -> None:
+    world = World(GATED).settled()
+    world.pull(1)
+    assert become(world, 2, Role.ACTIVE, DEAD_MS) < 60
+    assert reason_of(world.modules[2]) is Reason.PEER_ABSENT
+
+
+def test_a_pulled_active_whose_line_is_stuck_up_is_followed_all_the_same() -> None:
+    world = World(GATED).settled()
+    world.stick(2, "active", True)
+    world.pull(1)
+    become(world, 2, Role.ACTIVE, DEAD_MS)
+    assert "unverified-takeover" in alarms_of(world.modules[2])
+
+
+def test_a_lone_module_beside_an_empty_slot_takes_the_chassis_without_the_boot_window() -> None:
+    world = World(GATED)
+    world.modules[1].hardware.is_powered = False
+    world.boot(2)
+    assert become(world, 2, Role.ACTIVE, 2000) < 100
+
+
+def test_a_lone_module_on_a_bare_board_listens_first() -> None:
+    world = World(BARE)
+    world.boot(2)
+    assert become(world, 2, Role.ACTIVE, 4000) >= 2000
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_a_restarted_standby_comes_back_as_standby(board: BoardClass) -> None:
+    world = World(board).settled()
+    world.kill(2)
+    world.run(1500)
+    world.modules[2].boot()
+    world.run(3000)
+    assert world.roles() == (Role.ACTIVE, Role.STANDBY)
+    assert status_of(world, 1)["redundancy"] == {"state": "FULL", "reasons": []}
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_a_planned_switchover_moves_the_role_and_not_the_fans(board: BoardClass) -> None:
+    world = World(board).settled()
+    first, second = world.modules[1], world.modules[2]
+    first.ask(SwitchoverAsked(5, "test", None, False))
+    assert become(world, 2, Role.ACTIVE, 500) < 100
+    world.run(300)
+    assert world.roles() == (Role.STANDBY, Role.ACTIVE)
+    assert changes_of(first)[-1] is Reason.HANDED_OVER
+    done = first.answers[-1]
+    assert done.request_id == 5 and done.is_done and done.body["result"] == "done"
+    first_write = next(pwm for _, pwm, is_open in second.writes if is_open)
+    assert first_write == first.writes[-1][1]
+    assert world.dual_ms == 0
+
+
+def test_a_switchover_says_every_reason_against_it() -> None:
+    world = World(GATED).settled()
+    first = world.modules[1]
+    world.kill(2)
+    world.run(DEAD_MS + 200)
+    first.ask(SwitchoverAsked(6, "test", None, True))
+    world.run(2)
+    refused = {each["id"] for each in first.answers[-1].body["refusals"]}
+    assert refused == {"PEER_NOT_HEARD", "PEER_HEALTH_LINE_DOWN"}
+    assert world.roles()[0] is Role.ACTIVE
+
+
+def test_a_switchover_asked_of_the_standby_is_refused_with_what_to_do() -> None:
+    world = World(GATED).settled()
+    world.modules[2].ask(SwitchoverAsked(7, "test", None, False))
+    world.run(2)
+    assert [r["id"] for r in world.modules[2].answers[-1].body["refusals"]] == ["NOT_ACTIVE"]
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_a_handover_that_nobody_takes_is_taken_back(board: BoardClass) -> None:
+    world = World(board).settled()
+    first, second = world.modules[1], world.modules[2]
+    first.ask(SwitchoverAsked(8, "test", None, False))
+    world.run(1)
+    second.is_stopped = True
+    assert world.run(4000, lambda: len(first.roles) > 4 and first.role is Role.ACTIVE)
+    assert reason_of(first) is Reason.HANDOVER_TIMED_OUT
+    assert not first.answers[-1].is_done
+    second.is_stopped = False
+    world.run(3000)
+    assert world.roles() == (Role.ACTIVE, Role.STANDBY)
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_a_stopping_active_hands_over_and_ends_within_two_seconds(board: BoardClass) -> None:
+    world = World(board).settled()
+    world.modules[1].ask(StopAsked("test"))
+    assert world.run(2000, lambda: world.modules[1].node is None), world.story()
+    become(world, 2, Role.ACTIVE, 50)
+    assert world.dual_ms == 0 and world.unheld_ms < 2000
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_a_stopping_active_without_a_peer_releases_and_says_goodbye(board: BoardClass) -> None:
+    world = World(board).settled()
+    world.kill(2)
+    world.run(3 * DEAD_MS)
+    world.modules[1].ask(StopAsked("test"))
+    assert world.run(50, lambda: world.modules[1].node is None)
+
+
+def test_a_word_from_a_former_life_on_a_slow_path_moves_nothing() -> None:
+    world = World(BARE).settled()
+    world.delay_ms["serial"] = 300
+    world.run(1000)
+    world.modules[1].ask(SwitchoverAsked(9, "test", None, False))
+    become(world, 2, Role.ACTIVE, 1000)
+    world.run(2000)
+    assert world.roles() == (Role.STANDBY, Role.ACTIVE)
+    assert world.dual_ms == 0
+
+
+def test_a_holder_whose_epoch_is_older_than_its_peers_store_takes_a_newer_one() -> None:
+    world = World(BARE)
+    world.boot(1)
+    become(world, 1, Role.ACTIVE, 4000)
+    world.modules[2].stored_epoch = 41
+    world.modules[2].boot()
+    world.run(3000)
+    assert world.roles() == (Role.ACTIVE, Role.STANDBY)
+    first = world.modules[1].node
+    assert first is not None and first.roles.held_epoch == 42
+    assert status_of(world, 2)["mirror"]["state"] == "SYNCED"  # type: ignore[index]
+
+
+def test_a_module_that_cannot_read_its_slot_never_takes_the_chassis() -> None:
+    world = World(GATED)
+    world.modules[1].boot(has_slot=False)
+    world.boot(2)
+    world.run(5000)
+    assert world.roles() == (Role.FAULT, Role.ACTIVE)
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_the_standby_holds_the_same_picture(board: BoardClass) -> None:
+    world = World(board).settled()
+    world.run(2000)
+    first, second = world.modules[1].node, world.modules[2].node
+    assert first is not None and second is not None
+    mine, theirs = first.chassis.picture, second.chassis.picture
+    assert len(mine.cells()) == len(theirs.cells()) > 2
+    assert [c.value_milli for c in mine.sensors()] == [c.value_milli for c in theirs.sensors()]
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_the_log_goes_on_over_a_failover_without_loss_or_doubling(board: BoardClass) -> None:
+    world = World(board).settled()
+    before = [r.key for r in world.modules[1].events if r.slot == 1]
+    world.kill(1)
+    become(world, 2, Role.ACTIVE, 2000)
+    second = world.modules[2].node
+    assert second is not None
+    keys = [r.key for r in second.chassis.log.tail()]
+    assert set(before) <= set(keys)
+    assert len(keys) == len(set(keys))
