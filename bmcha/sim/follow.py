@@ -37,7 +37,9 @@ class EventTold:
     """A record of the chassis log, as this module tells it. ``key``: epoch, number, slot."""
 
     slot: int
+    t_ns: int
     key: tuple[int, int, int]
+    kind: str
     text: str
 
 
@@ -141,5 +143,5 @@ def _told(slot: int, method: str, params: dict[str, Any]) -> Told | None:
         )
     if method == "event":
         key = (params["epoch"], params["number"], params["slot"])
-        return EventTold(slot, key, params["text"])
+        return EventTold(slot, params["t_ns"], key, params["kind"], params["text"])
     return None  # a newer module may tell more

@@ -109,7 +109,7 @@ def _ending_by_signal() -> Iterator[None]:
 def _run_scenario(rig: Rig, scenario: Scenario, options: ShowOptions) -> int:
     is_story = options.scenario is None
     say = _silent if options.is_json or options.is_headless else _print
-    narrator = Narrator(say)
+    narrator = Narrator(say, is_strict=not is_story)
     with Stage(rig, narrator.hear) as stage:
         narrator.since_start_ms = stage.since_start_ms
         if is_story:
