@@ -58,7 +58,7 @@ clock = time.monotonic_ns
 
 
 class CannotRun(Exception):
-    """The service cannot be started here and now; the text says why and what to do."""
+    """The service cannot be started here and now, or could not go on; the text says why."""
 
 
 def run_service(config_file: str) -> int:
@@ -127,6 +127,9 @@ class _Service:
         with contextlib.suppress(PortError):
             self._watchdog.close(is_disarmed=code == EXIT_DONE)
         log(f"bmcha ended with exit {code}")
+        if supervisor.failure:
+            # The log has all of it; whoever started the service sees the sentence.
+            raise CannotRun(supervisor.failure)
         return code
 
     def _read_slot(self) -> tuple[int | None, str]:

@@ -7,6 +7,7 @@ is "-", reasons are sentences, and nothing that came from outside can move the c
 
 from __future__ import annotations
 
+import itertools
 import textwrap
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -76,6 +77,13 @@ def labelled(label: str, texts: Iterable[str]) -> Lines:
         first = indent
 
 
+def labelled_rows(label: str, rows: Iterable[str]) -> Lines:
+    """The same for a table, which is as wide as it is."""
+    for row in list(rows) or ["none"]:
+        yield f"{label:<{LABEL_WIDTH}}{row}"
+        label = ""
+
+
 def status_lines(body: Body) -> Lines:
     node, role = body["node"], body["role"]
     slot = "unknown slot" if node["slot"] is None else f"slot {node['slot']}"
@@ -88,7 +96,7 @@ def status_lines(body: Body) -> Lines:
     yield from labelled("Module", [clean(about)])
     peers = body.get("peers") or [body.get("peer")]
     yield from labelled("Peer", [_peer_text(peer) for peer in peers])
-    yield from labelled("Paths", list(table(*_short_paths(body["paths"]))) or ["none"])
+    yield from labelled_rows("Paths", _short_paths(body["paths"]))
     redundancy = body["redundancy"]
     reasons = "; ".join(map(clean, redundancy["reasons"]))
     text = redundancy["state"] + (f": {reasons}" if reasons else "")
@@ -121,20 +129,20 @@ def _peer_text(peer: Body | None) -> str:
     return text + (f" (lines: {', '.join(lines)})" if lines else "")
 
 
-def _short_paths(paths: Mapping[str, Body]) -> tuple[list[str], list[list[str]]]:
+def _short_paths(paths: Mapping[str, Body]) -> Iterator[str]:
     rows = [
         [
             clean(name),
             path["health"],
-            f"heard {milliseconds(path['last_heard_ms'])} ago"
-            if path["last_heard_ms"] is not None
-            else "never heard",
+            "never heard"
+            if path["last_heard_ms"] is None
+            else f"heard {milliseconds(path['last_heard_ms'])} ago",
             f"lost {path['lost']}",
             f"bad {path['bad']}",
         ]
         for name, path in paths.items()
     ]
-    return ([""] * 5, rows)
+    yield from itertools.islice(table([""] * 5, rows), 1, None)
 
 
 def _mirror_text(mirror: Body) -> str:

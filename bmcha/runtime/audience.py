@@ -57,7 +57,9 @@ class Audience:
         self._followers.role_entered(entered, now_ns)
 
     def event_recorded(self, record: EventCell, now_ns: int) -> None:
-        self._log(f"{record.severity.name.lower()}: {record.text}")
+        # Own roles have been logged as they were entered.
+        if record.kind != "role" or record.slot != self._own_slot:
+            self._log(f"{record.severity.name.lower()}: {record.text}")
         self._followers.event_recorded(record, now_ns)
 
     def answered(self, answer: Answer) -> None:

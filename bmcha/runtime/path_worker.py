@@ -25,6 +25,8 @@ BACKOFF_MAX_NS = 2000 * NS_PER_MS
 WRITES_PER_TURN_MAX = 32
 """Then it reads again: a snapshot on the way out must not delay a beat on the way in."""
 RETRY_NS = 5 * NS_PER_MS
+ODD_NS = 60 * NS_PER_S
+"""Counts that should not grow are logged so often at most: a bad cable must not fill the log."""
 GOODBYE_NS_MAX = 200 * NS_PER_MS
 """How long a stopping path tries to send what is left."""
 
@@ -51,6 +53,7 @@ class PathWorker:
         self._stopped = Flag()
         self._woken = Flag()
         self._odd_counts = pulse.odd_counts
+        self._odd_due_ns = 0
 
     def wake(self) -> None:
         """From the node's thread: there is something to send."""
@@ -91,11 +94,14 @@ class PathWorker:
         except PortError as error:
             self._note_fault(str(error))
             return
+        self._is_open = True
+        self._coder.drop_tail()
+
+    def _note_works(self) -> None:
+        """Not said by opening alone: there are ports that open and fail at the first byte."""
         if self._pulse.fault:
             self._log(f"{self.name}: the port is back")
-        self._is_open = True
         self._pulse.fault = ""
-        self._coder.drop_tail()
 
     def _note_fault(self, why: str) -> None:
         if why != self._pulse.fault:
@@ -125,6 +131,7 @@ class PathWorker:
     def _hear(self, chunks: list[bytes], heard_ns: int) -> None:
         if not chunks:
             return
+        self._note_works()
         frames = self._coder.decode(chunks, heard_ns)
         self._pulse.note_bad(self._coder.bad_count)
         for header, message in frames:
@@ -156,6 +163,7 @@ class PathWorker:
             self._lose(error)
             return False
         if is_taken:
+            self._note_works()
             self._pulse.note_sent(outgoing, len(data), self._clock())
         else:
             self._pulse.note_refused(self._clock())
@@ -175,8 +183,9 @@ class PathWorker:
         if summary is None:
             return
         self._report(summary)
-        odd_counts = self._pulse.odd_counts
-        if odd_counts != self._odd_counts:
+        odd_counts, now_ns = self._pulse.odd_counts, self._clock()
+        if odd_counts != self._odd_counts and now_ns >= self._odd_due_ns:
+            self._odd_due_ns = now_ns + ODD_NS
             grown = [
                 f"{what}: {count}"
                 for what, count in odd_counts.items()

@@ -36,6 +36,8 @@ EXIT_FAILED = 1
 
 
 class Supervisor:
+    """``failure``: the sentence of the first thread that failed, "" if none has."""
+
     def __init__(
         self, lines: LinePort, log: Callable[[str], None], on_stopping: Callable[[], None]
     ) -> None:
@@ -43,7 +45,7 @@ class Supervisor:
         self._log = log
         self._on_stopping = on_stopping
         self._threads: list[tuple[Worker, threading.Thread]] = []
-        self._failure = ""
+        self.failure = ""
         self._ended = threading.Event()
         # Written by the C part of Python's signal handling, so that a signal is seen even while
         # the main thread is stuck in a call; and by whoever fails.
@@ -72,14 +74,14 @@ class Supervisor:
                 gc.collect()
                 gc.freeze()
                 on_ready()
-                loop.run(lambda: bool(self._failure))
+                loop.run(lambda: bool(self.failure))
             except Exception:
                 self._fail("node", traceback.format_exc())
             self._raise_alarm()
             self._lower_lines()
             self._join()
             self._ended.set()
-        return EXIT_FAILED if self._failure else EXIT_DONE
+        return EXIT_FAILED if self.failure else EXIT_DONE
 
     @contextlib.contextmanager
     def _signals(self, loop: NodeLoop) -> Iterator[None]:
@@ -107,8 +109,8 @@ class Supervisor:
     def _fail(self, name: str, trace: str) -> None:
         """A traceback is for those who mend it; it goes to the log as one line with the reason."""
         last_line = trace.strip().splitlines()[-1]
-        self._failure = self._failure or f"thread {name} failed: {last_line}"
-        self._log(f"{self._failure} | {' | '.join(trace.splitlines())}")
+        self.failure = self.failure or f"thread {name} failed: {last_line}"
+        self._log(f"{self.failure} | {' | '.join(trace.splitlines())}")
         self._raise_alarm()
 
     def _raise_alarm(self) -> None:

@@ -26,7 +26,7 @@ def line(**fields: object) -> bytes:
 
 def code_of(answer: Call | bytes) -> int:
     assert isinstance(answer, bytes)
-    return json.loads(answer)["error"]["code"]
+    return int(json.loads(answer)["error"]["code"])
 
 
 def test_a_question_is_a_call() -> None:
@@ -74,7 +74,9 @@ def test_what_makes_no_sense_is_answered_with_an_error(text, code) -> None:
 
 
 def test_an_error_names_the_request_and_says_what_is_allowed() -> None:
-    answer = json.loads(parse_call(line(id="a", method="reboot")))
+    refused = parse_call(line(id="a", method="reboot"))
+    assert isinstance(refused, bytes)
+    answer = json.loads(refused)
     assert answer["id"] == "a"
     assert "status" in answer["error"]["message"]
 

@@ -11,7 +11,7 @@ import pytest
 
 from bmcha.control_client import ControlClient, NoService, Refused
 from bmcha.model.effect import Answer, EnterRole
-from bmcha.model.event import Question, StatusAsked, SwitchoverAsked
+from bmcha.model.event import Event, Question, StatusAsked, SwitchoverAsked
 from bmcha.model.reading import EventCell
 from bmcha.model.role import Reason, Role, Severity
 from bmcha.runtime import control_server
@@ -37,9 +37,10 @@ class Service:
     def clock(self) -> int:
         return time.monotonic_ns() + self.late_ns
 
-    def post(self, event: StatusAsked | SwitchoverAsked) -> bool:
+    def post(self, event: Event) -> bool:
         if not self.has_room:
             return False
+        assert isinstance(event, StatusAsked | SwitchoverAsked)
         self.asked.append(event)
         if type(event) in self.answers:
             is_done, body = self.answers[type(event)]
@@ -76,7 +77,8 @@ def read_line(connection: socket.socket) -> dict:
         received = connection.recv(1)
         assert received, "the server closed the connection"
         data += received
-    return json.loads(data)
+    message: dict = json.loads(data)
+    return message
 
 
 @pytest.mark.parametrize("question", list(Question))

@@ -1,0 +1,125 @@
+"""Runs `bmcha sim` as a user does, as a process, and looks at it from outside."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bmcha.sim.journal import Line, read_journal
+from bmcha.sim.layout import RigLayout
+from bmcha.sim.rpc import RpcClient
+
+WAIT_S = 20.0
+"""On a machine that does much else. What is waited for takes a second or two."""
+SCENARIO_S = 60.0
+BMCHA = [sys.executable, "-m", "bmcha"]
+
+
+def wait_until(holds: Callable[[], Any], what: str, timeout_s: float = WAIT_S) -> Any:
+    """The first true answer; fails with ``what`` when there is none in time."""
+    give_up_s = time.monotonic() + timeout_s
+    while not (answer := holds()):
+        assert time.monotonic() < give_up_s, f"not within {timeout_s:g} s: {what}"
+        time.sleep(0.02)
+    return answer
+
+
+def run_bmcha(*words: str, timeout_s: float = SCENARIO_S) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([*BMCHA, *words], capture_output=True, text=True, timeout=timeout_s)
+
+
+def run_scenario(scenario: str, board: str, *words: str) -> dict[str, Any]:
+    """The report; the exit code must agree with it and nothing else may be on stdout."""
+    done = run_bmcha("sim", "--board", board, "--scenario", scenario, "--json", *words)
+    assert done.stdout, done.stderr
+    report: dict[str, Any] = json.loads(done.stdout)
+    assert done.returncode == (0 if report["result"] == "pass" else 1), done.stderr
+    return report
+
+
+class Sim:
+    """A headless sim in a directory of its own."""
+
+    def __init__(self, process: "subprocess.Popen[Any]", root: Path) -> None:
+        self.process = process
+        self.layout = RigLayout(root)
+
+    def ctl(self, *words: str) -> Any:
+        client = RpcClient(self.layout.chassis_socket)
+        try:
+            return client.call(words[0], list(words[1:]))
+        finally:
+            client.close()
+
+    def state(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.ctl("state")
+        return found
+
+    def gates(self) -> list[str]:
+        return [slot["gate"] for slot in self.state()["slots"].values()]
+
+    def pids(self) -> list[int]:
+        return [slot["pid"] for slot in self.state()["slots"].values() if slot["pid"]]
+
+    def journal(self) -> list[Line]:
+        return read_journal(self.layout.journal)
+
+    def wait_until_ready(self) -> None:
+        """The first module holds the outputs, and the other one runs."""
+        wait_until(self.layout.journal.exists, "the journal is there")
+        wait_until(lambda: self.gates() == ["open", "shut"], "module 1 holds the outputs")
+
+    def leftovers(self) -> list[str]:
+        """What must not stay after the end, as far as names can tell."""
+        layout = self.layout
+        names = [layout.chassis_socket]
+        for slot in layout.slots:
+            names += [layout.shm_file(slot), layout.module_socket(slot), layout.pid_file(slot)]
+        return [str(name) for name in names if name.exists()]
+
+
+@contextmanager
+def running_sim(root: Path, *words: str, **kwargs: Any) -> Iterator[Sim]:
+    """Ends it with SIGTERM, if the test has not ended it by then."""
+    process = subprocess.Popen(
+        [*BMCHA, "sim", "--headless", "--dir", str(root), *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        **kwargs,
+    )
+    try:
+        yield Sim(process, root)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        _, errors = process.communicate(timeout=WAIT_S)
+        if errors:
+            print(errors, file=sys.stderr)
+
+
+def is_alive(pid: int) -> bool:
+    """A process whose end nobody has collected is dead too."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
+
+
+def children_of(pid: int) -> list[int]:
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        found += [int(word) for word in (task / "children").read_text().split()]
+    return found
+
+
+def kill_now(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)

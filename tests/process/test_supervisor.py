@@ -1,0 +1,79 @@
+"""However a service ends, its lines are down, it takes two seconds at most, and it says why."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LOWERED = ["line OUTPUT_ENABLE down", "line ACTIVE down", "line HEALTH down"]
+
+
+def run(behaviour: str, *signals: signal.Signals) -> tuple[int, list[str], float]:
+    """Exit code, what it said, and how long it took from the first signal (or the start)."""
+    command = [sys.executable, "-m", "tests.process.scripted_service", behaviour]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=os.environ, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        said = []
+        for line in process.stdout:
+            said.append(line.strip())
+            if line == "ready\n":
+                break
+        begun_s = time.monotonic()
+        for number in signals:
+            process.send_signal(number)
+        said += process.stdout.read().splitlines()
+        code = process.wait(10)
+    return code, said, time.monotonic() - begun_s
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_in_order(number) -> None:
+    code, said, took_s = run("well", number)
+    assert code == 0
+    assert f"stop asked by {number.name}" in said
+    assert said[-3:] == LOWERED
+    assert took_s < 1
+
+
+def test_two_signals_are_one() -> None:
+    code, said, _ = run("well", signal.SIGTERM, signal.SIGINT)
+    assert code == 0
+    assert said[-3:] == LOWERED
+
+
+@pytest.mark.parametrize("behaviour", ["node-hangs", "node-never-ends"])
+def test_a_node_that_does_not_end_is_ended_hard_with_lowered_lines(behaviour) -> None:
+    code, said, took_s = run(behaviour, signal.SIGTERM)
+    assert code == 1
+    assert said[-3:] == LOWERED
+    assert any("did not end within" in line for line in said)
+    assert took_s < 2.5
+
+
+def test_a_thread_that_hangs_is_left_behind() -> None:
+    code, said, took_s = run("thread-hangs", signal.SIGTERM)
+    assert code == 0
+    assert "thread worker does not end; it is left behind" in said
+    assert took_s < 2
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "sentence"),
+    [
+        ("thread-fails", "thread worker failed: RuntimeError: the thread is broken"),
+        ("node-fails", "thread node failed: RuntimeError: the core is broken"),
+    ],
+)
+def test_whoever_fails_ends_the_service_with_exit_1_and_lowered_lines(behaviour, sentence) -> None:
+    code, said, took_s = run(behaviour)
+    assert code == 1
+    assert any(line.startswith(sentence) for line in said)
+    assert [line for line in said if line in LOWERED] == LOWERED
+    assert took_s < 2

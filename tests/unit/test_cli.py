@@ -1,0 +1,171 @@
+"""The command line without a service: usage, exit codes, and what is imported."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from bmcha import __version__, cli
+from bmcha.cli_text import clean, duration, events_lines, paths_lines, switchover_lines, table
+from tests.process.rig import run_cli
+
+
+def test_the_version() -> None:
+    ended = run_cli("--version")
+    assert (ended.returncode, ended.stdout) == (0, f"bmcha {__version__}\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["reboot"],
+        ["status", "--jsn"],
+        ["run"],
+        ["layout"],
+        ["switchover", "--to", "0"],
+        ["switchover", "--to", "two"],
+    ],
+)
+def test_wrong_usage_is_exit_2(words, capsys) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(words)
+    assert ended.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["status", "--json"], ["switchover"], ["events", "--follow"]])
+def test_without_a_service_it_is_exit_3_and_one_sentence(words, tmp_path, capsys) -> None:
+    path = str(tmp_path / "none.sock")
+    assert cli.main([*words, "--socket", path]) == 3
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert path in told.err
+    assert len(told.err.splitlines()) == 1
+
+
+def test_the_socket_may_be_named_before_or_behind_the_command_or_in_the_environment(
+    tmp_path, capsys, monkeypatch
+) -> None:
+    path = str(tmp_path / "none.sock")
+    monkeypatch.setenv("BMCHA_SOCKET", path + ".environment")
+    for words in (["--socket", path, "status"], ["status", "--socket", path]):
+        assert cli.main(words) == 3
+        assert f"{path} " in capsys.readouterr().err
+    assert cli.main(["status"]) == 3
+    assert f"{path}.environment " in capsys.readouterr().err
+
+
+def test_a_configuration_that_is_not_there_is_exit_2_without_a_traceback() -> None:
+    ended = run_cli("run", "--config", "/no/such/config.toml")
+    assert ended.returncode == 2
+    assert "/no/such/config.toml" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_decode_of_a_file_that_is_not_there_is_exit_1(capsys) -> None:
+    assert cli.main(["decode", "/no/such/capture"]) == 1
+    assert "/no/such/capture" in capsys.readouterr().err
+
+
+def test_decode_shows_noise_as_what_it_is(tmp_path, capsys) -> None:
+    capture = tmp_path / "capture"
+    capture.write_bytes(b"noise\0")
+    assert cli.main(["decode", str(capture)]) == 0
+    assert "00000000" in capsys.readouterr().out
+
+
+def test_the_c_header_is_printed(capsys) -> None:
+    assert cli.main(["layout", "--c-header"]) == 0
+    assert "struct bmcha_image" in capsys.readouterr().out
+
+
+def test_a_reader_that_has_seen_enough_ends_it_quietly() -> None:
+    command = f"{sys.executable} -m bmcha layout --c-header | head -1"
+    ended = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_a_question_loads_nothing_heavy() -> None:
+    program = (
+        "import sys; from bmcha.cli import main; main(['status', '--socket', '/no/such']);"
+        "print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    heavy = {"construct", "serial", "posix_ipc", "sqlite3", "periphery", "cffi", "tomllib"}
+    assert not heavy.intersection(ended.stdout.split())
+
+
+# ---------------------------------------------------------------- text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, "-"),
+        (0.34, "340 ms"),
+        (12, "12 s"),
+        (60, "1 min"),
+        (250, "4 min 10 s"),
+        (3600, "1 h"),
+        (11_520, "3 h 12 min"),
+        (86_399, "23 h 59 min"),
+        (792_000, "9 d 4 h"),
+        (40_000_000, "462 d 23 h"),
+    ],
+)
+def test_durations_have_two_figures(seconds, text) -> None:
+    assert duration(seconds) == text
+
+
+def test_columns_line_up_and_numbers_stand_to_the_right() -> None:
+    assert list(table(["NAME", ">V"], [["a", "1"], ["long name", "12"]])) == [
+        "NAME        V",
+        "a           1",
+        "long name  12",
+    ]
+
+
+def test_nothing_from_outside_moves_the_cursor() -> None:
+    assert clean("a\x1b[2Jb\nc") == "a?[2Jb?c"
+    event = {"wall_ms": 0, "severity": "INFO", "slot": 1, "text": "a\x1b[2J\r" + "word " * 40}
+    lines = list(events_lines({"events": [event]}))
+    assert all(line.isprintable() and len(line) <= 80 for line in lines)
+
+
+def test_all_refusals_are_printed() -> None:
+    refusals = [{"id": "A", "text": "First."}, {"id": "B", "text": "Second."}]
+    body = {"result": "refused", "text": "switchover refused", "refusals": refusals}
+    assert list(switchover_lines(body)) == ["switchover refused", "  - First.", "  - Second."]
+
+
+def test_a_path_that_works_one_way_only_is_told_in_a_sentence() -> None:
+    path = {
+        "kind": "udp",
+        "peer": 2,
+        "health": "ONE_WAY",
+        "one_way": "tx",
+        "fault": "",
+        "interval_ms": 100,
+        "warntime_ms": 500,
+        "deadtime_ms": 1500,
+        "peer_hears_us": False,
+        "rx": 1,
+        "tx": 2,
+        "lost": 0,
+        "bad": 0,
+        "rtt_us": None,
+        "last_heard_ms": None,
+    }
+    text = " ".join(" ".join(paths_lines({"paths": {"udp": path}})).split())
+    assert "What this module sends does not arrive there." in text
+
+
+def test_json_goes_out_as_it_came_in(capsys) -> None:
+    cli._print_json({"text": "°C"})
+    assert json.loads(capsys.readouterr().out) == {"text": "°C"}

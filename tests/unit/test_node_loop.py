@@ -1,0 +1,144 @@
+"""The loop around the node: one clock reading an event, ticks on a grid, a bounded end."""
+
+import pytest
+
+from bmcha.model.effect import Effect, EndService
+from bmcha.model.event import Event, StopAsked, StoreFailed, Tick
+from bmcha.runtime.mailbox import Mailbox
+from bmcha.runtime.node_loop import TICK_NS_MIN, NodeLoop
+
+MS = 1_000_000
+
+
+class ScriptedNode:
+    """Notes its steps, and lets time pass in them."""
+
+    output_gap_limit_ns = 1000 * MS
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.steps: list[tuple[Event, int]] = []
+        self.deadline_ns: int | None = None
+        self.step_takes_ns = 0
+
+    def start(self, now_ns: int) -> list[Effect]:
+        return []
+
+    def step(self, event: Event, now_ns: int) -> list[Effect]:
+        self.steps.append((event, now_ns))
+        self.world.now_ns += self.step_takes_ns
+        return [EndService()] if isinstance(event, StopAsked) else []
+
+    def next_deadline_ns(self) -> int | None:
+        return self.deadline_ns
+
+
+class ScriptedRunner:
+    def __init__(self) -> None:
+        self.has_ended = False
+        self.completed_count = 0
+
+    def run(self, effects, step_ns) -> None:
+        self.has_ended = self.has_ended or EndService() in effects
+
+    def loop_completed(self) -> None:
+        self.completed_count += 1
+
+
+class VirtualMailbox(Mailbox):
+    """Waiting is time passing."""
+
+    def __init__(self, world: "World") -> None:
+        super().__init__()
+        self.world = world
+
+    def take(self, timeout_s: float) -> list[Event]:
+        events = super().take(0)
+        if not events:
+            self.world.now_ns += round(timeout_s * 1e9)
+        return events
+
+
+class World:
+    def __init__(self) -> None:
+        self.now_ns = 1000 * MS
+        self.node = ScriptedNode(self)
+        self.mailbox = VirtualMailbox(self)
+        self.runner = ScriptedRunner()
+        self.recorded: list[Event] = []
+        self.loop = NodeLoop(
+            self.node,
+            self.mailbox,
+            self.runner,  # type: ignore[arg-type]
+            25,
+            lambda: self.now_ns,
+            lambda event, now_ns: self.recorded.append(event),
+        )
+        self.loop.start()
+
+    def turns(self, count: int) -> None:
+        for _ in range(count):
+            self.loop.turn()
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_ticks_come_on_a_grid_and_do_not_drift(world) -> None:
+    world.node.step_takes_ns = 3 * MS
+    world.turns(4)
+    assert world.node.steps == [(Tick(), (1025 + 25 * n) * MS) for n in range(4)]
+
+
+def test_a_late_loop_skips_ticks_and_keeps_the_grid(world) -> None:
+    world.node.step_takes_ns = 60 * MS
+    world.turns(2)
+    world.node.step_takes_ns = 0
+    world.turns(2)
+    assert [now_ns // MS for _, now_ns in world.node.steps] == [1025, 1085, 1145, 1150]
+
+
+def test_each_event_gets_a_clock_reading_of_its_own_and_is_recorded_before(world) -> None:
+    world.node.step_takes_ns = 2 * MS
+    events = [StoreFailed("event", str(number)) for number in range(2)]
+    for event in events:
+        world.mailbox.post(event)
+    world.turns(1)
+    assert world.node.steps == [(events[0], 1000 * MS), (events[1], 1002 * MS)]
+    assert world.recorded == events
+    assert world.runner.completed_count == 3  # The start counts too.
+
+
+def test_the_nodes_own_deadline_is_a_tick_too_and_leaves_the_grid_alone(world) -> None:
+    world.node.deadline_ns = 1010 * MS
+    world.turns(1)
+    world.node.deadline_ns = None
+    world.turns(1)
+    assert [now_ns // MS for _, now_ns in world.node.steps] == [1010, 1025]
+
+
+def test_a_deadline_that_stays_in_the_past_does_not_make_the_loop_spin(world) -> None:
+    world.node.deadline_ns = 0
+    world.turns(3)
+    times = [now_ns for _, now_ns in world.node.steps]
+    assert times[1] - times[0] == times[2] - times[1] == TICK_NS_MIN
+
+
+def test_a_stop_asked_by_a_signal_is_stepped_once_and_ends_the_loop(world) -> None:
+    world.loop.ask_stop("SIGTERM")
+    world.loop.run(lambda: False)
+    assert [event for event, _ in world.node.steps] == [StopAsked("SIGTERM")]
+
+
+def test_nothing_is_stepped_after_the_end(world) -> None:
+    world.mailbox.post(StopAsked("control"))
+    world.mailbox.post(StoreFailed("event", "too late"))
+    world.loop.run(lambda: False)
+    assert [event for event, _ in world.node.steps] == [StopAsked("control")]
+
+
+def test_a_broken_shell_ends_the_loop(world) -> None:
+    world.loop.run(lambda: len(world.node.steps) == 3)
+    assert len(world.node.steps) == 3

@@ -1,0 +1,232 @@
+"""One path's thread on real UDP and a real pty: frames pass, ports fail and come back."""
+
+import contextlib
+import os
+import threading
+import time
+import tty
+
+import pytest
+
+from bmcha.hal.port import PortError
+from bmcha.hal.serial_link import SerialLink
+from bmcha.hal.udp_link import UdpLink
+from bmcha.model.event import HeartbeatHeard, MessageHeard, PathOverdue, PathSummarised
+from bmcha.model.message import Delta, DeltaKind, Goodbye, Probe
+from bmcha.model.role import Reason
+from bmcha.runtime.out_queue import OutQueue, WatchOrder
+from bmcha.runtime.path_worker import PathWorker
+from bmcha.runtime.published import DraftBoard, EchoBoard
+from bmcha.runtime.pulse import Pulse
+from bmcha.runtime.pulse_settings import EchoLimits, PulseSettings
+from tests.process.rig import Wire, free_port, wait_until
+from tests.unit.test_pulse import DRAFT
+
+MS = 1_000_000
+
+
+class End:
+    """One module's end of a path: the worker in its thread, and all that it posted."""
+
+    def __init__(self, slot: int, link) -> None:
+        self.slot = slot
+        self.events: list[object] = []
+        self.lines: list[str] = []
+        self.drafts = DraftBoard()
+        self.queue = OutQueue()
+        settings = PulseSettings(
+            path="test",
+            chassis_id=4711,
+            own_slot=slot,
+            peer_slot=3 - slot,
+            boot_id=1000 + slot,
+            interval_ms=20,
+            deadtime_ms=400,
+            recovery_beats_min=2,
+            stall_limit_ms=60_000,
+            echo_index=0,
+            echo_limits=(EchoLimits(200 * MS, 400 * MS),),
+            line_bytes_per_s=None,
+        )
+        pulse = Pulse(settings, self.drafts, EchoBoard(1), self.queue, time.monotonic_ns())
+        self.worker = PathWorker(pulse, link, self.post, time.monotonic_ns, self.lines.append)
+        self.thread = threading.Thread(target=self.worker.run)
+
+    def post(self, event: object) -> bool:
+        self.events.append(event)
+        return True
+
+    def start(self) -> None:
+        self.drafts.publish(DRAFT, False, time.monotonic_ns())
+        self.thread.start()
+
+    def end(self) -> None:
+        self.worker.stop()
+        self.thread.join(10)
+        assert not self.thread.is_alive()
+
+    def put(self, message: object) -> None:
+        self.queue.put(3 - self.slot, message)  # type: ignore[arg-type]
+        self.worker.wake()
+
+    def heard(self, kind: type) -> list:
+        return [event for event in list(self.events) if isinstance(event, kind)]
+
+    def wait_heard(self) -> None:
+        wait_until(lambda: self.heard(HeartbeatHeard), "the other end is heard")
+
+    def messages(self) -> list[object]:
+        return [event.message for event in self.heard(MessageHeard)]
+
+    def fault(self) -> str | None:
+        summaries = self.heard(PathSummarised)
+        return summaries[-1].fault if summaries else None
+
+
+@contextlib.contextmanager
+def udp_links():
+    ports = [free_port(), free_port()]
+    addresses = [("127.0.0.1", port) for port in ports]
+    yield UdpLink(*addresses), UdpLink(*reversed(addresses))
+
+
+@contextlib.contextmanager
+def serial_links():
+    with contextlib.closing(Wire()) as wire:
+        yield SerialLink(wire.devices[0], 115200), SerialLink(wire.devices[1], 115200)
+
+
+@pytest.fixture(params=[udp_links, serial_links], ids=["udp", "serial"])
+def ends(request):
+    with request.param() as links:
+        pair = [End(slot, link) for slot, link in zip((1, 2), links, strict=True)]
+        yield pair
+        for end in pair:
+            if end.thread.is_alive():
+                end.end()
+
+
+def start(*ends: End) -> None:
+    for end in ends:
+        end.start()
+    for end in ends:
+        end.wait_heard()
+
+
+def test_beats_and_messages_pass_both_ways(ends) -> None:
+    first, second = ends
+    start(first, second)
+    first.put(Probe(7))
+    second.put(Probe(8))
+    wait_until(lambda: Probe(7) in second.messages(), "the probe")
+    wait_until(lambda: Probe(8) in first.messages(), "the probe back")
+
+
+def test_silence_is_reported_once_with_the_time_of_the_last_beat(ends) -> None:
+    first, second = ends
+    start(first, second)
+    second.queue.set_watch(WatchOrder(400 * MS, time.monotonic_ns()))
+    second.worker.wake()
+    first.end()
+    (overdue,) = wait_until(lambda: second.heard(PathOverdue), "the watch runs out")
+    assert overdue.last_heard_ns is not None
+    assert not first.thread.is_alive()
+
+
+def test_a_waiting_goodbye_is_sent_before_the_thread_ends(ends) -> None:
+    first, second = ends
+    start(first, second)
+    first.put(Goodbye(Reason.STOP_ASKED))
+    first.end()
+    wait_until(lambda: Goodbye(Reason.STOP_ASKED) in second.messages(), "the goodbye")
+
+
+def test_a_summary_tells_counts_and_the_round_trip(ends) -> None:
+    first, second = ends
+    # Each tells the other that its echo is of the present boot.
+    for end in ends:
+        draft = DRAFT.__class__(
+            **{name: getattr(DRAFT, name) for name in DRAFT.__slots__}
+            | {"echo_boot_id": 1000 + 3 - end.slot}
+        )
+        end.start()
+        end.drafts.publish(draft, True, time.monotonic_ns())
+    wait_until(
+        lambda: [s for s in first.heard(PathSummarised) if s.counts.rtt_us is not None],
+        "a round trip",
+    )
+    summary = first.heard(PathSummarised)[-1]
+    assert summary.counts.rx_count > 0
+    assert summary.counts.bad_count == 0
+    assert second.events
+
+
+def test_a_port_that_cannot_be_opened_is_a_fault_until_it_can(tmp_path) -> None:
+    device = tmp_path / "tty"
+    end = End(1, SerialLink(str(device), 115200))
+    end.start()
+    try:
+        wait_until(end.fault, "the fault is in the summary")
+        assert str(device) in str(end.fault())
+        near, far = os.openpty()
+        tty.setraw(far)
+        device.symlink_to(os.ttyname(far))
+        wait_until(lambda: end.fault() == "", "the fault is gone")
+        assert os.read(near, 1)
+        assert end.lines[-1].endswith("the port is back")
+    finally:
+        end.end()
+        os.close(near)
+        os.close(far)
+
+
+class BrokenLink:
+    """Opens, and fails at the first write."""
+
+    is_stuffed = False
+
+    def __init__(self) -> None:
+        self.opened_count = 0
+        self.is_open = False
+
+    def open(self) -> None:
+        self.opened_count += 1
+        self.is_open = True
+
+    def close(self) -> None:
+        self.is_open = False
+
+    def read(self, timeout_s: float) -> list[bytes]:
+        assert self.is_open
+        return []
+
+    def write(self, frame: bytes) -> bool:
+        assert self.is_open
+        raise PortError("the cable is on fire")
+
+    def wake(self) -> None:
+        pass
+
+
+def test_a_port_that_fails_again_and_again_is_opened_with_growing_pauses() -> None:
+    link = BrokenLink()
+    end = End(1, link)
+    begun_s = time.monotonic()
+    end.start()
+    wait_until(lambda: link.opened_count >= 4, "it is tried again")
+    # 100 + 200 + 400 ms.
+    assert time.monotonic() - begun_s > 0.65
+    end.end()
+    assert not link.is_open
+    # The fault is logged once, and what it did to the beats once a minute.
+    assert end.lines[0] == "path test: the cable is on fire"
+    assert len(end.lines) == 2
+
+
+def test_a_message_that_cannot_be_said_is_dropped_and_the_path_lives_on(ends) -> None:
+    first, second = ends
+    start(first, second)
+    first.put(Delta(DeltaKind.CHANGES, 1, 1, 0, -1, 0, 1, ()))
+    first.put(Probe(9))
+    wait_until(lambda: Probe(9) in second.messages(), "the message after it")
+    assert any("dropped" in line for line in first.lines)
