@@ -6,20 +6,21 @@ changes nothing, and turns times into ages because a monotonic clock means nothi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 
+from bmcha.chassis.keeper import ChassisKeeper
 from bmcha.chassis.mirror_receiver import MirrorState
 from bmcha.ha.conditions import redundancy_of
 from bmcha.ha.evidence import rank_wait_ns
 from bmcha.ha.path_monitor import PathMonitor
 from bmcha.ha.peer_view import PeerView
-from bmcha.model.event import Question, StatusAsked
+from bmcha.ha.role_keeper import RoleKeeper
+from bmcha.model.event import PathCounts, Question, StatusAsked
 from bmcha.model.moment import NS_PER_MS, NS_PER_S, ms_from_ns, ns_from_ms
 from bmcha.model.reading import Quality
 from bmcha.model.role import Role
-
-if TYPE_CHECKING:
-    from bmcha.node import Node
+from bmcha.model.settings import NodeSettings
 
 Body = dict[str, Any]
 
@@ -29,41 +30,68 @@ MIRROR_STALE_NS = 5 * NS_PER_S
 """Ten summaries without a word that the mirror is level."""
 
 
-def answer(node: Node, asked: StatusAsked, now_ns: int) -> Body:
+@dataclass(slots=True)
+class Facts:
+    """All of a node that can be asked about. `Node` keeps it up to date."""
+
+    settings: NodeSettings
+    own_slot: int | None
+    boot_id: int
+    started_ns: int
+    roles: RoleKeeper
+    chassis: ChassisKeeper
+    counts: dict[str, PathCounts] = field(default_factory=dict)
+    port_faults: dict[str, str] = field(default_factory=dict)
+    store_fault: str = ""
+
+    def health(self) -> int:
+        """0 to 100: what this node can do for the chassis. A node that cannot store is worse
+        than one that can; the chassis' own faults are the same for both and do not count."""
+        if self.own_slot is None:
+            return 0
+        broken_ports = sum(bool(fault) for fault in self.port_faults.values())
+        return max(1, 100 - 20 * bool(self.store_fault) - 10 * broken_ports)
+
+    def is_mirror_synced(self) -> bool:
+        chassis = self.chassis
+        return chassis.sender.is_synced if chassis.is_holding else chassis.receiver.is_synced
+
+
+def answer(facts: Facts, asked: StatusAsked, now_ns: int) -> Body:
     match asked.question:
         case Question.STATUS:
-            return status(node, now_ns)
+            return status(facts, now_ns)
         case Question.PATHS:
-            return {"paths": paths(node, now_ns)}
+            return {"paths": paths(facts, now_ns)}
         case Question.SENSORS:
-            return {"sensors": sensors(node, now_ns)}
+            return {"sensors": sensors(facts, now_ns)}
         case Question.FANS:
-            return {"fans": fans(node, now_ns)}
+            return {"fans": fans(facts, now_ns)}
         case Question.EVENTS:
-            return {"events": events(node)}
+            return {"events": events(facts)}
         case Question.WHY:
-            return why(node, now_ns)
+            return why(facts, now_ns)
 
 
-def status(node: Node, now_ns: int) -> Body:
-    redundancy = redundancy_of(node.roles, node.is_mirror_synced())
+def status(facts: Facts, now_ns: int) -> Body:
+    redundancy = redundancy_of(facts.roles, facts.is_mirror_synced())
     return {
         "schema": SCHEMA,
         "node": {
-            "slot": node.own_slot,
-            "version": node.settings.version,
-            "boot_id": node.boot_id,
-            "chassis_id": node.settings.chassis_id,
-            "uptime_s": (now_ns - node.started_ns) // NS_PER_S,
-            "health": node.health(),
+            "slot": facts.own_slot,
+            "version": facts.settings.version,
+            "boot_id": facts.boot_id,
+            "chassis_id": facts.settings.chassis_id,
+            "uptime_s": (now_ns - facts.started_ns) // NS_PER_S,
+            "health": facts.health(),
         },
-        "role": _role(node, now_ns),
-        "peer": _peer(next(iter(node.roles.peers.values()), None)),
-        "peers": [_peer(peer) for peer in node.roles.peers.values()],
-        "paths": paths(node, now_ns),
+        "role": _role(facts, now_ns),
+        "peer": _peer(next(iter(facts.roles.peers), None)),
+        "peers": [_peer(peer) for peer in facts.roles.peers],
+        "paths": paths(facts, now_ns),
         "redundancy": {"state": redundancy.state.value, "reasons": list(redundancy.reasons)},
-        "mirror": mirror(node, now_ns),
-        "waits": waits(node, now_ns),
+        "mirror": mirror(facts, now_ns),
+        "waits": waits(facts, now_ns),
         "alarms": [
             {
                 "id": alarm.alarm_id,
@@ -71,18 +99,18 @@ def status(node: Node, now_ns: int) -> Body:
                 "text": alarm.text,
                 "since_s": max(0, now_ns - alarm.since_ns) // NS_PER_S,
             }
-            for alarm in node.chassis.alarms.raised()
+            for alarm in facts.chassis.alarms.raised()
         ],
     }
 
 
-def _role(node: Node, now_ns: int) -> Body:
-    machine = node.roles.machine
+def _role(facts: Facts, now_ns: int) -> Body:
+    machine = facts.roles.machine
     return {
         "state": machine.role.name,
         "reason": machine.reason.name,
         "reason_text": machine.reason.sentence,
-        "epoch": node.roles.held_epoch or node.roles.seen_epoch,
+        "epoch": facts.roles.held_epoch or facts.roles.seen_epoch,
         "since_s": (now_ns - machine.since_ns) // NS_PER_S,
     }
 
@@ -113,16 +141,16 @@ def _peer_state(peer: PeerView) -> str:
     return "ABSENT" if peer.lines.levels.presence is False else "UNKNOWN"
 
 
-def paths(node: Node, now_ns: int) -> Body:
+def paths(facts: Facts, now_ns: int) -> Body:
     return {
-        monitor.name: _path(node, monitor, now_ns)
-        for peer in node.roles.peers.values()
+        monitor.name: _path(facts, monitor, now_ns)
+        for peer in facts.roles.peers
         for monitor in peer.monitors
     }
 
 
-def _path(node: Node, monitor: PathMonitor, now_ns: int) -> Body:
-    counts = node.counts.get(monitor.name)
+def _path(facts: Facts, monitor: PathMonitor, now_ns: int) -> Body:
+    counts = facts.counts.get(monitor.name)
     one_way = monitor.one_way(now_ns)
     heard_ns = monitor.last_heard_ns
     settings = monitor.settings
@@ -142,13 +170,13 @@ def _path(node: Node, monitor: PathMonitor, now_ns: int) -> Body:
         "warntime_ms": settings.warntime_ms,
         "deadtime_ms": settings.deadtime_ms,
         "peer_hears_us": monitor.peer_hears_us(),
-        "fault": node.port_faults.get(monitor.name, ""),
+        "fault": facts.port_faults.get(monitor.name, ""),
     }
 
 
-def mirror(node: Node, now_ns: int) -> Body:
+def mirror(facts: Facts, now_ns: int) -> Body:
     """The ACTIVE tells what its peer has; any other node how old its own picture is."""
-    chassis = node.chassis
+    chassis = facts.chassis
     if chassis.is_holding:
         sender = chassis.sender
         state = MirrorState.NONE
@@ -171,14 +199,14 @@ def mirror(node: Node, now_ns: int) -> Body:
     }
 
 
-def waits(node: Node, now_ns: int) -> list[Body]:
+def waits(facts: Facts, now_ns: int) -> list[Body]:
     """Everything this node is waiting for before it does something by itself."""
-    roles, timers = node.roles, node.settings.timers
+    roles, timers = facts.roles, facts.settings.timers
     left: list[tuple[str, int]] = []
     if roles.machine.role is Role.STARTING:
         left.append(("boot window", roles.machine.boot_window_left_ns(now_ns)))
-    for peer in roles.peers.values():
-        rank_ns = rank_wait_ns(node.settings, roles.own_slot)
+    for peer in roles.peers:
+        rank_ns = rank_wait_ns(facts.settings, roles.own_slot)
         is_waiting = roles.machine.role in (Role.STARTING, Role.STANDBY)
         if is_waiting and peer.unheld_since_ns is not None and rank_ns:
             left.append(("rank delay", peer.unheld_since_ns + rank_ns - now_ns))
@@ -196,7 +224,7 @@ def waits(node: Node, now_ns: int) -> list[Body]:
     ]
 
 
-def sensors(node: Node, now_ns: int) -> list[Body]:
+def sensors(facts: Facts, now_ns: int) -> list[Body]:
     return [
         {
             "name": cell.name,
@@ -206,14 +234,14 @@ def sensors(node: Node, now_ns: int) -> list[Body]:
             "age_ms": ms_from_ns(now_ns - cell.stamp_ns),
             "low_milli": cell.low_milli,
             "high_milli": cell.high_milli,
-            "state": node.chassis.limits.state(cell.index).value,
+            "state": facts.chassis.limits.state(cell.index).value,
         }
-        for cell in node.chassis.picture.sensors()
+        for cell in facts.chassis.picture.sensors()
     ]
 
 
-def fans(node: Node, now_ns: int) -> list[Body]:
-    zone_of = {fan.name: fan.zone for fan in node.settings.chassis.fans}
+def fans(facts: Facts, now_ns: int) -> list[Body]:
+    zone_of = {fan.name: fan.zone for fan in facts.settings.chassis.fans}
     return [
         {
             "name": cell.name,
@@ -223,11 +251,11 @@ def fans(node: Node, now_ns: int) -> list[Body]:
             "state": cell.state.name,
             "age_ms": ms_from_ns(now_ns - cell.stamp_ns),
         }
-        for cell in node.chassis.picture.fans()
+        for cell in facts.chassis.picture.fans()
     ]
 
 
-def events(node: Node) -> list[Body]:
+def events(facts: Facts) -> list[Body]:
     return [
         {
             "epoch": record.epoch,
@@ -238,13 +266,13 @@ def events(node: Node) -> list[Body]:
             "kind": record.kind,
             "text": record.text,
         }
-        for record in sorted(node.chassis.log.tail(), key=lambda r: (r.wall_ms, r.key))
+        for record in sorted(facts.chassis.log.tail(), key=lambda r: (r.wall_ms, r.key))
     ]
 
 
-def why(node: Node, now_ns: int) -> Body:
-    role = _role(node, now_ns)
-    inputs = node.roles.inputs(now_ns)
+def why(facts: Facts, now_ns: int) -> Body:
+    role = _role(facts, now_ns)
+    inputs = facts.roles.inputs(now_ns)
     return {
         "role": role["state"],
         "reason": role["reason"],
@@ -267,10 +295,10 @@ def why(node: Node, now_ns: int) -> Body:
                     "active": evidence.active,
                     "line_examination": peer.lines.step.name,
                 }
-                for peer, evidence in zip(node.roles.peers.values(), inputs.peers, strict=True)
+                for peer, evidence in zip(facts.roles.peers, inputs.peers, strict=True)
             ],
         },
-        "waits": waits(node, now_ns),
+        "waits": waits(facts, now_ns),
         "history": [
             {
                 "ago_s": (now_ns - change.at_ns) / NS_PER_S,
@@ -280,6 +308,6 @@ def why(node: Node, now_ns: int) -> Body:
                 "reason_text": change.reason.sentence,
                 "epoch": change.epoch,
             }
-            for change in reversed(node.roles.machine.history)
+            for change in reversed(facts.roles.machine.history)
         ],
     }

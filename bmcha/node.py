@@ -16,10 +16,11 @@ from collections.abc import Sequence
 from bmcha import answers
 from bmcha.chassis.keeper import ChassisKeeper
 from bmcha.chassis.mirror_sender import PathRoom
+from bmcha.ha.chassis_word import ChassisWord
 from bmcha.ha.conditions import conditions_of
 from bmcha.ha.path_monitor import PathHealth, PathMonitor
 from bmcha.ha.peer_view import PeerView
-from bmcha.ha.role_keeper import ChassisWord, RoleKeeper
+from bmcha.ha.role_keeper import RoleKeeper
 from bmcha.model.effect import (
     Answer,
     DriveLine,
@@ -40,7 +41,6 @@ from bmcha.model.event import (
     LinesRead,
     MessageHeard,
     OutputsWithheld,
-    PathCounts,
     PathOverdue,
     PathSummarised,
     SensorRead,
@@ -84,9 +84,6 @@ class Node:
         now_ns: int,
     ) -> None:
         self.settings = settings
-        self.own_slot = own_slot
-        self.boot_id = boot_id
-        self.started_ns = now_ns
         self.roles = RoleKeeper(settings, own_slot, boot_id, stored_epoch, now_ns)
         self.chassis = ChassisKeeper(
             settings.chassis,
@@ -97,19 +94,15 @@ class Node:
             wall_ms_at_start,
             now_ns,
         )
+        self.facts = answers.Facts(settings, own_slot, boot_id, now_ns, self.roles, self.chassis)
         self.chassis.new_epoch(stored_epoch)
-        self.counts: dict[str, PathCounts] = {}
-        self.port_faults: dict[str, str] = {}
-        self.store_fault = ""
         self.failed_effects_count = 0
         self._armed: dict[str, int | None] = {}
         self._last_step_ns = now_ns
         self._was_role = Role.STARTING
         self._path_health: dict[str, PathHealth] = {}
         self._effects: list[Effect] = []
-        self._monitors = {
-            m.name: (peer, m) for peer in self.roles.peers.values() for m in peer.monitors
-        }
+        self._monitors = {m.name: (peer, m) for peer in self.roles.peers for m in peer.monitors}
 
     @property
     def output_gap_limit_ns(self) -> int:
@@ -124,8 +117,8 @@ class Node:
     def start(self, now_ns: int) -> list[Effect]:
         """The first effects: outputs shut, watches set, the first beat published."""
         self._emit(DriveLine(OwnLine.OUTPUT_ENABLE, False), DriveLine(OwnLine.ACTIVE, False))
-        self._emit(FeedWatchdog(), DriveLine(OwnLine.HEALTH, self.own_slot is not None))
-        slot = "unknown" if self.own_slot is None else self.own_slot
+        self._emit(FeedWatchdog(), DriveLine(OwnLine.HEALTH, self.facts.own_slot is not None))
+        slot = "unknown" if self.facts.own_slot is None else self.facts.own_slot
         text = f"bmcha {self.settings.version} started in slot {slot}"
         self.chassis.record(Severity.INFO, "started", text, now_ns)
         self._tail(now_ns)
@@ -164,15 +157,17 @@ class Node:
             case FanRead():
                 self.chassis.fan_read(event)
             case EpochStored():
-                self.store_fault = ""
+                self.facts.store_fault = ""
                 self.roles.epoch_stored(event.epoch, now_ns)
             case StoreFailed():
-                self.store_fault = f"{event.what}: {event.why}"
+                self.facts.store_fault = f"{event.what}: {event.why}"
                 self.roles.store_failed(now_ns)
             case SwitchoverAsked():
                 self.roles.switchover_asked(event, self._word(), now_ns)
             case StatusAsked():
-                self._emit(Answer(event.request_id, True, answers.answer(self, event, now_ns)))
+                self._emit(
+                    Answer(event.request_id, True, answers.answer(self.facts, event, now_ns))
+                )
             case StopAsked():
                 self.chassis.record(Severity.INFO, "stop", f"asked by {event.asked_by}", now_ns)
                 self.roles.stop_asked(event, self._word(), now_ns)
@@ -207,12 +202,12 @@ class Node:
             return
         peer, monitor = known
         monitor.heard(event.heard_ns, event.beats_in_row)
-        peer.hear(event.heartbeat, self.boot_id, event.heard_ns)
+        peer.hear(event.heartbeat, self.facts.boot_id, event.heard_ns)
         self.chassis.receiver.level_at(event.heartbeat.draft.mirror_sequence, event.heard_ns)
 
     def _summarised(self, event: PathSummarised) -> None:
-        self.counts[event.path] = event.counts
-        self.port_faults[event.path] = event.fault
+        self.facts.counts[event.path] = event.counts
+        self.facts.port_faults[event.path] = event.fault
         if event.path not in self._monitors:
             return
         peer, monitor = self._monitors[event.path]
@@ -222,7 +217,7 @@ class Node:
         is_new = monitor.last_heard_ns is None or heard_ns > monitor.last_heard_ns
         monitor.summarised(heard_ns)
         if is_new and header.source_slot == peer.slot and peer.accepts(header):
-            peer.hear(heartbeat, self.boot_id, heard_ns)
+            peer.hear(heartbeat, self.facts.boot_id, heard_ns)
             self.chassis.receiver.level_at(heartbeat.draft.mirror_sequence, heard_ns)
 
     def _overdue(self, event: PathOverdue, now_ns: int) -> None:
@@ -279,7 +274,7 @@ class Node:
         self._follow(now_ns)
         self.chassis.tick(now_ns)
         self._log_paths(now_ns)
-        conditions = conditions_of(self.roles, self.store_fault, now_ns)
+        conditions = conditions_of(self.roles, self.facts.store_fault, now_ns)
         self.chassis.judge_alarms(conditions, now_ns)
         self.chassis.flush()
         self._mirror(now_ns)
@@ -303,7 +298,7 @@ class Node:
         elif effect.role in (Role.STANDBY, Role.FAULT) and self.chassis.is_holding:
             self.chassis.let_go()
         severity = Severity.INFO if effect.role is effect.from_role else Severity.MINOR
-        text = f"slot {self.own_slot} is {effect.role.name}: {effect.reason.sentence}"
+        text = f"slot {self.facts.own_slot} is {effect.role.name}: {effect.reason.sentence}"
         self.chassis.record(severity, "role", text, now_ns)
         if self.chassis.is_holding:
             self.chassis.note_run(effect.role, now_ns)
@@ -314,7 +309,7 @@ class Node:
         """Mirror whoever is heard ACTIVE while this node is not."""
         leader = None
         if self.roles.machine.role is not Role.ACTIVE:
-            for peer in self.roles.peers.values():
+            for peer in self.roles.peers:
                 draft = peer.draft
                 if peer.is_heard() and draft is not None and draft.role is Role.ACTIVE:
                     leader = (peer.slot, peer.boot_id or 0, draft.epoch)
@@ -322,7 +317,7 @@ class Node:
             self.chassis.follow(leader, now_ns)
 
     def _mirror(self, now_ns: int) -> None:
-        for peer in self.roles.peers.values():
+        for peer in self.roles.peers:
             usable = peer.usable_paths()
             if not usable:
                 continue
@@ -357,25 +352,13 @@ class Node:
             is_mirror_drained=chassis.is_drained,
             mirror_sequence=self.mirror_sequence,
             progress=chassis.progress(),
-            health=self.health(),
+            health=self.facts.health(),
         )
 
     @property
     def mirror_sequence(self) -> int:
         chassis = self.chassis
         return chassis.sender.sequence if chassis.is_holding else chassis.receiver.sequence
-
-    def health(self) -> int:
-        """0 to 100: what this node can do for the chassis. A node that cannot store is worse
-        than one that can; the chassis' own faults are the same for both and do not count."""
-        if self.own_slot is None:
-            return 0
-        broken_ports = sum(bool(fault) for fault in self.port_faults.values())
-        return max(1, 100 - 20 * bool(self.store_fault) - 10 * broken_ports)
-
-    def is_mirror_synced(self) -> bool:
-        chassis = self.chassis
-        return chassis.sender.is_synced if chassis.is_holding else chassis.receiver.is_synced
 
     def _emit(self, *effects: Effect) -> None:
         self._effects += effects

@@ -203,9 +203,7 @@ class Module:
         }
         self.arrived: dict[str, list[tuple[Header, Message]]] = {p: [] for p in self.pulses}
         slot = self.slot if has_slot else None
-        self.node = Node(
-            self.settings, slot, boot_id, self.stored_epoch, self.events, 0, now_ns
-        )
+        self.node = Node(self.settings, slot, boot_id, self.stored_epoch, self.events, 0, now_ns)
         self._run(self.node.start(now_ns))
         self.post_lines()
 
@@ -437,4 +435,3 @@ class World:
             for slot, module in self.modules.items()
         ]
         return "\n".join([f"now {self.now_ms}, dual {self.dual_ms} ms", *lines])
-

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from bmcha.model.reading import FanCell, Quality, SensorCell, UnitState
 from bmcha.model.settings import ChassisSettings, ZoneSettings
@@ -28,7 +29,7 @@ def curve_pwm(zone: ZoneSettings, value_milli: int) -> int:
     points = zone.curve
     if value_milli <= points[0][0]:
         return points[0][1]
-    for (low, pwm_low), (high, pwm_high) in zip(points, points[1:], strict=False):
+    for (low, pwm_low), (high, pwm_high) in pairwise(points):
         if value_milli <= high:
             return pwm_low + (pwm_high - pwm_low) * (value_milli - low) // (high - low)
     return PWM_FULL

@@ -28,7 +28,7 @@ class Redundancy:
 def redundancy_of(keeper: RoleKeeper, is_mirror_synced: bool) -> Redundancy:
     """FULL: the peer could take over this instant and nothing stands in its way."""
     reasons: list[str] = []
-    for peer in keeper.peers.values():
+    for peer in keeper.peers:
         if not peer.is_heard() or peer.draft is None:
             reasons.append(f"slot {peer.slot} is not heard")
             return Redundancy(RedundancyState.LOST, tuple(reasons))
@@ -41,7 +41,7 @@ def redundancy_of(keeper: RoleKeeper, is_mirror_synced: bool) -> Redundancy:
             reasons.append(f"a line from slot {peer.slot} lies")
         if peer.draft.role is Role.STARTING:
             reasons.append(f"slot {peer.slot} is starting")
-    if not keeper.peers:
+    if not len(keeper.peers):
         return Redundancy(RedundancyState.LOST, ("no other slot is configured",))
     if not is_mirror_synced:
         reasons.append("the mirror is not synced")
@@ -53,7 +53,7 @@ def conditions_of(keeper: RoleKeeper, store_fault: str, now_ns: int) -> list[Con
     found = _of_role(keeper)
     if store_fault:
         found.append(("store-failed", Severity.MAJOR, f"not stored: {store_fault}"))
-    for peer in keeper.peers.values():
+    for peer in keeper.peers:
         if peer.lines.is_faulty:
             text = f"a line from slot {peer.slot} is down, but its node answers"
             found.append((f"line-fault-slot{peer.slot}", Severity.MINOR, text))

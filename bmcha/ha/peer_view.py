@@ -14,12 +14,16 @@ from dataclasses import replace
 
 from bmcha.ha.line_watch import LineWatch
 from bmcha.ha.path_monitor import PathHealth, PathMonitor
+from bmcha.model.identity import EPOCH_MAX
 from bmcha.model.message import Handover, Header, Heartbeat, HeartbeatDraft
 from bmcha.model.role import Role
 
 FORMER_BOOTS_MAX = 8
 """More restarts than this within one slow path's delay do not happen."""
 REVISION_SPAN = 1 << 16
+EPOCH_BELIEVED_MAX = EPOCH_MAX - (1 << 16)
+"""A takeover a minute for a month reaches 43,000. Whoever says more is broken or lies, and to
+follow it would leave no number for the next claim."""
 
 
 def is_older(revision: int, than: int) -> bool:
@@ -37,6 +41,7 @@ class PeerView:
         self.heard_since_ns: int | None = None
         self.has_said_goodbye = False
         self.stale_boot_count = 0
+        self.refused_epoch_count = 0
         self.was_seen_active = False
         self.handover: Handover | None = None
         self.first_silent_ns: int | None = None
@@ -50,7 +55,10 @@ class PeerView:
     # ---- what arrives
 
     def accepts(self, header: Header) -> bool:
-        """False: a former life of the peer, or a life that has said goodbye."""
+        """False: a former life of the peer, a life that said goodbye, an epoch beyond belief."""
+        if header.epoch > EPOCH_BELIEVED_MAX:
+            self.refused_epoch_count += 1
+            return False
         if header.boot_id in self._former_boots:
             self.stale_boot_count += 1
             return False

@@ -8,24 +8,24 @@ collected in order and taken by `Node` with `take_effects`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bmcha.ha import claim as claiming
 from bmcha.ha import switchover
-from bmcha.ha.evidence import evidence_of, is_claim_certain_on_silence
+from bmcha.ha.chassis_word import ChassisWord
+from bmcha.ha.draft_writer import DraftWriter
+from bmcha.ha.evidence import is_claim_certain_on_silence
 from bmcha.ha.line_watch import Step as LineStep
-from bmcha.ha.path_monitor import PathMonitor
-from bmcha.ha.peer_view import REVISION_SPAN, PeerView
+from bmcha.ha.peer_list import PeerList
+from bmcha.ha.peer_view import PeerView
 from bmcha.ha.role_machine import OutputAct, RoleMachine
 from bmcha.ha.role_rules import RoleDecision, RoleInputs, decide
 from bmcha.model.effect import (
-    Answer,
     DriveLine,
     Effect,
     EndService,
     EnterRole,
     OwnLine,
-    PublishHeartbeat,
     ReadLines,
     SendMessage,
     StoreEpoch,
@@ -33,24 +33,13 @@ from bmcha.model.effect import (
 from bmcha.model.event import LineLevels, LinesRead, StopAsked, SwitchoverAsked
 from bmcha.model.identity import EPOCH_MAX, next_epoch
 from bmcha.model.invariant import check
-from bmcha.model.message import Goodbye, Handover, HeartbeatDraft, Probe, Progress
+from bmcha.model.message import Goodbye, Handover, HeartbeatDraft, Probe
 from bmcha.model.moment import ns_from_ms
 from bmcha.model.role import Reason, Refusal, Role
-from bmcha.model.settings import BoardClass, NodeSettings
+from bmcha.model.settings import NodeSettings
 
 OUTPUTS_SENSE_NS = ns_from_ms(500)
 """After opening, the sense of the own gate may lag for this long before its word counts."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChassisWord:
-    """What the chassis side tells the role side at each step."""
-
-    is_mirror_synced: bool
-    is_mirror_drained: bool
-    mirror_sequence: int
-    progress: Progress
-    health: int
 
 
 class RoleKeeper:
@@ -70,9 +59,7 @@ class RoleKeeper:
         self.machine = RoleMachine(
             now_ns, ns_from_ms(timers.initdead_ms), ns_from_ms(timers.hold_off_ms)
         )
-        # Without a slot nobody can say who the peers are; FAULT has no use for them.
-        peer_slots = settings.succession.peers_of(own_slot) if own_slot is not None else ()
-        self.peers = {slot: self._view(slot, now_ns) for slot in peer_slots}
+        self.peers = PeerList(settings, own_slot, now_ns)
         self.seen_epoch = stored_epoch
         self.held_epoch = 0
         self.outputs_open: bool | None = None
@@ -86,14 +73,9 @@ class RoleKeeper:
         self._is_late = False
         self._must_listen_until_ns = now_ns
         self._started_ns = now_ns
-        self._revision = 0
-        self._draft: HeartbeatDraft | None = None
+        self._drafts = DraftWriter()
         self._nonce = 0
         self._effects: list[Effect] = []
-
-    def _view(self, slot: int, now_ns: int) -> PeerView:
-        monitors = [PathMonitor(p, now_ns) for p in self.settings.paths if p.peer_slot == slot]
-        return PeerView(slot, monitors, ns_from_ms(self.settings.timers.probe_ms), now_ns)
 
     # ---- facts that arrive
 
@@ -105,10 +87,8 @@ class RoleKeeper:
         """This node missed more time than it may: nothing it knew is fresh, and what waits in
         its buffers may be older than it looks."""
         self._is_late = True
-        intervals = [m.interval_ns for peer in self.peers.values() for m in peer.monitors]
-        self._must_listen_until_ns = now_ns + 2 * max(intervals, default=0)
-        for peer in self.peers.values():
-            peer.listen_anew(now_ns)
+        self._must_listen_until_ns = now_ns + 2 * self.peers.slowest_interval_ns()
+        self.peers.listen_anew(now_ns)
 
     def saw_epoch(self, epoch: int) -> None:
         check(epoch <= EPOCH_MAX, f"epoch {epoch} is beyond u32")
@@ -118,8 +98,9 @@ class RoleKeeper:
         self.outputs_open = lines.outputs_open
         self.own_active = lines.own_active
         for slot, levels in lines.peers:
-            if slot in self.peers:
-                self._examine_line(self.peers[slot], levels, lines.read_ns)
+            peer = self.peers.get(slot)
+            if peer is not None:
+                self._examine_line(peer, levels, lines.read_ns)
         if self.claim is not None:
             is_peer_active = any(levels.active is True for _, levels in lines.peers)
             self._claim_step(self.claim.looked(is_peer_active, lines.read_ns), now_ns)
@@ -146,9 +127,9 @@ class RoleKeeper:
     def switchover_asked(self, asked: SwitchoverAsked, word: ChassisWord, now_ns: int) -> None:
         found = self._refusals(asked.target_slot, asked.is_forced, word, now_ns)
         if found:
-            self._answer_refused(asked.request_id, found)
+            self._effects.append(switchover.refused(asked.request_id, found))
             return
-        peer = self._successor(asked.target_slot)
+        peer = self.peers.successor(asked.target_slot)
         self._relinquish(Reason.SWITCHOVER_ASKED, peer, now_ns, request_id=asked.request_id)
 
     def stop_asked(self, _asked: StopAsked, word: ChassisWord, now_ns: int) -> None:
@@ -158,7 +139,7 @@ class RoleKeeper:
         found = self._refusals(None, True, word, now_ns)
         self.is_stopping = True
         if self.machine.role is Role.ACTIVE and not found:
-            self._relinquish(Reason.STOP_ASKED, self._successor(None), now_ns)
+            self._relinquish(Reason.STOP_ASKED, self.peers.successor(None), now_ns)
         elif self.machine.role is Role.RELINQUISHING and self.relinquishing is not None:
             self.relinquishing.is_goodbye_due = True
         else:
@@ -167,47 +148,18 @@ class RoleKeeper:
     def _refusals(
         self, target: int | None, is_forced: bool, word: ChassisWord, now_ns: int
     ) -> frozenset[Refusal]:
-        peer = self._successor(target)
-        draft = peer.draft if peer is not None and peer.is_heard() else None
-        return switchover.refusals(
-            switchover.SwitchoverInputs(
-                role=self.machine.role,
-                own_slot=self.own_slot,
-                slots=self.settings.succession.slots,
-                target_slot=target,
-                is_stopping=self.is_stopping,
-                is_held_off=self.machine.is_held_off(now_ns),
-                is_peer_heard=draft is not None,
-                peer_hears_us=peer.hears_us() if peer is not None else None,
-                peer_role=draft.role if draft is not None else None,
-                peer_health=draft.health if draft is not None else 0,
-                own_health=word.health,
-                peer_health_line=peer.lines.levels.health if peer is not None else None,
-                is_mirror_synced=word.is_mirror_synced,
-            ),
-            is_forced,
+        peer = self.peers.successor(target)
+        slots = self.settings.succession.slots
+        inputs = switchover.inputs_of(
+            self.machine, self.own_slot, slots, target, peer, word, now_ns
         )
-
-    def _successor(self, target: int | None) -> PeerView | None:
-        """The asked peer; or the first in the succession that is STANDBY, else the first."""
-        if target is not None:
-            return self.peers.get(target)
-        views = list(self.peers.values())
-        standby = [p for p in views if p.draft is not None and p.draft.role is Role.STANDBY]
-        return next(iter(standby or views), None)
-
-    def _answer_refused(self, request_id: int, found: frozenset[Refusal]) -> None:
-        listed = [
-            {"id": r.name, "text": r.sentence} for r in sorted(found, key=lambda r: int(r.value))
-        ]
-        body = {"result": "refused", "text": "switchover refused", "refusals": listed}
-        self._effects.append(Answer(request_id, False, body))
+        return switchover.refusals(replace(inputs, is_stopping=self.is_stopping), is_forced)
 
     # ---- the common tail of every step
 
     def settle(self, word: ChassisWord, now_ns: int) -> None:
         """Judge everything afresh, change the role if the rules say so, publish the draft."""
-        for peer in self.peers.values():
+        for peer in self.peers:
             peer.tick(now_ns)
             if peer.draft is not None:
                 self._note_word(peer.draft, peer.hears_us())
@@ -240,10 +192,7 @@ class RoleKeeper:
         return RoleInputs(
             role=self.machine.role,
             reason=self.machine.reason,
-            peers=tuple(
-                evidence_of(peer, settings, self.own_slot, self.held_epoch, now_ns)
-                for peer in self.peers.values()
-            ),
+            peers=self.peers.evidence(self.held_epoch, now_ns),
             board=settings.board_class,
             policy=settings.isolation_policy,
             is_slot_known=self.is_slot_known,
@@ -259,7 +208,7 @@ class RoleKeeper:
     def _is_lone_start_due(self, now_ns: int) -> bool:
         if not self.settings.is_lone_start_allowed:
             return False
-        if any(peer.boot_id is not None for peer in self.peers.values()):
+        if self.peers.is_any_known():
             return False
         return now_ns - self._started_ns >= ns_from_ms(self.settings.timers.lone_start_ms)
 
@@ -289,16 +238,12 @@ class RoleKeeper:
                 self._announce(before)
             return
         if decision.role is Role.RELINQUISHING:
-            self._relinquish(decision.reason, self._unhearing_peer(), now_ns)
+            self._relinquish(decision.reason, self.peers.unhearing(), now_ns)
             return
         if decision.role is Role.FENCING:
             self._begin_claim(decision, now_ns)
             return
         self._enter(decision.role, decision.reason, now_ns)
-
-    def _unhearing_peer(self) -> PeerView | None:
-        unhearing = (p for p in self.peers.values() if p.hears_us() is False)
-        return next((p for p in unhearing if p.is_heard()), None)
 
     def _enter(self, role: Role, reason: Reason, now_ns: int) -> None:
         before = self.machine.role
@@ -333,24 +278,9 @@ class RoleKeeper:
         relinquishing, self.relinquishing = self.relinquishing, None
         if relinquishing is not None and relinquishing.request_id is not None:
             is_done = role is Role.STANDBY and reason is Reason.HANDED_OVER
-            self._answer_handover(relinquishing, is_done, now_ns)
+            self._effects.append(switchover.ended(relinquishing, is_done, self.seen_epoch, now_ns))
         if self.is_stopping:
             self._say_goodbye()
-
-    def _answer_handover(
-        self, relinquishing: switchover.Relinquishing, is_done: bool, now_ns: int
-    ) -> None:
-        took_ms = (now_ns - relinquishing.begun_ns) // 1_000_000
-        slot = relinquishing.target_slot
-        failed = Refusal.HANDOVER_FAILED
-        body = {
-            "result": "done" if is_done else "failed",
-            "text": f"slot {slot} is ACTIVE" if is_done else failed.sentence,
-            "refusals": [] if is_done else [{"id": failed.name, "text": failed.sentence}],
-            "epoch": self.seen_epoch,
-            "took_ms": took_ms,
-        }
-        self._effects.append(Answer(relinquishing.request_id or 0, is_done, body))
 
     # ---- the claim
 
@@ -371,7 +301,7 @@ class RoleKeeper:
         self._enter(Role.FENCING, decision.reason, now_ns)
         self._claim_step(self.claim.begin(), now_ns)
         if relinquishing is not None and relinquishing.request_id is not None:
-            self._answer_handover(relinquishing, False, now_ns)
+            self._effects.append(switchover.ended(relinquishing, False, epoch, now_ns))
 
     def _claim_step(self, step: claiming.Step, now_ns: int) -> None:
         claim = self.claim
@@ -402,19 +332,12 @@ class RoleKeeper:
             nonce=self._nonce,
             begun_ns=now_ns,
             timers=self.settings.timers,
-            take_back_after_ns=self._take_back_after_ns(peer),
+            take_back_after_ns=switchover.take_back_after_ns(self.settings, peer),
             request_id=request_id,
             is_goodbye_due=reason is Reason.STOP_ASKED,
         )
         self._has_yielded = self._has_yielded or reason is Reason.RELEASED_UNHEARD
         self._enter(Role.RELINQUISHING, reason, now_ns)
-
-    def _take_back_after_ns(self, peer: PeerView | None) -> int:
-        """With a line that tells who holds, the handover's deadline; else twice the dead time."""
-        deadline_ns = ns_from_ms(self.settings.timers.handover_deadline_ms)
-        if self.settings.board_class is BoardClass.GATED or peer is None:
-            return deadline_ns
-        return max(deadline_ns, 2 * max((m.deadtime_ns for m in peer.monitors), default=0))
 
     def _relinquish_step(
         self, relinquishing: switchover.Relinquishing, word: ChassisWord, now_ns: int
@@ -432,7 +355,7 @@ class RoleKeeper:
 
     def _send_handover(self, relinquishing: switchover.Relinquishing, word: ChassisWord) -> None:
         peer = self.peers.get(relinquishing.target_slot)
-        message = Handover(relinquishing.nonce, word.mirror_sequence, self._revision)
+        message = Handover(relinquishing.nonce, word.mirror_sequence, self._drafts.revision)
         monitors = peer.usable_paths() if peer is not None else []
         slot = relinquishing.target_slot
         self._effects += [SendMessage(m.name, slot, message) for m in monitors]
@@ -442,7 +365,7 @@ class RoleKeeper:
         self._release_outputs()
         self._effects.append(DriveLine(OwnLine.HEALTH, False))
         reason = Reason.STOP_ASKED
-        for peer in self.peers.values():
+        for peer in self.peers:
             for monitor in peer.monitors:
                 self._effects.append(SendMessage(monitor.name, peer.slot, Goodbye(reason)))
         self._effects.append(EndService())
@@ -457,9 +380,8 @@ class RoleKeeper:
         relinquishing = self.relinquishing
         is_released = relinquishing is not None and relinquishing.released_ns is not None
         is_holding = role is Role.ACTIVE or (role is Role.RELINQUISHING and not is_released)
-        heard = next((p for p in self.peers.values() if p.boot_id is not None), None)
         draft = HeartbeatDraft(
-            revision=self._revision,
+            revision=self._drafts.revision,
             epoch=self.held_epoch or self.seen_epoch,
             role=role,
             reason=self.machine.reason,
@@ -467,33 +389,16 @@ class RoleKeeper:
             is_released=is_released,
             will_claim_on_silence=is_claim_certain_on_silence(self.settings, role),
             health=word.health,
-            echo_boot_id=heard.boot_id or 0 if heard is not None else 0,
+            echo_boot_id=self.peers.heard_boot_id(),
             mirror_sequence=word.mirror_sequence,
             settings_sequence=0,
             progress=word.progress,
             firmware_level=self.settings.firmware_level,
         )
-        is_urgent = self._draft is None or _role_word(draft) != _role_word(self._draft)
-        if is_urgent:
-            self._revision = (self._revision + 1) % REVISION_SPAN
-            draft = replace(draft, revision=self._revision)
-        self._draft = draft
-        self._effects.append(PublishHeartbeat(draft, is_urgent))
+        self._effects.append(self._drafts.publish(draft))
 
     def next_deadline_ns(self) -> int | None:
         """When the node should be stepped at the latest, if sooner than the next tick."""
-        waits = [peer.lines.deadline_ns() for peer in self.peers.values()]
+        waits = [self.peers.probe_deadline_ns()]
         waits.append(self.claim.deadline_ns() if self.claim is not None else None)
         return min((wait for wait in waits if wait is not None), default=None)
-
-
-def _role_word(draft: HeartbeatDraft) -> tuple[object, ...]:
-    """The part of a draft whose change the peer must hear at once."""
-    return (
-        draft.epoch,
-        draft.role,
-        draft.reason,
-        draft.is_holding,
-        draft.is_released,
-        draft.will_claim_on_silence,
-    )

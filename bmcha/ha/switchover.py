@@ -10,9 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from bmcha.model.moment import ns_from_ms
+from bmcha.ha.chassis_word import ChassisWord
+from bmcha.ha.peer_view import PeerView
+from bmcha.ha.role_machine import RoleMachine
+from bmcha.model.effect import Answer
+from bmcha.model.moment import ms_from_ns, ns_from_ms
 from bmcha.model.role import Reason, Refusal, Role
-from bmcha.model.settings import TimerSettings
+from bmcha.model.settings import BoardClass, NodeSettings, TimerSettings
 
 REPEAT_NS = ns_from_ms(50)
 """The Handover is repeated until confirmed: a lost frame costs 50 ms, not the handover."""
@@ -35,6 +39,34 @@ class SwitchoverInputs:
     own_health: int
     peer_health_line: bool | None
     is_mirror_synced: bool
+
+
+def inputs_of(
+    machine: RoleMachine,
+    own_slot: int,
+    slots: tuple[int, ...],
+    target_slot: int | None,
+    peer: PeerView | None,
+    word: ChassisWord,
+    now_ns: int,
+) -> SwitchoverInputs:
+    """``peer`` is the one that would take over; None: there is none."""
+    draft = peer.draft if peer is not None and peer.is_heard() else None
+    return SwitchoverInputs(
+        role=machine.role,
+        own_slot=own_slot,
+        slots=slots,
+        target_slot=target_slot,
+        is_stopping=False,
+        is_held_off=machine.is_held_off(now_ns),
+        is_peer_heard=draft is not None,
+        peer_hears_us=peer.hears_us() if peer is not None else None,
+        peer_role=draft.role if draft is not None else None,
+        peer_health=draft.health if draft is not None else 0,
+        own_health=word.health,
+        peer_health_line=peer.lines.levels.health if peer is not None else None,
+        is_mirror_synced=word.is_mirror_synced,
+    )
 
 
 def refusals(i: SwitchoverInputs, is_forced: bool) -> frozenset[Refusal]:
@@ -130,3 +162,34 @@ class Relinquishing:
         if not self.is_goodbye_due or self.released_ns is None:
             return False
         return now_ns - self.released_ns >= ns_from_ms(self.timers.handover_deadline_ms)
+
+
+def take_back_after_ns(settings: NodeSettings, peer: PeerView | None) -> int:
+    """With a line that tells who holds, the handover's deadline; else twice the dead time."""
+    deadline_ns = ns_from_ms(settings.timers.handover_deadline_ms)
+    if settings.board_class is BoardClass.GATED or peer is None:
+        return deadline_ns
+    return max(deadline_ns, 2 * max((m.deadtime_ns for m in peer.monitors), default=0))
+
+
+def refused(request_id: int, found: frozenset[Refusal]) -> Answer:
+    listed = [
+        {"id": each.name, "text": each.sentence}
+        for each in sorted(found, key=lambda refusal: int(refusal.value))
+    ]
+    body = {"result": "refused", "text": "switchover refused", "refusals": listed}
+    return Answer(request_id, False, body)
+
+
+def ended(relinquishing: Relinquishing, is_done: bool, epoch: int, now_ns: int) -> Answer:
+    """The answer to whoever asked for the switchover, done or failed."""
+    failed = Refusal.HANDOVER_FAILED
+    done = f"slot {relinquishing.target_slot} is ACTIVE"
+    body = {
+        "result": "done" if is_done else "failed",
+        "text": done if is_done else failed.sentence,
+        "refusals": [] if is_done else [{"id": failed.name, "text": failed.sentence}],
+        "epoch": epoch,
+        "took_ms": ms_from_ns(now_ns - relinquishing.begun_ns),
+    }
+    return Answer(relinquishing.request_id or 0, is_done, body)

@@ -124,13 +124,19 @@ REACHES = (
     Reach("bmcha.hal", _BASE),
     # Downwards. `bmcha.hal` without `.port` stands for the concrete devices: named by app alone
     # (and by the virtual chassis, which is a composition root of its own).
-    Reach("bmcha.node", (*_BASE, *_DECIDE)),
+    Reach("bmcha.answers", (*_BASE, *_DECIDE)),
+    Reach("bmcha.node", (*_BASE, *_DECIDE, "bmcha.answers")),
     Reach("bmcha.runtime", (*_BASE, *_SHELL)),
     Reach("bmcha.app", (*_BASE, *_SHELL, "bmcha.runtime", "bmcha.hal")),
     Reach("bmcha.sim", (*_BASE, *_SHELL, "bmcha.runtime", "bmcha.hal", "bmcha.app", "bmcha.image")),
+    Reach("bmcha.cli_text", ()),
+    Reach("bmcha.control_client", ("bmcha.runtime.control_socket",)),
     Reach(
         "bmcha.cli",
-        (*_BASE, *_SHELL, "bmcha.runtime", "bmcha.app", "bmcha.sim", "bmcha.image"),
+        (
+            *(*_BASE, *_SHELL, "bmcha.runtime", "bmcha.app", "bmcha.sim", "bmcha.image"),
+            *("bmcha.cli_text", "bmcha.control_client"),
+        ),
     ),
     Reach("bmcha.__main__", ("bmcha.cli",)),
     # The image reader for other programs: beside the service, on the C part and the cell tables.

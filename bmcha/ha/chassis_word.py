@@ -1,0 +1,18 @@
+"""What the chassis side tells the role side at each step: all that the two halves share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bmcha.model.message import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class ChassisWord:
+    """``health`` is 0 to 100, ``mirror_sequence`` the last delta sent or applied."""
+
+    is_mirror_synced: bool
+    is_mirror_drained: bool
+    mirror_sequence: int
+    progress: Progress
+    health: int
