@@ -24,6 +24,7 @@ from bmcha.model.message import Delta, DeltaAck, MirrorJoin, Progress
 from bmcha.model.moment import NS_PER_MS, ns_from_ms
 from bmcha.model.reading import (
     BladeCell,
+    CellKind,
     EventCell,
     FanValue,
     ImageCell,
@@ -122,11 +123,13 @@ class ChassisKeeper:
             if self.picture.fan(index) is None:
                 self._put(judging.initial_fan(index, fan, now_ns))
         for index, supply in enumerate(self.settings.supplies):
-            rated = supply.rated_milliwatt
-            self._put(SupplyCell(index, supply.name, UnitState.OK, 0, rated, now_ns))
+            if self.picture.get((CellKind.SUPPLY, index)) is None:
+                rated = supply.rated_milliwatt
+                self._put(SupplyCell(index, supply.name, UnitState.UNKNOWN, 0, rated, now_ns))
         for index, blade in enumerate(self.settings.blades):
-            budget = blade.budget_milliwatt
-            self._put(BladeCell(index, blade.name, UnitState.OK, budget, now_ns))
+            if self.picture.get((CellKind.BLADE, index)) is None:
+                budget = blade.budget_milliwatt
+                self._put(BladeCell(index, blade.name, UnitState.UNKNOWN, budget, now_ns))
 
     def _put(self, cell: ImageCell) -> None:
         self.picture.put(cell)

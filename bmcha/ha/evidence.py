@@ -8,8 +8,10 @@ from __future__ import annotations
 from bmcha.ha.peer_view import PeerView
 from bmcha.ha.role_rules import PeerEvidence
 from bmcha.model.moment import ns_from_ms
-from bmcha.model.role import Role
+from bmcha.model.role import Reason, Role
 from bmcha.model.settings import BoardClass, IsolationPolicy, NodeSettings
+
+HANDING_OVER = (Reason.SWITCHOVER_ASKED, Reason.STOP_ASKED)
 
 
 def is_over(since_ns: int | None, wait_ns: int, now_ns: int) -> bool:
@@ -38,7 +40,7 @@ def evidence_of(
         hears_us=peer.hears_us(),
         will_claim_on_silence=draft is not None and draft.will_claim_on_silence,
         calls_us_silent_soon=now_ns >= _release_by_ns(peer),
-        has_handed_over=peer.handover is not None,
+        has_handed_over=_has_handed_over(peer),
         presence=levels.presence,
         health=levels.health,
         active=levels.active,
@@ -53,6 +55,13 @@ def evidence_of(
             peer.contradiction_since_ns, ns_from_ms(timers.unverified_takeover_ms), now_ns
         ),
     )
+
+
+def _has_handed_over(peer: PeerView) -> bool:
+    """By the Handover itself, or by a beat that overtook it."""
+    if peer.handover is not None:
+        return True
+    return peer.draft is not None and peer.draft.reason in HANDING_OVER
 
 
 def _release_by_ns(peer: PeerView) -> int:

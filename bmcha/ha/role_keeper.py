@@ -34,7 +34,7 @@ from bmcha.model.event import LineLevels, LinesRead, StopAsked, SwitchoverAsked
 from bmcha.model.identity import EPOCH_MAX, next_epoch
 from bmcha.model.invariant import check
 from bmcha.model.message import Goodbye, Handover, HeartbeatDraft, Probe
-from bmcha.model.moment import ns_from_ms
+from bmcha.model.moment import NS_PER_MS, ns_from_ms
 from bmcha.model.role import Reason, Refusal, Role
 from bmcha.model.settings import NodeSettings
 
@@ -74,7 +74,6 @@ class RoleKeeper:
         self._must_listen_until_ns = now_ns
         self._started_ns = now_ns
         self._drafts = DraftWriter()
-        self._nonce = 0
         self._effects: list[Effect] = []
 
     # ---- facts that arrive
@@ -225,8 +224,7 @@ class RoleKeeper:
     def _carry_on(self, word: ChassisWord, now_ns: int) -> None:
         """The claim's waits and the handover's next move."""
         if self.claim is not None:
-            step = self.claim.tick(self.own_active, now_ns)
-            self._claim_step(step, now_ns)
+            self._claim_step(self.claim.tick(self.own_active, now_ns), now_ns)
         if self.relinquishing is not None:
             self._relinquish_step(self.relinquishing, word, now_ns)
 
@@ -325,11 +323,10 @@ class RoleKeeper:
     def _relinquish(
         self, reason: Reason, peer: PeerView | None, now_ns: int, request_id: int | None = None
     ) -> None:
-        self._nonce += 1
         self.relinquishing = switchover.Relinquishing(
             reason=reason,
             target_slot=peer.slot if peer is not None else 0,
-            nonce=self._nonce,
+            nonce=(now_ns // NS_PER_MS) & 0xFFFF_FFFF,
             begun_ns=now_ns,
             timers=self.settings.timers,
             take_back_after_ns=switchover.take_back_after_ns(self.settings, peer),
@@ -364,10 +361,9 @@ class RoleKeeper:
         """Release first; nothing is said after it."""
         self._release_outputs()
         self._effects.append(DriveLine(OwnLine.HEALTH, False))
-        reason = Reason.STOP_ASKED
+        goodbye = Goodbye(Reason.STOP_ASKED)
         for peer in self.peers:
-            for monitor in peer.monitors:
-                self._effects.append(SendMessage(monitor.name, peer.slot, Goodbye(reason)))
+            self._effects += [SendMessage(m.name, peer.slot, goodbye) for m in peer.monitors]
         self._effects.append(EndService())
         self.claim = None
         self.relinquishing = None

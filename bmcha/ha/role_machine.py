@@ -104,13 +104,3 @@ class RoleMachine:
     def is_held_off(self, now_ns: int) -> bool:
         """A voluntary change waits until the last change has settled. Evidence never waits."""
         return bool(self.history) and now_ns - self.since_ns < self._hold_off_ns
-
-
-def diagram() -> str:
-    """The table as a Mermaid state diagram, for docs/role-machine.md."""
-    lines = ["stateDiagram-v2", "    [*] --> STARTING"]
-    lines += [
-        f"    {source.name} --> {target.name}: {transition.act.value}"
-        for (source, target), transition in TRANSITIONS.items()
-    ]
-    return "\n".join(lines)
