@@ -102,8 +102,8 @@ class Chassis:
             ready = self.selector.select(wait_s)
             self.take_writes()
             for key, mask in ready:
-                # An earlier one of this round may have closed it.
-                if key.fd in self.selector.get_map():
+                # An earlier one of this round may have closed it, and its number may be another's.
+                if self.selector.get_map().get(key.fd) is key:
                     key.data(mask)
             self._run_timers()
 

@@ -6,6 +6,7 @@ Started before anything else that a rig makes. Called by `bmcha.sim.rig`.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -24,6 +25,8 @@ class Guardian:
         """``claim_fd`` stays open in the guardian too: claimed until everything is clean."""
         self.token = os.urandom(12).hex()
         reader, self._pipe = os.pipe()
+        # Blocked signals stay so over exec: none can end it before it ignores them by itself.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, guardian.IGNORED_SIGNALS)
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", guardian.__file__],
@@ -39,6 +42,7 @@ class Guardian:
             raise
         finally:
             os.close(reader)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         self._lock = threading.Lock()
         self._say("token", self.token)
 

@@ -25,6 +25,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 TOKEN_VARIABLE = "BMCHA_SIM_RIG"
+IGNORED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGTSTP)
 KILL_WAIT_MS = 5000
 """A killed process is gone in milliseconds; longer only in uninterruptible sleep."""
 
@@ -129,8 +130,10 @@ def _clean(estate: _Estate) -> None:
 
 
 def main() -> int:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGTSTP):
+    for number in IGNORED_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+    # The rig started us with them blocked: those that came meanwhile are dropped now.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, IGNORED_SIGNALS)
     estate = _Estate()
     pending = b""
     while chunk := os.read(0, 65536):

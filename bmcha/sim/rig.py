@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
+import traceback
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,7 @@ class Rig:
         self._options = options
         self._stack = ExitStack()
         self._failure: BaseException | None = None
+        self._has_ended = threading.Event()
 
     def __enter__(self) -> Rig:
         try:
@@ -78,8 +80,10 @@ class Rig:
 
     def wait(self) -> None:
         """As long as the chassis lives; it ends by itself only through a defect."""
-        while self._thread.is_alive():
-            self._thread.join(WAIT_S)
+        # Not Thread.join: interrupted by a signal's exception it takes the thread for ended
+        # (Python 3.11), and what the chassis works with would be closed under its hands.
+        while not self._has_ended.wait(WAIT_S):
+            continue
 
     def client(self) -> RpcClient:
         """A connection to the chassis, like anybody's."""
@@ -123,12 +127,17 @@ class Rig:
             self.chassis.run()
         except BaseException as error:
             self._failure = error
+            traceback.print_exc()
             self.chassis.abandon()
+        finally:
+            self._has_ended.set()
 
     def _end_chassis(self) -> None:
         if self._failure is None:
             self.chassis.post(self._deeds.shut_down)
-        self._thread.join(END_WAIT_S)
+        if not self._has_ended.wait(END_WAIT_S):
+            raise TimeoutError(f"the chassis did not end within {END_WAIT_S:g} s")
+        self._thread.join()
 
     def _choose_dir(self) -> RigLayout:
         """A name only: nothing is made yet."""
