@@ -75,6 +75,10 @@ pytest: env ## the Python tests; ARGS="..." goes to pytest
 	$(heading) 'pytest'
 	@$(python) -m pytest $(ARGS)
 
+.PHONY: docs
+docs: env ## rewrite the generated pages
+	@.venv/bin/python -m bmcha.ha.role_machine_doc > docs/role-machine.md
+
 .PHONY: wheel
 wheel: env ## a wheel for Python 3.11 and later, in dist/
 	@rm -rf build/lib* build/bdist*
