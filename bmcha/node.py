@@ -35,7 +35,6 @@ from bmcha.model.event import (
     EffectFailed,
     EpochStored,
     Event,
-    EventsLoaded,
     FanRead,
     HeartbeatHeard,
     LinesRead,
@@ -47,6 +46,7 @@ from bmcha.model.event import (
     StatusAsked,
     StopAsked,
     StoreFailed,
+    StoreRecovered,
     SwitchoverAsked,
     Tick,
 )
@@ -157,11 +157,12 @@ class Node:
             case FanRead():
                 self.chassis.fan_read(event)
             case EpochStored():
-                self.facts.store_fault = ""
                 self.roles.epoch_stored(event.epoch, now_ns)
             case StoreFailed():
                 self.facts.store_fault = f"{event.what}: {event.why}"
                 self.roles.store_failed(now_ns)
+            case StoreRecovered():
+                self.facts.store_fault = ""
             case SwitchoverAsked():
                 self.roles.switchover_asked(event, self._word(), now_ns)
             case StatusAsked():
@@ -175,9 +176,6 @@ class Node:
                 self._let_go_late(now_ns)
             case EffectFailed():
                 self._effect_failed(event, now_ns)
-            case EventsLoaded():
-                for record in event.records:
-                    self.chassis.log.receive(record)
 
     def _let_go_late(self, now_ns: int) -> None:
         self.roles.stood_still(now_ns)

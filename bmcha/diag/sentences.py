@@ -11,7 +11,6 @@ from bmcha.model.event import (
     EffectFailed,
     EpochStored,
     Event,
-    EventsLoaded,
     FanRead,
     HeartbeatHeard,
     LinesRead,
@@ -23,6 +22,7 @@ from bmcha.model.event import (
     StatusAsked,
     StopAsked,
     StoreFailed,
+    StoreRecovered,
     SwitchoverAsked,
     Tick,
 )
@@ -61,10 +61,8 @@ def sentence_of_event(event: Event, now_ns: int) -> str | None:
             return f"outputs withheld: this module stood still for {ms_from_ns(gap_ns)} ms"
         case EffectFailed(effect, why):
             return f"{effect} failed: {why}"
-        case EventsLoaded(records):
-            return f"{len(records)} records of the chassis log are in the store"
-        case _:
-            return repr(event)
+        case StoreRecovered():
+            return "the store can be written again"
 
 
 def sentence_of_role(entered: EnterRole, own_slot: int | None) -> str:

@@ -61,8 +61,9 @@ def conditions_of(keeper: RoleKeeper, store_fault: str, now_ns: int) -> list[Con
             continue
         for monitor in peer.monitors:
             found += _of_path(monitor, now_ns)
-        silent = [m for m in peer.monitors if m.health is PathHealth.SILENT]
-        if len(peer.monitors) > 1 and len(silent) == len(peer.monitors) - 1:
+        left = [m for m in peer.monitors if not m.is_down]
+        is_one_left = len(left) == 1 and left[0].health is PathHealth.ALIVE
+        if len(peer.monitors) > 1 and is_one_left:
             text = f"one path to slot {peer.slot} is left"
             found.append(("redundancy-degraded", Severity.MINOR, text))
         if not peer.is_heard():

@@ -50,6 +50,7 @@ class PathMonitor:
         self.hearing_of_us: HearingOfUs | None = None
         self._has_been_silent = False
         self._is_recovering = False
+        self._alive_since_ns = now_ns
         self._armed_ns = now_ns
         self._engine_heard_ns: int | None = None
         self._interval_ns = ns_from_ms(settings.heartbeat_interval_ms)
@@ -76,6 +77,8 @@ class PathMonitor:
         is_back = self.health is PathHealth.SILENT and self._has_been_silent
         self._is_recovering = is_back and beats_in_row < self.settings.recovery_beats_min
         if not self._is_recovering:
+            if self.health is PathHealth.SILENT:
+                self._alive_since_ns = heard_ns
             self.health = PathHealth.ALIVE
 
     def summarised(self, last_heard_ns: int | None) -> None:
@@ -147,12 +150,22 @@ class PathMonitor:
         age_ns = self._dead_ns if hearing.age_ns is None else hearing.age_ns
         return hearing.said_ns + max(0, self._dead_ns - age_ns)
 
+    @property
+    def is_down(self) -> bool:
+        """Silent, and no beat has come back yet."""
+        return self.health is PathHealth.SILENT and not self._is_recovering
+
     def one_way(self, now_ns: int) -> OneWay | None:
-        """RX needs a fresh word of the peer, which then came over another path."""
+        """Only what has lasted: for a warn time one end hears while the other does not. A cut both
+        ways, a recovery or a restart passes through the same picture for a moment."""
         hearing = self.hearing_of_us
         if hearing is None or now_ns - hearing.said_ns > self._dead_ns:
             return None
         hears_us = self.peer_hears_us()
-        if self.health is PathHealth.SILENT:
-            return OneWay.RX if hears_us else None
-        return None if hears_us else OneWay.TX
+        if self.is_down:
+            silent_since_ns = self.last_heard_ns or self._armed_ns
+            is_proven = hearing.said_ns - silent_since_ns >= self._warn_ns
+            return OneWay.RX if hears_us and is_proven else None
+        is_steady = now_ns - self._alive_since_ns >= self._dead_ns
+        is_proven = self.health is PathHealth.ALIVE and is_steady
+        return OneWay.TX if hears_us is False and is_proven else None

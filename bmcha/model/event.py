@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum, unique
 
 from bmcha.model.message import Header, Heartbeat, Message
-from bmcha.model.reading import EventCell, Quality
+from bmcha.model.reading import Quality
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +133,11 @@ class StoreFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreRecovered:
+    """Something was stored again after `StoreFailed`."""
+
+
+@dataclass(frozen=True, slots=True)
 class SwitchoverAsked:
     """``target_slot`` None: whoever is the STANDBY. Answered by `Answer(request_id, ...)`."""
 
@@ -178,13 +183,6 @@ class EffectFailed:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class EventsLoaded:
-    """At start, from the store: the tail of the chassis log."""
-
-    records: tuple[EventCell, ...]
-
-
 Event = (
     Tick
     | HeartbeatHeard
@@ -196,10 +194,10 @@ Event = (
     | FanRead
     | EpochStored
     | StoreFailed
+    | StoreRecovered
     | SwitchoverAsked
     | StatusAsked
     | StopAsked
     | OutputsWithheld
     | EffectFailed
-    | EventsLoaded
 )

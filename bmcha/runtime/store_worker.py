@@ -1,6 +1,7 @@
 """The thread that owns the durable store: the node never waits for a disk.
 
-Orders come in by `store_epoch` and `record`, answers go out as `EpochStored` and `StoreFailed`.
+Orders come in by `store_epoch` and `record`, answers go out as `EpochStored`, `StoreFailed` and,
+once after a failure, `StoreRecovered`.
 An epoch goes before all records that wait, because a claim waits for it. Records are bounded; when
 the disk cannot keep up the oldest is given up and said so. At the end everything that waits is
 still written, for as long as the supervisor allows.
@@ -15,7 +16,7 @@ from threading import Condition
 from threading import Event as Flag
 
 from bmcha.hal.port import PortError, StorePort
-from bmcha.model.event import EpochStored, StoreFailed
+from bmcha.model.event import EpochStored, StoreFailed, StoreRecovered
 from bmcha.model.reading import EventCell
 from bmcha.runtime.worker import Post
 
@@ -42,6 +43,7 @@ class StoreWorker:
         self._epochs: deque[int] = deque()
         self._records: deque[EventCell] = deque()
         self._is_stopped = False
+        self._has_failed = False
         self._store: StorePort | None = None
         self._loaded: Loaded | None = None
         self._loaded_flag = Flag()
@@ -85,6 +87,7 @@ class StoreWorker:
             records = tuple(self._store.load_events(RECORDS_LOADED_MAX))
             return Loaded(self._store.load_epoch(), records, "")
         except PortError as error:
+            self._has_failed = True
             return Loaded(0, (), str(error))
 
     def _next_order(self) -> int | EventCell | None:
@@ -106,5 +109,9 @@ class StoreWorker:
                 self._post(EpochStored(order))
             else:
                 self._store.save_event(order)
+            if self._has_failed:
+                self._has_failed = False
+                self._post(StoreRecovered())
         except PortError as error:
+            self._has_failed = True
             self._post(StoreFailed(what, str(error)))
