@@ -44,9 +44,9 @@ def sentence_of_event(event: Event, now_ns: int) -> str | None:
             if isinstance(message, Delta | DeltaAck):
                 return None
             return f"path {path}: slot {header.source_slot} says {type(message).__name__}"
-        case PathOverdue(path, None):
-            return f"path {path}: nothing heard since the start"
-        case PathOverdue(path, int(last_heard_ns)):
+        case PathOverdue(path, last_heard_ns):
+            if last_heard_ns is None:
+                return f"path {path}: nothing heard since the start"
             return f"path {path}: nothing heard for {ms_from_ns(now_ns - last_heard_ns)} ms"
         case EpochStored(epoch):
             return f"epoch {epoch} is stored"
