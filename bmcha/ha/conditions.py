@@ -57,8 +57,6 @@ def conditions_of(keeper: RoleKeeper, store_fault: str, now_ns: int) -> list[Con
         if peer.lines.is_faulty:
             text = f"a line from slot {peer.slot} is down, but its node answers"
             found.append((f"line-fault-slot{peer.slot}", Severity.MINOR, text))
-        if peer.boot_id is None:
-            continue
         for monitor in peer.monitors:
             found += _of_path(monitor, now_ns)
         left = [m for m in peer.monitors if not m.is_down]
@@ -66,7 +64,7 @@ def conditions_of(keeper: RoleKeeper, store_fault: str, now_ns: int) -> list[Con
         if len(peer.monitors) > 1 and is_one_left:
             text = f"one path to slot {peer.slot} is left"
             found.append(("redundancy-degraded", Severity.MINOR, text))
-        if not peer.is_heard():
+        if not left and not peer.is_heard():
             found.append(("peer-lost", Severity.MAJOR, f"slot {peer.slot} is not heard"))
     return found
 
@@ -90,6 +88,6 @@ def _of_path(monitor: PathMonitor, now_ns: int) -> list[Condition]:
         lost = "what we send is lost" if one_way is OneWay.TX else "what the peer sends is lost"
         text = f"path {name} works one way only: {lost}"
         return [(f"path-{name}-one-way", Severity.MINOR, text)]
-    if monitor.health is PathHealth.SILENT:
+    if monitor.is_down:
         return [(f"path-{name}-silent", Severity.MINOR, f"nothing is heard on path {name}")]
     return []

@@ -105,7 +105,7 @@ class PathMonitor:
         The engine counts from its own last beat; time that was granted to the peer since
         (`listen_anew`) is added.
         """
-        if self.health is PathHealth.SILENT and not self._is_recovering:
+        if self.is_down:
             return None
         limit_ns = self._jeopardy_ns if is_last_path else self._dead_ns
         if self.health is PathHealth.ALIVE:
@@ -152,8 +152,9 @@ class PathMonitor:
 
     @property
     def is_down(self) -> bool:
-        """Silent, and no beat has come back yet."""
-        return self.health is PathHealth.SILENT and not self._is_recovering
+        """Judged SILENT, and no beat has come back yet. A path that was never heard counts from
+        its first dead time on."""
+        return self._has_been_silent and not self.hears_peer()
 
     def one_way(self, now_ns: int) -> OneWay | None:
         """Only what has lasted: for a warn time one end hears while the other does not. A cut both
