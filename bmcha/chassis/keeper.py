@@ -225,7 +225,8 @@ class ChassisKeeper:
             self._put(cell_of(alarm, is_raised))
         kind = "alarm-raised" if is_raised else "alarm-cleared"
         severity = alarm.severity if is_raised else Severity.INFO
-        self.record(severity, kind, f"{alarm.alarm_id}: {alarm.text}", now_ns)
+        text = f"{alarm.alarm_id}: {alarm.text}" if is_raised else f"{alarm.alarm_id} is over"
+        self.record(severity, kind, text, now_ns)
 
     def record(self, severity: Severity, kind: str, text: str, now_ns: int) -> None:
         """A line of the chassis log, for everyone who reads it."""
