@@ -555,6 +555,13 @@ def test_r6_an_older_echo_within_the_limits_is_no_news(bench) -> None:
     assert bench.beat(echoes=(PathEcho(2, 300 * MS), PathEcho(2, 400 * MS))) is None
 
 
+def test_r6_a_late_echo_is_silent_only_beyond_the_dead_time(bench) -> None:
+    bench.settle()
+    assert bench.beat(echoes=(PathEcho(2, 301 * MS), PathEcho(1, 0)))
+    assert bench.beat(echoes=(PathEcho(2, 500 * MS), PathEcho(1, 0))) is None
+    assert bench.beat(echoes=(PathEcho(2, 500 * MS + 1), PathEcho(1, 0)))
+
+
 def test_r6_an_echo_of_another_boot_of_ours_counts_as_never(bench) -> None:
     bench.settle()
     assert bench.beat(replace(DRAFT, echo_boot_id=OWN_BOOT - 1))
