@@ -7,7 +7,6 @@ Each rule of `never` is broken once, too.
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -93,10 +92,106 @@ def run_crippled(case: Crippled, folder: Path) -> Report:
     return run_scenario(str(file), case.board)
 
 
+# ------------------------------------------------------------ the rules
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A scenario of which one step or rule must be missed, and nothing else.
+
+    ``act`` is done once, soon after ``mark`` stands in the journal.
+    """
+
+    board: str
+    text: str
+    missed: str
+    mark: str = ""
+    act: Callable[[RigLayout], None] = lambda layout: None
+
+
+def write_pwm(layout: RigLayout, slot: int, pwm: int) -> None:
+    """Something else writes a fan's file of this module."""
+    with (layout.hw(slot) / "hwmon/hwmon1/pwm1").open("r+b") as file:
+        file.write(f"{pwm}\n".encode())
+
+
+def spoil_image(layout: RigLayout) -> None:
+    """Somebody else's hand in the survivor's image, in a cell that is told only once."""
+    with layout.shm_file(2).open("r+b") as image:
+        image.seek(tables.BLADES_OFFSET + tables.BLADES_CELL.size - 30)
+        image.write(b"spoiled")
+
+
+BROKEN = {
+    "two gates are open": Broken(
+        "bare", "at 5 cut all\nuntil 8\nnever dual\n", "never dual: two gates were open for "
+    ),
+    "a stopped module's fan is written": Broken(
+        "bare",
+        "at 5 stop 1\nwithin 3 output 2\nuntil 8\nnever stale-write\n",
+        "never stale-write: fan1 was written late as 255 by module 1",
+        '"slot": 2, "name": "gate"',
+        partial(write_pwm, slot=1, pwm=255),
+    ),
+    "a fan is slowed down": Broken(
+        "gated",
+        "at 6 cut udp\nuntil 8\nnever fan-drop\n",
+        "never fan-drop: fan1 fell to 7 by module 1",
+        '"fault"',
+        partial(write_pwm, slot=1, pwm=7),
+    ),
+    "a cell differs": Broken(
+        "gated",
+        "at 5 cut udp\nat 6 kill 1\nwithin 1 output 2\nnever mirror-gap\n",
+        "never mirror-gap: 1 cells differ: blade 0",
+        '"fault"',
+        spoil_image,
+    ),
+    "no takeover, so nothing to compare": Broken(
+        "gated", "until 3\nnever mirror-gap\n", "never mirror-gap: no image could be compared"
+    ),
+    "a role changes": Broken(
+        "gated", "at 4 kill 1\nuntil 6\nnever role-change\n", "never role-change: module 2 became"
+    ),
+    "an alarm does not come": Broken(
+        "gated",
+        "at 4 cut udp\nwithin 1 alarm no-such-alarm\n",
+        "within 1 alarm no-such-alarm: not seen in time",
+    ),
+    "an action cannot be done": Broken("gated", "at 4 cont 1\n", "cont 1: module 1 is not stopped"),
+}
+
+
+def run_broken(name: str, folder: Path) -> Report:
+    case = BROKEN[name]
+    layout = RigLayout(folder / name.replace(" ", "-"))
+    file = folder / f"{layout.root.name}.txt"
+    file.write_text(SETTLED + case.text)
+
+    def interfere() -> None:
+        wait_until(
+            lambda: layout.journal.exists() and case.mark in layout.journal.read_text(),
+            f"{case.mark} in the journal",
+        )
+        case.act(layout)
+
+    thread = threading.Thread(target=interfere)
+    thread.start()
+    try:
+        return run_scenario(str(file), case.board, "--dir", str(layout.root))
+    finally:
+        thread.join()
+
+
+# ------------------------------------------------------------ the tests
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ScenarioRuns]:
     folder = tmp_path_factory.mktemp("crippled")
-    found = ScenarioRuns({key: partial(run_crippled, c, folder) for key, c in CASES.items()})
+    crippled = {key: partial(run_crippled, case, folder) for key, case in CASES.items()}
+    broken = {name: partial(run_broken, name, folder) for name in BROKEN}
+    found = ScenarioRuns({**crippled, **broken})
     yield found
     found.close()
 
@@ -108,87 +203,8 @@ def test_without_its_reaction_it_fails(runs: ScenarioRuns, key: str) -> None:
     assert any(CASES[key].missed in sentence for sentence in report["why"]), report["why"]
 
 
-# ------------------------------------------------------------ the rules
-
-
-def broken_rule(tmp_path: Path, board: str, text: str, *words: str) -> str:
-    """The one complaint of a scenario that breaks one rule."""
-    file = tmp_path / "broken.txt"
-    file.write_text(SETTLED + text)
-    report = run_scenario(str(file), board, *words)
-    (sentence,) = report["why"]
-    return str(sentence)
-
-
-def test_never_dual_sees_two_gates(tmp_path: Path) -> None:
-    sentence = broken_rule(tmp_path, "bare", "at 5 cut all\nuntil 9\nnever dual\n")
-    assert "never dual: two gates were open for " in sentence
-
-
-def test_never_stale_write_sees_a_write_of_the_replaced(tmp_path: Path) -> None:
-    """Something writes a fan's file of a module that is stopped and still has its gate open."""
-    text = "at 5 stop 1\nwithin 3 output 2\nuntil 9\nnever stale-write\n"
-    layout = RigLayout(tmp_path / "dir")
-    with interfering(layout, '"slot": 2, "name": "gate"', partial(write_pwm, layout, 1, 255)):
-        sentence = broken_rule(tmp_path, "bare", text, "--dir", str(layout.root))
-    assert "never stale-write: fan1 was written late as 255 by module 1" in sentence
-
-
-def test_never_fan_drop_sees_a_lower_pwm(tmp_path: Path) -> None:
-    text = "at 6 cut udp\nuntil 8\nnever fan-drop\n"
-    layout = RigLayout(tmp_path / "dir")
-    with interfering(layout, '"fault"', partial(write_pwm, layout, 1, 7)):
-        sentence = broken_rule(tmp_path, "gated", text, "--dir", str(layout.root))
-    assert "never fan-drop: fan1 fell to 7 by module 1" in sentence
-
-
-def test_never_mirror_gap_sees_a_changed_cell(tmp_path: Path) -> None:
-    """Somebody else's hand in the survivor's image, in a cell that is told only once."""
-    text = "at 6 cut udp\nat 8 kill 1\nwithin 1 output 2\nnever mirror-gap\n"
-    layout = RigLayout(tmp_path / "dir")
-
-    def spoil() -> None:
-        with layout.shm_file(2).open("r+b") as image:
-            image.seek(tables.BLADES_OFFSET + tables.BLADES_CELL.size - 30)
-            image.write(b"spoiled")
-
-    with interfering(layout, '"fault"', spoil):
-        sentence = broken_rule(tmp_path, "gated", text, "--dir", str(layout.root))
-    assert "never mirror-gap: 1 cells differ: blade 0" in sentence
-
-
-def test_never_mirror_gap_is_not_satisfied_by_nothing_to_compare(tmp_path: Path) -> None:
-    sentence = broken_rule(tmp_path, "gated", "until 3\nnever mirror-gap\n")
-    assert "no image could be compared" in sentence
-
-
-def test_an_alarm_that_does_not_come_is_missed(tmp_path: Path) -> None:
-    sentence = broken_rule(tmp_path, "gated", "at 4 cut udp\nwithin 1 alarm no-such-alarm\n")
-    assert "within 1 alarm no-such-alarm: not seen in time" in sentence
-
-
-def test_an_action_that_cannot_be_done_is_a_failure(tmp_path: Path) -> None:
-    sentence = broken_rule(tmp_path, "gated", "at 4 cont 1\n")
-    assert sentence.endswith("cont 1: module 1 is not stopped")
-
-
-@contextmanager
-def interfering(layout: RigLayout, mark: str, act: Callable[[], None]) -> Iterator[None]:
-    """Does ``act`` once, soon after ``mark`` stands in the journal."""
-
-    def watch() -> None:
-        wait_until(
-            lambda: layout.journal.exists() and mark in layout.journal.read_text(),
-            f"{mark} in the journal",
-        )
-        act()
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    yield
-    thread.join()
-
-
-def write_pwm(layout: RigLayout, slot: int, pwm: int) -> None:
-    with (layout.hw(slot) / "hwmon/hwmon1/pwm1").open("r+b") as file:
-        file.write(f"{pwm}\n".encode())
+@pytest.mark.parametrize("name", list(BROKEN))
+def test_every_rule_can_be_broken(runs: ScenarioRuns, name: str) -> None:
+    report = runs.report(name)
+    assert len(report["why"]) == 1, report["why"]
+    assert BROKEN[name].missed in report["why"][0]
