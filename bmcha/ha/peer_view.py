@@ -176,9 +176,9 @@ class PeerView:
         is_unheld = self.is_heard() and self._says_nothing_is_held()
         self.unheld_since_ns = (self.unheld_since_ns or now_ns) if is_unheld else None
         levels = self.lines.levels
-        is_contrary = levels.active is not False and (
-            self.has_said_goodbye or (levels.health is False and not self.is_heard())
-        )
+        is_stuck = self.has_said_goodbye and levels.active is True
+        is_unclear = levels.health is False and levels.active is not False
+        is_contrary = is_stuck or (is_unclear and not self.is_heard())
         self.contradiction_since_ns = (
             (self.contradiction_since_ns or now_ns) if is_contrary else None
         )

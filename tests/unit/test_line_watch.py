@@ -1,0 +1,130 @@
+"""PRESENCE and HEALTH: a line has spoken only after two readings and an unanswered probe."""
+
+from __future__ import annotations
+
+import pytest
+
+from bmcha.ha.line_watch import LineWatch, Step
+from bmcha.model.event import LineLevels
+from tests.speech import ms
+
+PROBE_MS = 15
+UP = LineLevels(True, True, True)
+NO_HEALTH = LineLevels(True, False, True)
+NO_PRESENCE = LineLevels(False, True, True)
+
+
+def probed() -> LineWatch:
+    """HEALTH was read down twice; the probe of t = 2 ms is under way."""
+    watch = LineWatch(ms(PROBE_MS))
+    assert watch.read(NO_HEALTH, ms(1)) is Step.READ_AGAIN
+    assert watch.read(NO_HEALTH, ms(2)) is Step.PROBE
+    return watch
+
+
+def spoken() -> LineWatch:
+    watch = probed()
+    watch.tick(ms(2 + PROBE_MS))
+    assert watch.has_spoken
+    return watch
+
+
+@pytest.mark.parametrize("levels", [UP, LineLevels(), LineLevels(True, None, False)])
+def test_lines_that_are_up_or_not_wired_or_only_say_that_nobody_holds_ask_for_nothing(
+    levels: LineLevels,
+) -> None:
+    watch = LineWatch(ms(PROBE_MS))
+    assert watch.read(levels, ms(1)) is None
+    assert watch.step is Step.QUIET and not watch.is_down
+
+
+@pytest.mark.parametrize("levels", [NO_HEALTH, NO_PRESENCE])
+def test_a_line_seen_down_is_read_again_then_the_peer_is_probed(levels: LineLevels) -> None:
+    watch = LineWatch(ms(PROBE_MS))
+    assert watch.read(levels, ms(1)) is Step.READ_AGAIN
+    assert watch.read(levels, ms(1)) is None, "the same reading proves nothing more"
+    assert watch.read(levels, ms(2)) is Step.PROBE
+    assert watch.read(levels, ms(3)) is None, "one probe an episode"
+    assert not watch.has_spoken
+
+
+def test_a_line_that_bounces_moves_nothing() -> None:
+    watch = LineWatch(ms(PROBE_MS))
+    watch.read(NO_HEALTH, ms(1))
+    assert watch.read(UP, ms(2)) is None
+    assert watch.step is Step.QUIET
+    assert watch.read(NO_HEALTH, ms(3)) is Step.READ_AGAIN, "it is examined from the start"
+
+
+def test_without_an_answer_in_the_probe_time_the_line_has_spoken() -> None:
+    watch = probed()
+    assert watch.deadline_ns() == ms(2 + PROBE_MS)
+    watch.tick(ms(2 + PROBE_MS) - 1)
+    assert not watch.has_spoken
+    watch.tick(ms(2 + PROBE_MS))
+    assert watch.has_spoken and watch.deadline_ns() is None
+
+
+def test_an_answer_makes_it_a_fault_of_the_line() -> None:
+    watch = probed()
+    watch.answered(watch.probe_nonce)
+    watch.tick(ms(100))
+    assert watch.is_faulty and not watch.has_spoken
+
+
+def test_an_answer_that_comes_late_still_takes_the_lines_word_back() -> None:
+    watch = spoken()
+    watch.answered(watch.probe_nonce)
+    assert watch.is_faulty
+
+
+def test_an_answer_to_another_episodes_probe_says_nothing() -> None:
+    watch = probed()
+    watch.answered(watch.probe_nonce - 1)
+    assert watch.step is Step.PROBE
+    watch.read(UP, ms(3))
+    watch.answered(watch.probe_nonce)
+    assert watch.step is Step.QUIET, "nothing is being examined"
+
+
+def test_a_word_stands_until_the_line_rises() -> None:
+    watch = spoken()
+    assert watch.read(NO_HEALTH, ms(50)) is None
+    assert watch.has_spoken
+    watch.read(UP, ms(60))
+    assert watch.step is Step.QUIET
+
+
+def test_a_second_line_that_falls_beside_a_liar_is_examined() -> None:
+    watch = probed()
+    watch.answered(watch.probe_nonce)
+    assert watch.read(NO_HEALTH, ms(20)) is None
+    both = LineLevels(False, False, True)
+    assert watch.read(both, ms(21)) is Step.READ_AGAIN
+    assert watch.read(both, ms(22)) is Step.PROBE
+    assert watch.probe_nonce == 2
+
+
+def test_a_liar_is_examined_anew_when_every_path_is_silent() -> None:
+    watch = probed()
+    watch.answered(watch.probe_nonce)
+    watch.lost_touch()
+    assert watch.read(NO_HEALTH, ms(20)) is Step.READ_AGAIN
+
+
+def test_losing_touch_does_not_take_back_what_a_line_has_said() -> None:
+    watch = spoken()
+    watch.lost_touch()
+    assert watch.has_spoken
+
+
+def test_it_is_noted_since_when_the_active_line_has_been_down() -> None:
+    watch = LineWatch(ms(PROBE_MS))
+    down = LineLevels(True, True, False)
+    watch.read(down, ms(5))
+    watch.read(down, ms(9))
+    assert watch.active_down_since_ns == ms(5)
+    watch.read(LineLevels(True, True, None), ms(10))
+    assert watch.active_down_since_ns is None, "an unreadable line is not down"
+    watch.read(down, ms(11))
+    assert watch.active_down_since_ns == ms(11)

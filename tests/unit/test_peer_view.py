@@ -1,0 +1,292 @@
+"""What is known of one peer: which of its words count, and when it is silent."""
+
+from __future__ import annotations
+
+import pytest
+
+from bmcha.ha.path_monitor import PathMonitor
+from bmcha.ha.peer_view import (
+    EPOCH_BELIEVED_MAX,
+    FORMER_BOOTS_MAX,
+    REVISION_SPAN,
+    PeerView,
+    is_older,
+)
+from bmcha.model.event import LineLevels
+from bmcha.model.message import Handover
+from bmcha.model.role import Role
+from tests.speech import OWN_BOOT, PEER_BOOT, beat, draft, header, ms
+from tests.world import path_settings
+
+START_MS, DEAD_MS = 10_000, 500
+
+
+def new_peer(*paths: str) -> PeerView:
+    names = paths or ("udp", "serial")
+    monitors = [PathMonitor(path_settings(name, 2), ms(START_MS)) for name in names]
+    return PeerView(2, monitors, ms(15), ms(START_MS))
+
+
+def hear(
+    peer: PeerView,
+    role: Role = Role.STANDBY,
+    *,
+    revision: int = 1,
+    at_ms: int = START_MS,
+    path: int = 0,
+    beats: int = 1,
+) -> None:
+    assert peer.accepts(header())
+    peer.monitors[path].heard(ms(at_ms), beats)
+    peer.hear(beat(draft(role, revision=revision)), OWN_BOOT, ms(at_ms))
+
+
+def fall_silent(peer: PeerView, path: int, at_ms: int) -> None:
+    monitor = peer.monitors[path]
+    monitor.overdue(monitor.last_heard_ns, ms(at_ms), peer.is_in_jeopardy_on(monitor.name))
+    peer.tick(ms(at_ms))
+
+
+@pytest.mark.parametrize(
+    ("revision", "than", "older"),
+    [
+        (1, 2, True),
+        (2, 2, False),
+        (3, 2, False),
+        (REVISION_SPAN - 1, 0, True),
+        (0, REVISION_SPAN - 1, False),
+        (0, REVISION_SPAN // 2, False),
+    ],
+)
+def test_revisions_are_ordered_over_their_wrap(revision: int, than: int, older: bool) -> None:
+    assert is_older(revision, than) is older
+
+
+def test_a_peer_is_heard_from_its_first_beat() -> None:
+    peer = new_peer()
+    assert not peer.is_heard() and peer.draft is None
+    hear(peer, Role.ACTIVE)
+    assert peer.is_heard() and peer.was_seen_active
+    assert peer.heard_since_ns == ms(START_MS)
+
+
+def test_an_older_word_of_the_same_life_is_dropped_but_its_echo_counts() -> None:
+    peer = new_peer()
+    hear(peer, Role.ACTIVE, revision=5)
+    peer.hear(beat(draft(Role.STANDBY, revision=4), 400, 400), OWN_BOOT, ms(START_MS + 1))
+    assert peer.draft is not None and peer.draft.role is Role.ACTIVE
+    assert peer.hears_us() is False
+
+
+def test_an_echo_of_a_former_life_of_this_node_says_nothing() -> None:
+    peer = new_peer()
+    assert peer.accepts(header())
+    peer.hear(beat(draft(echo_boot_id=OWN_BOOT - 1)), OWN_BOOT, ms(START_MS))
+    assert peer.hears_us() is None
+
+
+def test_a_new_life_forgets_what_the_former_said_and_the_former_is_never_heard_again() -> None:
+    peer = new_peer()
+    hear(peer, Role.ACTIVE, revision=9)
+    assert peer.accepts(header(PEER_BOOT + 1))
+    assert peer.draft is None and not peer.was_seen_active and peer.hears_us() is None
+    assert not peer.accepts(header(PEER_BOOT))
+    assert peer.stale_boot_count == 1 and peer.boot_id == PEER_BOOT + 1
+
+
+def test_the_last_eight_lives_are_remembered() -> None:
+    peer = new_peer()
+    for boot_id in range(FORMER_BOOTS_MAX + 1):
+        assert peer.accepts(header(boot_id))
+    assert not any(peer.accepts(header(boot_id)) for boot_id in range(FORMER_BOOTS_MAX))
+
+
+def test_after_a_goodbye_nothing_of_that_life_counts() -> None:
+    peer = new_peer()
+    hear(peer, Role.ACTIVE)
+    peer.hear_goodbye()
+    assert not peer.accepts(header()) and not peer.is_heard()
+    assert peer.accepts(header(PEER_BOOT + 1)) and not peer.has_said_goodbye
+
+
+def test_an_epoch_beyond_belief_is_refused_and_counted() -> None:
+    peer = new_peer()
+    assert peer.accepts(header(epoch=EPOCH_BELIEVED_MAX))
+    assert not peer.accepts(header(epoch=EPOCH_BELIEVED_MAX + 1))
+    assert peer.refused_epoch_count == 1
+
+
+def test_a_handover_is_a_newer_word_than_any_beat_of_an_older_revision() -> None:
+    peer = new_peer()
+    hear(peer, Role.RELINQUISHING, revision=6)
+    peer.hear_handover(Handover(1, 2, 7), epoch=3)
+    assert peer.handover is not None and peer.draft is not None
+    assert peer.draft.role is Role.RELINQUISHING and peer.draft.is_released
+    assert peer.draft.epoch == 3 and peer.draft.revision == 7
+    hear(peer, Role.ACTIVE, revision=6)
+    assert peer.draft.role is Role.RELINQUISHING, "the slow path's beat is overtaken"
+
+
+def test_a_handover_that_is_older_than_the_last_beat_is_dropped() -> None:
+    peer = new_peer()
+    hear(peer, Role.ACTIVE, revision=8)
+    peer.hear_handover(Handover(1, 2, 7), epoch=3)
+    assert peer.handover is None and peer.draft is not None and peer.draft.role is Role.ACTIVE
+
+
+def test_a_handover_from_somebody_never_heard_is_dropped() -> None:
+    peer = new_peer()
+    assert peer.accepts(header())
+    peer.hear_handover(Handover(1, 2, 7), epoch=3)
+    assert peer.handover is None and peer.draft is None
+
+
+def test_a_handover_ends_with_the_first_beat_in_another_role() -> None:
+    peer = new_peer()
+    hear(peer, Role.RELINQUISHING, revision=6)
+    peer.hear_handover(Handover(1, 2, 7), epoch=3)
+    hear(peer, Role.STANDBY, revision=8)
+    assert peer.handover is None
+
+
+def test_one_heard_path_is_a_heard_peer() -> None:
+    peer = new_peer()
+    hear(peer)
+    hear(peer, at_ms=START_MS + 400, path=1)
+    fall_silent(peer, 0, START_MS + DEAD_MS)
+    assert peer.is_heard() and not peer.is_silent(ms(START_MS + 10 * DEAD_MS))
+
+
+def test_a_peer_is_silent_when_every_path_is_and_this_node_listened_for_a_dead_time() -> None:
+    peer = new_peer()
+    assert not peer.is_silent(ms(START_MS + DEAD_MS) - 1)
+    assert peer.is_silent(ms(START_MS + DEAD_MS))
+    hear(peer)
+    fall_silent(peer, 0, START_MS + 600)
+    assert peer.is_silent(ms(START_MS + 600)) and peer.first_silent_ns == ms(START_MS + 600)
+
+
+def test_a_beat_ends_the_silence() -> None:
+    peer = new_peer()
+    hear(peer)
+    fall_silent(peer, 0, START_MS + 600)
+    hear(peer, at_ms=START_MS + 700)
+    peer.tick(ms(START_MS + 700))
+    assert peer.first_silent_ns is None and peer.is_heard()
+
+
+def test_after_standing_still_nothing_is_fresh_and_silence_is_counted_anew() -> None:
+    peer = new_peer()
+    hear(peer, Role.ACTIVE)
+    fall_silent(peer, 0, START_MS + 600)
+    peer.listen_anew(ms(START_MS + 5000))
+    assert peer.draft is None and not peer.is_heard()
+    assert not peer.is_silent(ms(START_MS + 5000 + DEAD_MS) - 1)
+    assert peer.is_silent(ms(START_MS + 5000 + DEAD_MS))
+
+
+def test_the_peer_hears_us_if_it_does_on_any_path() -> None:
+    peer = new_peer()
+    assert peer.hears_us() is None
+    hear(peer)
+    peer.hear(beat(draft(), None, 10), OWN_BOOT, ms(START_MS))
+    assert peer.hears_us() is True
+    peer.hear(beat(draft(), None, None), OWN_BOOT, ms(START_MS))
+    assert peer.hears_us() is False
+
+
+def test_the_peer_calls_us_silent_when_its_last_path_does() -> None:
+    peer = new_peer()
+    hear(peer)
+    peer.hear(beat(draft(), 100, 300), OWN_BOOT, ms(START_MS))
+    assert peer.calls_us_silent_at_ns() == ms(START_MS + DEAD_MS - 100)
+
+
+def test_messages_go_on_the_best_path_first_and_on_none_that_is_silent() -> None:
+    peer = new_peer("udp", "serial", "spare")
+    assert peer.usable_paths() == []
+    hear(peer)
+    hear(peer, path=1)
+    peer.hear(beat(draft(), None, 10, 10), OWN_BOOT, ms(START_MS))
+    assert [monitor.name for monitor in peer.usable_paths()] == ["serial", "udp"]
+    fall_silent(peer, 1, START_MS + DEAD_MS)
+    assert [monitor.name for monitor in peer.usable_paths()] == ["udp"]
+
+
+@pytest.mark.parametrize(("role", "unheld"), [(r, r.value <= 2) for r in Role])
+def test_a_peer_says_that_nobody_holds_only_as_starting_or_standby(
+    role: Role, unheld: bool
+) -> None:
+    peer = new_peer()
+    hear(peer, role)
+    peer.tick(ms(START_MS + 1))
+    peer.tick(ms(START_MS + 9))
+    assert peer.unheld_since_ns == (ms(START_MS + 1) if unheld else None)
+
+
+@pytest.mark.parametrize(
+    ("levels", "contrary"),
+    [
+        (LineLevels(True, False, True), True),
+        (LineLevels(True, False, None), True),
+        (LineLevels(True, False, False), False),
+        (LineLevels(True, True, True), False),
+    ],
+)
+def test_health_down_beside_active_up_is_a_contradiction_of_a_peer_not_heard(
+    levels: LineLevels, contrary: bool
+) -> None:
+    peer = new_peer()
+    peer.lines.read(levels, ms(START_MS))
+    peer.tick(ms(START_MS + 1))
+    assert (peer.contradiction_since_ns is not None) is contrary
+    hear(peer)
+    peer.tick(ms(START_MS + 2))
+    assert peer.contradiction_since_ns is None
+
+
+def test_an_active_line_that_stays_up_after_a_goodbye_is_a_contradiction() -> None:
+    peer = new_peer()
+    hear(peer)
+    peer.hear_goodbye()
+    peer.lines.read(LineLevels(True, True, True), ms(START_MS))
+    peer.tick(ms(START_MS + 3))
+    assert peer.contradiction_since_ns == ms(START_MS + 3)
+
+
+def test_a_goodbye_on_a_board_without_an_active_line_contradicts_nothing() -> None:
+    peer = new_peer()
+    hear(peer)
+    peer.hear_goodbye()
+    peer.tick(ms(START_MS + 3))
+    assert peer.contradiction_since_ns is None
+
+
+def test_the_last_path_is_in_jeopardy_once_it_carried_a_beat_after_the_other_fell_silent() -> None:
+    peer = new_peer()
+    hear(peer)
+    hear(peer, at_ms=START_MS + 400, path=1)
+    fall_silent(peer, 0, START_MS + DEAD_MS)
+    assert not peer.is_in_jeopardy_on("serial"), "both may have been cut at once"
+    hear(peer, at_ms=START_MS + 550, path=1)
+    peer.tick(ms(START_MS + 551))
+    assert peer.is_in_jeopardy_on("serial") and not peer.is_in_jeopardy_on("udp")
+
+
+def test_jeopardy_ends_when_another_path_is_alive_again() -> None:
+    peer = new_peer()
+    hear(peer)
+    hear(peer, at_ms=START_MS + 400, path=1)
+    fall_silent(peer, 0, START_MS + DEAD_MS)
+    hear(peer, at_ms=START_MS + 550, path=1)
+    peer.tick(ms(START_MS + 551))
+    hear(peer, at_ms=START_MS + 600, beats=3)
+    peer.tick(ms(START_MS + 601))
+    assert not peer.is_in_jeopardy_on("serial")
+
+
+def test_a_peer_with_one_path_is_never_in_jeopardy() -> None:
+    peer = new_peer("udp")
+    hear(peer)
+    peer.tick(ms(START_MS + 1))
+    assert not peer.is_in_jeopardy_on("udp")
