@@ -72,16 +72,19 @@ class Sim:
 
     def wait_until_ready(self) -> None:
         """The first module holds the outputs, and the other one runs."""
-        wait_until(self.layout.journal.exists, "the journal is there")
+        wait_until(self.layout.chassis_socket.exists, "the chassis listens")
         wait_until(lambda: self.gates() == ["open", "shut"], "module 1 holds the outputs")
 
     def leftovers(self) -> list[str]:
-        """What must not stay after the end, as far as names can tell."""
-        layout = self.layout
-        names = [layout.chassis_socket]
-        for slot in layout.slots:
-            names += [layout.shm_file(slot), layout.module_socket(slot), layout.pid_file(slot)]
-        return [str(name) for name in names if name.exists()]
+        return leftovers_of(self.layout)
+
+
+def leftovers_of(layout: RigLayout) -> list[str]:
+    """What must not stay after a sim's end, as far as names can tell."""
+    names = [layout.chassis_socket]
+    for slot in layout.slots:
+        names += [layout.shm_file(slot), layout.module_socket(slot), layout.pid_file(slot)]
+    return [str(name) for name in names if name.exists()]
 
 
 @contextmanager

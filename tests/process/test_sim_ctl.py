@@ -1,0 +1,223 @@
+"""`bmcha sim-ctl` on a running sim: an action that has returned is in force."""
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bmcha.sim.rpc import RpcRefused
+from tests.process.sims import Sim, is_alive, kill_now, run_bmcha, running_sim, wait_until
+
+
+@pytest.fixture(scope="module")
+def sim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sim]:
+    """Every test leaves it as it found it: both modules run, nothing is broken."""
+    with running_sim(tmp_path_factory.mktemp("ctl") / "a sim") as found:
+        found.wait_until_ready()
+        yield found
+
+
+def ctl(sim: Sim, *words: str) -> "tuple[int, str, str]":
+    done = run_bmcha("sim-ctl", "--dir", str(sim.layout.root), *words)
+    return done.returncode, done.stdout.strip(), done.stderr.strip()
+
+
+def seen(sim: Sim, slot: int, line: str) -> str:
+    return (sim.layout.hw(slot) / "lines" / line).read_text().strip()
+
+
+def one_holder(sim: Sim) -> bool:
+    return sorted(sim.gates()) == ["open", "shut"]
+
+
+def holder(sim: Sim) -> int:
+    wait_until(lambda: one_holder(sim), "one module holds the outputs")
+    return sim.gates().index("open") + 1
+
+
+def process_state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def is_level(sim: Sim) -> bool:
+    status = run_bmcha("--socket", str(sim.layout.module_socket(holder(sim))), "status", "--json")
+    return bool(json.loads(status.stdout)["redundancy"]["state"] == "FULL")
+
+
+def test_a_killed_module_is_dead_and_holds_nothing(sim: Sim) -> None:
+    active = holder(sim)
+    pid = sim.state()["slots"][str(active)]["pid"]
+    code, text, _ = ctl(sim, "kill", "active")
+    assert (code, text) == (0, f"module {active} is dead")
+    assert not is_alive(pid)
+    last = [line for line in sim.journal() if line.slot == active and line.what == "gate"][-1]
+    assert last.value is False
+    assert not sim.layout.pid_file(active).exists()
+    assert seen(sim, active, "HEALTH") == "0"
+    assert ctl(sim, "kill", str(active))[0] == 1
+    assert ctl(sim, "start", str(active))[0] == 0
+    wait_until(lambda: is_level(sim), "both are back")
+
+
+def test_a_fault_is_written_before_its_consequences(sim: Sim) -> None:
+    count = len(sim.journal())
+    standby = 3 - holder(sim)
+    sim.ctl("kill", str(standby))
+    lines = sim.journal()[count:]
+    whats = [line.what for line in lines if line.slot == standby]
+    assert whats[0] == "fault"
+    assert "line" in whats
+    sim.ctl("start", str(standby))
+    wait_until(lambda: is_level(sim), "both are back")
+
+
+def test_a_stopped_module_stands_still_until_it_is_continued(sim: Sim) -> None:
+    standby = 3 - holder(sim)
+    pid = sim.state()["slots"][str(standby)]["pid"]
+    sim.ctl("stop", "standby")
+    assert process_state(pid) == "T"
+    assert sim.state()["slots"][str(standby)]["stopped"] is True
+    sim.ctl("cont", str(standby))
+    assert process_state(pid) != "T"
+    with pytest.raises(RpcRefused, match=f"module {standby} is not stopped"):
+        sim.ctl("cont", str(standby))
+    wait_until(lambda: is_level(sim), "both are back")
+
+
+def test_a_restarted_module_is_another_process(sim: Sim) -> None:
+    standby = 3 - holder(sim)
+    before = sim.state()["slots"][str(standby)]["pid"]
+    sim.ctl("restart", "standby")
+    after = sim.state()["slots"][str(standby)]["pid"]
+    assert after != before
+    assert not is_alive(before)
+    assert sim.layout.pid_file(standby).read_text().strip() == str(after)
+    wait_until(lambda: is_level(sim), "both are back")
+
+
+def test_a_pulled_module_is_absent_and_unheard_until_it_is_inserted(sim: Sim) -> None:
+    active = holder(sim)
+    other = 3 - active
+    assert seen(sim, other, "PEER_PRES_N") == "0"
+    sim.ctl("pull", str(active))
+    assert seen(sim, other, "PEER_PRES_N") == "1"
+    assert all(active in path["unplugged"] for path in sim.state()["paths"].values())
+    with pytest.raises(RpcRefused, match=f"slot {active} is empty; insert {active} puts"):
+        sim.ctl("start", str(active))
+    wait_until(lambda: holder(sim) == other, "the other one takes over")
+    sim.ctl("insert", str(active))
+    assert seen(sim, other, "PEER_PRES_N") == "0"
+    wait_until(lambda: is_level(sim), "both are back")
+
+
+def test_a_forced_line_lies_to_the_peer(sim: Sim) -> None:
+    standby = 3 - holder(sim)
+    active = holder(sim)
+    assert seen(sim, active, "PEER_HEALTH") == "1"
+    sim.ctl("line", f"mm{standby}.HEALTH", "low")
+    assert seen(sim, active, "PEER_HEALTH") == "0"
+    sim.ctl("line", f"mm{standby}.HEALTH", "follow")
+    assert seen(sim, active, "PEER_HEALTH") == "1"
+
+
+def test_a_sensor_set_by_hand_is_seen_by_both(sim: Sim) -> None:
+    files = [sim.layout.hw(slot) / "hwmon/hwmon0/temp1_input" for slot in (1, 2)]
+    assert ctl(sim, "set", "inlet_front", "41500")[1] == "inlet_front shows 41500"
+    assert [int(file.read_text()) for file in files] == [41500, 41500]
+    sim.ctl("set", "inlet_front", "auto")
+    assert all(int(file.read_text()) < 30000 for file in files)
+
+
+def test_a_failed_fan_runs_down_and_up_again(sim: Sim) -> None:
+    file = sim.layout.hw(1) / "hwmon/hwmon1/fan2_input"
+    sim.ctl("fan", "2", "fail")
+    wait_until(lambda: int(file.read_text()) < 500, "fan2 stands")
+    sim.ctl("fan", "fan2", "ok")
+    wait_until(lambda: int(file.read_text()) > 1000, "fan2 turns")
+
+
+def test_a_path_cut_one_way_is_heard_one_way(sim: Sim) -> None:
+    def heard() -> list[str]:
+        found = []
+        for slot in (1, 2):
+            done = run_bmcha("--socket", str(sim.layout.module_socket(slot)), "paths", "--json")
+            found.append(json.loads(done.stdout)["paths"]["udp"]["health"])
+        return found
+
+    assert ctl(sim, "cut", "udp", "--one-way", "1")[1] == "path udp drops what slot 1 sends"
+    assert sim.state()["paths"]["udp"]["cut"] == [1]
+    wait_until(lambda: heard() == ["ONE_WAY", "SILENT"] or heard()[0] == "ONE_WAY", "one way")
+    assert ctl(sim, "heal", "udp")[1] == "path udp carries everything again"
+    wait_until(lambda: heard() == ["ALIVE", "ALIVE"], "both hear again")
+
+
+def test_a_write_of_the_standby_is_refused_and_changes_nothing(sim: Sim) -> None:
+    standby = 3 - holder(sim)
+    (sim.layout.hw(standby) / "hwmon/hwmon1/pwm3").write_text("11\n")
+    wait_until(
+        lambda: [
+            line
+            for line in sim.journal()
+            if (line.what, line.slot, line.name, line.value) == ("refused", standby, "fan3", 11)
+        ],
+        "the write is refused",
+    )
+    assert sim.state()["fans"][2]["pwm"] != 11
+
+
+def test_an_applied_write_is_an_output(sim: Sim) -> None:
+    active = holder(sim)
+    lines = [line for line in sim.journal() if line.what == "output" and line.slot == active]
+    assert {line.name for line in lines} == {f"fan{number}" for number in range(1, 7)}
+    assert all(0 <= line.value <= 255 for line in lines)
+
+
+def test_the_state_is_told_to_people_and_programs(sim: Sim) -> None:
+    code, text, _ = ctl(sim, "state")
+    assert code == 0
+    assert text.startswith(f"board virtual-gated, {sim.layout.root}")
+    assert "gate open" in text
+    state = json.loads(ctl(sim, "state", "--json")[1])
+    assert set(state["slots"]) == {"1", "2"}
+    assert set(state["paths"]) == {"udp", "serial"}
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (["explode"], 2, "unknown action 'explode'; there are: cut, heal, kill"),
+        (["loss", "udp", "5"], 2, "unknown action 'loss'"),
+        (["cut", "ethernet"], 2, "unknown path 'ethernet'; there are: udp, serial, all"),
+        (["kill", "7"], 2, "unknown slot '7'; allowed are: 1, 2, active, standby"),
+        (["kill"], 2, "write kill SLOT"),
+        ([], 2, "an action is missing"),
+        (["start", "1"], 1, "module 1 runs already, as process"),
+        (["insert", "2"], 1, "slot 2 holds a module already; pull it first"),
+    ],
+)
+def test_a_refusal_is_a_sentence(sim: Sim, words: list[str], code: int, sentence: str) -> None:
+    found, text, error = ctl(sim, *words)
+    assert (found, text) == (code, "")
+    assert sentence in error
+
+
+def test_without_a_sim_there_is_no_service(tmp_path: Path) -> None:
+    done = run_bmcha("sim-ctl", "--dir", str(tmp_path), "state")
+    assert done.returncode == 3
+    assert f"no sim runs in {tmp_path}" in done.stderr
+
+
+def test_a_module_that_ends_by_itself_is_a_fault_of_its_own(tmp_path: Path) -> None:
+    with running_sim(tmp_path / "sim", "--respawn") as sim:
+        sim.wait_until_ready()
+        before = sim.state()["slots"]["2"]["pid"]
+        kill_now(before)
+        wait_until(
+            lambda: sim.state()["slots"]["2"]["pid"] not in (None, before), "it is started again"
+        )
+        faults = [line for line in sim.journal() if line.what == "fault"]
+        assert [(line.slot, line.name, line.value) for line in faults] == [
+            (2, "ended", f"signal {int(signal.SIGKILL)}")
+        ]
