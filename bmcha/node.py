@@ -2,7 +2,7 @@
 
 `Node.step(event, now_ns)` dispatches the event to the role half (`bmcha.ha.role_keeper`) or the
 chassis half (`bmcha.chassis.keeper`), then runs the same common tail whatever came: judge the
-roles, carry the change to the chassis, mirror, judge alarms, write the image, speak. Pure: no
+roles, carry the change to the chassis, judge alarms; write the image, mirror, speak. Pure: no
 clock, no thread, no I/O; a list of (event, now_ns) replays a life exactly.
 
 Rule: a node that stood still for longer than it may (`output_gap_limit_ns`) lets go of the
@@ -68,6 +68,8 @@ from bmcha.model.settings import BoardClass, NodeSettings, PathKind
 
 FRAME_OVERHEAD_BYTES = 72
 """Header, MAC, checksum, stuffing and the delta's own fields; see docs/protocol.md."""
+READINGS = (SensorRead, FanRead)
+"""They move no role; what they mean for fans and alarms is judged at the next tick."""
 UDP_BYTES_PER_S = 10_000_000
 """Only bounds the wait before a delta is repeated."""
 
@@ -121,7 +123,8 @@ class Node:
         slot = "unknown" if self.facts.own_slot is None else self.facts.own_slot
         text = f"bmcha {self.settings.version} started in slot {slot}"
         self.chassis.record(Severity.INFO, "started", text, now_ns)
-        self._tail(now_ns)
+        self._judge(now_ns)
+        self._speak(now_ns)
         return self._take()
 
     def step(self, event: Event, now_ns: int) -> list[Effect]:
@@ -129,7 +132,9 @@ class Node:
             self._let_go_late(now_ns)
         self._last_step_ns = now_ns
         self._dispatch(event, now_ns)
-        self._tail(now_ns)
+        if not isinstance(event, READINGS):
+            self._judge(now_ns)
+        self._speak(now_ns)
         return self._take()
 
     def next_deadline_ns(self) -> int | None:
@@ -267,13 +272,17 @@ class Node:
 
     # ---- out: the common tail of every step
 
-    def _tail(self, now_ns: int) -> None:
+    def _judge(self, now_ns: int) -> None:
+        """Roles, cooling and alarms, from everything that is known."""
         self._settle_roles(now_ns)
         self._follow(now_ns)
         self.chassis.tick(now_ns)
         self._log_paths(now_ns)
         conditions = conditions_of(self.roles, self.facts.store_fault, now_ns)
         self.chassis.judge_alarms(conditions, now_ns)
+
+    def _speak(self, now_ns: int) -> None:
+        """What has changed goes to the image, to the peer and to the engines."""
         self.chassis.flush()
         self._mirror(now_ns)
         self._effects += self.chassis.take_effects()

@@ -22,17 +22,13 @@ class EventLog:
         self._own_slot = own_slot
         self._tail: deque[EventCell] = deque(maxlen=TAIL_MAX)
         self._known: dict[tuple[int, int, int], None] = {}
-        self._number = 0
-        self._number_epoch = -1
         self.doubled_count = 0
         for record in tail:
             self._keep(record)
-            if record.slot == own_slot:
-                self._number_epoch = max(self._number_epoch, record.epoch)
-        self._number = max(
-            (r.number for r in self._tail if r.slot == own_slot and r.epoch == self._number_epoch),
-            default=0,
-        )
+        # Own records may be missing in a tail that is full of the peer's, but they are older than
+        # its newest one: whatever comes after that one has never been used.
+        newest = max((r.key for r in self._tail), default=(-1, 0, 0))
+        self._number_epoch, self._number = newest[:2]
 
     def write(
         self, epoch: int, severity: Severity, wall_ms: int, kind: str, text: str

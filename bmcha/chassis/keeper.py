@@ -71,6 +71,7 @@ class ChassisKeeper:
         self._cooled_ns = now_ns
         self._leader: tuple[int, int, int] | None = None
         self._changed: dict[tuple[type, int], ImageCell] = {}
+        self._conditions: list[Condition] | None = None
         self._effects: list[Effect] = []
 
     def take_effects(self) -> list[Effect]:
@@ -86,11 +87,14 @@ class ChassisKeeper:
         """This node holds the chassis now. Fans go on exactly as the picture says."""
         self.is_holding = True
         self.is_frozen = False
+        self._conditions = None
         self.epoch = epoch
         self.receiver.leave()
         self.sender.sequence = max(self.sender.sequence, self.receiver.sequence)
         self._complete_picture(now_ns)
         self.alarms.adopt(self.picture.alarms())
+        for sensor in self.picture.sensors():
+            self.limits.judge(sensor)
         for fan in self.picture.fans():
             self._effects.append(SetFan(fan.index, fan.pwm))
         self._cooled_ns = now_ns
@@ -133,6 +137,7 @@ class ChassisKeeper:
 
     def _put(self, cell: ImageCell) -> None:
         self.picture.put(cell)
+        self._conditions = None
         self._changed[(type(cell), cell.index)] = cell
 
     def note_run(self, role: Role, now_ns: int) -> None:
@@ -188,6 +193,11 @@ class ChassisKeeper:
         """What is wrong with the chassis now, judged by the holder alone."""
         if not self.is_holding:
             return []
+        if self._conditions is None:
+            self._conditions = self._judge_chassis()
+        return self._conditions
+
+    def _judge_chassis(self) -> list[Condition]:
         found: list[Condition] = []
         for sensor in self.picture.sensors():
             state = self.limits.state(sensor.index)

@@ -18,6 +18,7 @@ from bmcha.model.settings import BoardClass, PathSettings, TimerSettings
 TICKS_PER_WATCHDOG_MIN = 3
 """The watchdog is fed at ticks: two in a row may come late without a reset."""
 TICKS_PER_STALL_MIN = 4
+TICKS_PER_GAP_MIN = 2
 
 Paths = Sequence[tuple[Table, PathSettings]]
 
@@ -48,6 +49,7 @@ def check_timers(timers_table: Table, timers: TimerSettings, paths: Paths, board
         if timers.stall_limit_ms < stall_min_ms:
             allowed = f"at least {TICKS_PER_STALL_MIN} ticks = {stall_min_ms}"
             timers_table.refuse("stall_limit_ms", str(timers.stall_limit_ms), allowed)
+    _check_gap(timers_table, timers, paths)
     if board.watchdog_ms is None:
         return
     if (
@@ -61,6 +63,19 @@ def check_timers(timers_table: Table, timers: TimerSettings, paths: Paths, board
             if _has_deadtime(entry) and path.deadtime_ms <= board.watchdog_ms:
                 allowed = f"more than the board's watchdog_ms = {board.watchdog_ms}"
                 entry.refuse("deadtime_ms", str(path.deadtime_ms), allowed)
+
+
+def _check_gap(timers_table: Table, timers: TimerSettings, paths: Paths) -> None:
+    """A node that waits for its tick must not look to itself as if it had stood still."""
+    sound = [
+        path for entry, path in paths if entry.is_sound("deadtime_ms", "heartbeat_interval_ms")
+    ]
+    if not sound or len(sound) < len(paths) or not timers_table.is_sound("tick_ms"):
+        return
+    gap_ms = max(path.deadtime_ms - 2 * path.heartbeat_interval_ms for path in sound)
+    if TICKS_PER_GAP_MIN * timers.tick_ms > gap_ms:
+        allowed = f"at most half of {gap_ms}, the slowest path's deadtime_ms less two beats"
+        timers_table.refuse("tick_ms", str(timers.tick_ms), allowed)
 
 
 def check_board(table: Table, board: Board, succession: Succession) -> None:

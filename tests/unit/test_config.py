@@ -422,10 +422,24 @@ def test_a_serial_beat_has_to_fit_into_its_interval(folder: Folder) -> None:
     assert "at least 84" in problem.allowed
 
 
-@pytest.mark.parametrize(("beats", "is_good"), [(1, False), (2, True), (255, True), (256, False)])
-def test_the_dead_time_is_2_to_255_beats(folder: Folder, beats: int, is_good: bool) -> None:
+def fast_module(beats: int, tick_ms: int) -> str:
     path = UDP.replace("= 100\n", "= 10\n").replace("warntime_ms = 500", "warntime_ms = 11")
-    module = HEAD + CHASSIS + path.replace("= 1500", f"= {10 * beats}")
+    timers = f"[timers]\ntick_ms = {tick_ms}\n"
+    return HEAD + CHASSIS + timers + path.replace("= 1500", f"= {10 * beats}")
+
+
+def test_a_node_that_waits_for_its_tick_has_not_stood_still(folder: Folder) -> None:
+    """The slowest path's dead time less two beats is what a holder may stand still."""
+    assert folder.load(fast_module(beats=3, tick_ms=5)).node.timers.tick_ms == 5
+    for beats, tick_ms in ((3, 6), (2, 1)):
+        problem = folder.only_problem(fast_module(beats, tick_ms))
+        assert problem.key == "timers.tick_ms"
+        assert f"at most half of {10 * (beats - 2)}" in problem.allowed
+
+
+@pytest.mark.parametrize(("beats", "is_good"), [(1, False), (3, True), (255, True), (256, False)])
+def test_the_dead_time_is_2_to_255_beats(folder: Folder, beats: int, is_good: bool) -> None:
+    module = fast_module(beats, tick_ms=5)
     if is_good:
         assert folder.load(module).node.paths[0].deadtime_ms == 10 * beats
     else:
