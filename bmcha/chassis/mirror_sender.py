@@ -54,6 +54,10 @@ def cell_bytes_max(cell: Cell) -> int:
             return 72
 
 
+def _sizes(groups: list[list[Cell]]) -> tuple[int, ...]:
+    return tuple(map(len, groups))
+
+
 class MirrorSender:
     def __init__(self, layout_id: int) -> None:
         self._layout_id = layout_id
@@ -64,6 +68,7 @@ class MirrorSender:
         self._sent_full: dict[Key, tuple[object, ...]] = {}
         self._under_way: tuple[Delta, ...] = ()
         self._under_way_path = ""
+        self._cuts: dict[int, tuple[int, ...]] = {}
         self._sent_ns = 0
         self._sent_bytes = 0
         self.sequence = 0
@@ -178,14 +183,14 @@ class MirrorSender:
         del self._events[:EVENTS_IN_DELTA_MAX]
         base, self.sequence = self.sequence, self.next_sequence
         first = Delta(kind, self._layout_id, self._join_id or 0, base, self.sequence, 0, 1, ())
+        self._cuts.clear()
         self._under_way = self._parts(first, carried, room)
         self._under_way_path = room.name
         self._sent_ns = now_ns
         self._sent_bytes = sum(map(cell_bytes_max, carried))
         return self._under_way
 
-    @staticmethod
-    def _parts(like: Delta, cells: list[Cell], room: PathRoom) -> tuple[Delta, ...]:
+    def _parts(self, like: Delta, cells: list[Cell], room: PathRoom) -> tuple[Delta, ...]:
         groups: list[list[Cell]] = [[]]
         used = 0
         total = sum(map(cell_bytes_max, cells))
@@ -197,6 +202,9 @@ class MirrorSender:
                 used = 0
             groups[-1].append(cell)
             used += size
+        # The receiver tells ways to cut one delta apart by their number of parts alone.
+        while self._cuts.setdefault(len(groups), _sizes(groups)) != _sizes(groups):
+            groups.append([])
         return tuple(
             Delta(
                 like.kind,
