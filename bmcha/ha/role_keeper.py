@@ -142,7 +142,7 @@ class RoleKeeper:
         elif self.machine.role is Role.RELINQUISHING and self.relinquishing is not None:
             self.relinquishing.is_goodbye_due = True
         else:
-            self._say_goodbye()
+            self._say_goodbye(now_ns)
 
     def _refusals(
         self, target: int | None, is_forced: bool, word: ChassisWord, now_ns: int
@@ -273,23 +273,24 @@ class RoleKeeper:
         self.claim = None
         self.held_epoch = 0
         self.is_unverified = False
-        relinquishing, self.relinquishing = self.relinquishing, None
-        if relinquishing is not None and relinquishing.request_id is not None:
-            is_done = role is Role.STANDBY and reason is Reason.HANDED_OVER
-            self._effects.append(switchover.ended(relinquishing, is_done, self.seen_epoch, now_ns))
+        self._end_handover(role is Role.STANDBY and reason is Reason.HANDED_OVER, now_ns)
         if self.is_stopping:
-            self._say_goodbye()
+            self._say_goodbye(now_ns)
+
+    def _end_handover(self, is_done: bool, now_ns: int) -> None:
+        """Whoever asked for the switchover is told how it ended, however it ended."""
+        ended, self.relinquishing = self.relinquishing, None
+        if ended is not None and ended.request_id is not None:
+            self._effects.append(switchover.ended(ended, is_done, self.seen_epoch, now_ns))
 
     # ---- the claim
 
     def _begin_claim(self, decision: RoleDecision, now_ns: int) -> None:
         epoch = self._next_epoch()
         self.held_epoch = self.seen_epoch = epoch
-        relinquishing, self.relinquishing = self.relinquishing, None
-        rank = self.settings.succession.rank(self.own_slot)
         self.claim = claiming.Claim(
             epoch=epoch,
-            is_first=rank == 0,
+            is_first=self.settings.succession.rank(self.own_slot) == 0,
             has_lines=self.settings.has_active,
             is_active_line_doubted=decision.is_active_line_doubted,
             timers=self.settings.timers,
@@ -298,8 +299,7 @@ class RoleKeeper:
         self.is_unverified = decision.is_active_line_doubted
         self._enter(Role.FENCING, decision.reason, now_ns)
         self._claim_step(self.claim.begin(), now_ns)
-        if relinquishing is not None and relinquishing.request_id is not None:
-            self._effects.append(switchover.ended(relinquishing, False, epoch, now_ns))
+        self._end_handover(False, now_ns)
 
     def _claim_step(self, step: claiming.Step, now_ns: int) -> None:
         claim = self.claim
@@ -348,7 +348,7 @@ class RoleKeeper:
         if act is switchover.Act.SEND:
             self._send_handover(relinquishing, word)
         if relinquishing.is_goodbye_time(now_ns):
-            self._say_goodbye()
+            self._say_goodbye(now_ns)
 
     def _send_handover(self, relinquishing: switchover.Relinquishing, word: ChassisWord) -> None:
         peer = self.peers.get(relinquishing.target_slot)
@@ -357,16 +357,16 @@ class RoleKeeper:
         slot = relinquishing.target_slot
         self._effects += [SendMessage(m.name, slot, message) for m in monitors]
 
-    def _say_goodbye(self) -> None:
+    def _say_goodbye(self, now_ns: int) -> None:
         """Release first; nothing is said after it."""
         self._release_outputs()
         self._effects.append(DriveLine(OwnLine.HEALTH, False))
         goodbye = Goodbye(Reason.STOP_ASKED)
         for peer in self.peers:
             self._effects += [SendMessage(m.name, peer.slot, goodbye) for m in peer.monitors]
+        self._end_handover(False, now_ns)
         self._effects.append(EndService())
         self.claim = None
-        self.relinquishing = None
         self.has_ended = True
 
     # ---- what every beat says
