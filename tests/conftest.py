@@ -22,6 +22,12 @@ settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True
 settings.load_profile("ci" if os.environ.get("CI") else "developer")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("bmcha")
+    group.addoption("--seeds", type=int, default=20, help="how many storms (tests/sim)")
+    group.addoption("--from-seed", type=int, default=0, help="the first storm's seed")
+
+
 def _is_skip_forbidden() -> bool:
     return os.environ.get("BMCHA_NO_SKIP", "") not in ("", "0")
 
