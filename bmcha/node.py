@@ -197,7 +197,15 @@ class Node:
         known = self._monitors.get(path)
         if known is None or header.source_slot != known[0].slot:
             return None
-        return known if known[0].accepts(header) else None
+        return known if self._accepts(known[0], header) else None
+
+    def _accepts(self, peer: PeerView, header: Header) -> bool:
+        """A new life of the peer has nothing of the picture, whatever the former one had."""
+        former_boot_id = peer.boot_id
+        is_accepted = peer.accepts(header)
+        if peer.boot_id != former_boot_id:
+            self.chassis.sender.forget_peer()
+        return is_accepted
 
     def _heartbeat(self, event: HeartbeatHeard) -> None:
         known = self._known(event.path, event.header)
@@ -219,7 +227,7 @@ class Node:
             return
         is_new = monitor.last_heard_ns is None or heard_ns > monitor.last_heard_ns
         monitor.summarised(heard_ns)
-        if is_new and header.source_slot == peer.slot and peer.accepts(header):
+        if is_new and header.source_slot == peer.slot and self._accepts(peer, header):
             peer.hear(heartbeat, self.facts.boot_id, heard_ns)
             self.chassis.receiver.level_at(heartbeat.draft.mirror_sequence, heard_ns)
 
@@ -295,6 +303,16 @@ class Node:
             self._emit(effect)
             if isinstance(effect, EnterRole):
                 self._entered(effect, now_ns)
+        if self.chassis.is_holding:
+            self._keep_in_step(now_ns)
+
+    def _keep_in_step(self, now_ns: int) -> None:
+        """What changes for the chassis without a new role: a renewed epoch, and the end."""
+        if self.roles.has_ended:
+            self.chassis.let_go()
+        elif self.roles.machine.role is Role.ACTIVE and self.roles.held_epoch > self.chassis.epoch:
+            self.chassis.new_epoch(self.roles.held_epoch)
+            self.chassis.note_run(Role.ACTIVE, now_ns)
 
     def _entered(self, effect: EnterRole, now_ns: int) -> None:
         self.chassis.new_epoch(effect.epoch)
