@@ -168,6 +168,8 @@ class Chassis:
     def started(self, slot: int) -> None:
         """A process was made in this slot."""
         module = self.modules[slot]
+        for wire in self.wires.values():
+            wire.faults().deaf.discard(slot)
         self.apply(self.backplane.start(slot))
         self.selector.register(
             module.pidfd, selectors.EVENT_READ, lambda _mask: self.take_end(slot)
@@ -179,12 +181,16 @@ class Chassis:
         module = self.modules[slot]
         self.selector.unregister(module.pidfd)
         code = module.reap()
+        for wire in self.wires.values():
+            wire.faults().deaf.add(slot)
         self.ended(slot, code)
         self.apply(self.backplane.die(slot))
         self.release_outputs(slot)
 
     def release_outputs(self, slot: int) -> None:
-        """What a module's files say when nobody writes them."""
+        """What a module's files say, and its wires hold, when nobody is there."""
+        for wire in self.wires.values():
+            wire.forget(slot)
         self.trees[slot].release({fan: self.plant.pwm(fan) for fan in self._fans()})
         for written in self.watches.written():
             if written.slot != slot:  # its own are ours
@@ -197,6 +203,7 @@ class Chassis:
         self.selector.register(self._wake_reader, read, lambda _mask: self._take_posted())
         self.selector.register(self.watches, read, lambda _mask: None)
         for wire in self.wires.values():
+            wire.faults().deaf.update(self.modules)
             for fd, slot in wire.fds().items():
                 self.selector.register(
                     fd, read, lambda _mask, wire=wire, slot=slot: wire.relay(slot)

@@ -13,6 +13,7 @@ import os
 import sys
 from pathlib import Path
 
+from bmcha.config import ConfigError
 from bmcha.sim.actions import usage_lines
 from bmcha.sim.board_plan import BOARD_FILES, BOARDS_PLANNED, DEFAULT_BOARD
 from bmcha.sim.claim import RigRefused
@@ -70,7 +71,7 @@ def run_sim(args: argparse.Namespace) -> int:
     )
     try:
         return show(options)
-    except ScenarioError as error:
+    except (ScenarioError, ConfigError) as error:
         print(f"bmcha sim: {error}", file=sys.stderr)
         return USAGE
     except RigRefused as refused:

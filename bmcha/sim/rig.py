@@ -56,6 +56,9 @@ class Rig:
     def __enter__(self) -> Rig:
         try:
             self._set_up()
+        except OSError as error:
+            self._stack.close()
+            raise RigRefused(f"the virtual chassis cannot be set up: {error}") from error
         except BaseException:
             self._stack.close()
             raise
@@ -136,7 +139,7 @@ class Rig:
         if self._failure is None:
             self.chassis.post(self._deeds.shut_down)
         if not self._has_ended.wait(END_WAIT_S):
-            raise TimeoutError(f"the chassis did not end within {END_WAIT_S:g} s")
+            raise RuntimeError(f"the chassis did not end within {END_WAIT_S:g} s")
         self._thread.join()
 
     def _choose_dir(self) -> RigLayout:

@@ -7,7 +7,9 @@ in order: the rig is taken down and the exit code is 0, as the user asked for it
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import shutil
 import signal
 import sys
 import time
@@ -153,9 +155,19 @@ def _run_on(rig: Rig, options: ShowOptions) -> int:
 
 def _introduce(rig: Rig, say: Callable[[str], None]) -> None:
     folder = shlex.quote(str(rig.layout.root))
+    bmcha = _program()
     say(f"Two modules share a virtual chassis, board {rig.known.board}. In a second terminal:")
-    say(f"  bmcha sim-ctl --dir {folder} kill active      (or cut udp, stop 1, state, ...)")
-    say(f"  bmcha --socket {folder}/mm1/control.sock status")
+    say(f"  {bmcha} sim-ctl --dir {folder} kill active      (or cut udp, stop 1, state, ...)")
+    say(f"  {bmcha} --socket {folder}/mm1/control.sock status")
+
+
+def _program() -> str:
+    """How this bmcha is called from another terminal, in another directory."""
+    if shutil.which("bmcha"):
+        return "bmcha"
+    if Path(sys.argv[0]).name == "bmcha":
+        return shlex.quote(os.path.abspath(sys.argv[0]))
+    return f"{shlex.quote(sys.executable)} -m bmcha"
 
 
 def _places(rig: Rig, board: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import socket
+import termios
 import tty
 from dataclasses import dataclass
 from typing import Protocol
@@ -53,6 +54,9 @@ class Wire(Protocol):
 
     def faults(self) -> WireFaults: ...
 
+    def forget(self, slot: int) -> None:
+        """What the last process in this slot had not read is not for the next one."""
+
     def close(self) -> None: ...
 
 
@@ -62,9 +66,13 @@ class WireFaults:
     def __init__(self) -> None:
         self.cut_senders: set[int] = set()
         self.unplugged: set[int] = set()
+        self.deaf: set[int] = set()
+        """Slots without a process: nobody takes what is sent to them. What a process sent just
+        before its end is still under way and arrives."""
 
     def drops(self, sender: int, receiver: int) -> bool:
-        return sender in self.cut_senders or bool(self.unplugged & {sender, receiver})
+        is_broken = sender in self.cut_senders or bool(self.unplugged & {sender, receiver})
+        return is_broken or receiver in self.deaf
 
 
 class SerialWire:
@@ -104,6 +112,9 @@ class SerialWire:
                 os.write(self._near[receiver], data)
             except OSError:
                 return  # the receiver's queue is full: an overrun, the bytes are lost
+
+    def forget(self, slot: int) -> None:
+        termios.tcflush(self._far[slot], termios.TCIFLUSH)
 
     def close(self) -> None:
         for fd in (*self._near.values(), *self._far.values()):
@@ -160,6 +171,9 @@ class UdpWire:
                 self._relays[receiver].sendto(data, self._modules[receiver])
             except OSError:
                 continue
+
+    def forget(self, slot: int) -> None:
+        """Its socket went with it, and what was in it."""
 
     def close(self) -> None:
         for relay in self._relays.values():
