@@ -16,7 +16,7 @@ from bmcha.config.table import Source, Table
 from bmcha.model.board import LineFile
 from bmcha.model.settings import BoardClass, ChassisSettings
 from bmcha.sim.actions import Vocabulary
-from bmcha.sim.backplane import ACTIVE, HEALTH, OUTPUT_ENABLE, PRESENCE, WIRED
+from bmcha.sim.backplane import ACTIVE, HEALTH, OUTPUT_ENABLE, OUTPUTS_OPEN, PRESENCE, WIRED
 from bmcha.sim.claim import RigRefused
 from bmcha.sim.layout import SLOTS, RigLayout
 from bmcha.sim.wires import PATH_NAMES
@@ -41,8 +41,8 @@ class BoardPlan:
     """Least significant bit of the slot number first."""
     driven: dict[str, LineFile]
     """The module's own output lines, by name."""
-    sense: LineFile | None
-    """The input that tells a module whether its own gate is open."""
+    senses: dict[str, LineFile]
+    """Inputs that tell a module of itself, by line name: is its gate open, is its line up."""
     peers: dict[tuple[int, str], LineFile]
     """Inputs from the node so many places later in the succession, by line name."""
     chassis: ChassisSettings
@@ -81,6 +81,7 @@ def _plan(config: Config) -> BoardPlan:
     node, service = config.node, config.service
     own = service.lines.own
     driven = {HEALTH: own.health, ACTIVE: own.active, OUTPUT_ENABLE: own.output_enable}
+    senses = {OUTPUTS_OPEN: own.outputs_open, ACTIVE: own.active_sense}
     peers = {
         (peer.offset, name): line
         for peer in service.lines.peers
@@ -98,7 +99,7 @@ def _plan(config: Config) -> BoardPlan:
         succession=node.succession.slots,
         straps=service.lines.straps,
         driven={name: line for name, line in driven.items() if line is not None},
-        sense=own.outputs_open,
+        senses={name: line for name, line in senses.items() if line is not None},
         peers={key: line for key, line in peers.items() if line is not None},
         chassis=node.chassis,
     )

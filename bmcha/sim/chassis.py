@@ -157,8 +157,9 @@ class Chassis:
                 if change.is_up:
                     self.gate_opened(change.slot, self.now_ns())
                 continue
-            for tree in self.trees.values():
-                tree.show_line(change.slot, change.name, change.is_up)
+            # A module's own sense comes last: what it reads there, the others can see already.
+            for slot in sorted(self.trees, key=lambda slot: slot == change.slot):
+                self.trees[slot].show_line(change.slot, change.name, change.is_up)
 
     def take_writes(self) -> None:
         """Everything that modules have written so far, in order."""

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from bmcha.model.board import LineFile
 from bmcha.model.reading import SensorKind
-from bmcha.sim.backplane import OUTPUTS_OPEN
 from bmcha.sim.board_plan import BoardPlan
 from bmcha.sim.thermal import PWM_MAX, Plant
 
@@ -83,9 +82,8 @@ class HwTree:
 
     def show_line(self, slot: int, name: str, is_up: bool) -> None:
         """``slot``'s line has this level; what this module cannot see of it is ignored."""
-        line = self._peer_lines.get((slot, name))
-        if slot == self._slot and name == OUTPUTS_OPEN:
-            line = self._plan.sense
+        is_own = slot == self._slot
+        line = self._plan.senses.get(name) if is_own else self._peer_lines.get((slot, name))
         if line is not None:
             self._write(line.file, _line_text(line, is_up))
 
@@ -134,8 +132,8 @@ class HwTree:
             self._write(strap.file, _line_text(strap, bool(self._slot >> place & 1)))
         for line in (*self._plan.driven.values(), *self._peer_lines.values()):
             self._write(line.file, _line_text(line, False), is_forced=True)
-        if self._plan.sense is not None:
-            self._write(self._plan.sense.file, _line_text(self._plan.sense, False))
+        for line in self._plan.senses.values():
+            self._write(line.file, _line_text(line, False))
         if self._plan.watchdog_file:
             self._write(self._plan.watchdog_file, b"\n")
         for sensor in self._plan.chassis.sensors:

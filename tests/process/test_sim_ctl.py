@@ -112,6 +112,14 @@ def test_a_pulled_module_is_absent_and_unheard_until_it_is_inserted(sim: Sim) ->
     wait_until(lambda: is_level(sim), "both are back")
 
 
+def test_a_module_senses_its_own_line_as_the_peer_sees_it(sim: Sim) -> None:
+    active = holder(sim)
+    for slot, level in ((active, "1"), (3 - active, "0")):
+        assert seen(sim, slot, "ACTIVE_SENSE") == level
+        assert seen(sim, 3 - slot, "PEER_ACTIVE") == level
+        assert seen(sim, slot, "OUTPUTS_OPEN") == level
+
+
 def test_a_forced_line_lies_to_the_peer(sim: Sim) -> None:
     standby = 3 - holder(sim)
     active = holder(sim)
