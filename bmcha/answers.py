@@ -210,7 +210,7 @@ def waits(facts: Facts, now_ns: int) -> list[Body]:
         is_waiting = roles.machine.role in (Role.STARTING, Role.STANDBY)
         if is_waiting and peer.unheld_since_ns is not None and rank_ns:
             left.append(("rank delay", peer.unheld_since_ns + rank_ns - now_ns))
-        if peer.contradiction_since_ns is not None:
+        if is_waiting and peer.contradiction_since_ns is not None:
             limit_ns = ns_from_ms(timers.unverified_takeover_ms)
             left.append(("unverified takeover", peer.contradiction_since_ns + limit_ns - now_ns))
     if roles.relinquishing is not None:
