@@ -82,7 +82,7 @@ def _refusals_of_asking(i: SwitchoverInputs) -> set[Refusal]:
     if i.target_slot is not None and i.target_slot not in i.slots:
         return {Refusal.NO_SUCH_SLOT}
     if i.role in (Role.FENCING, Role.RELINQUISHING):
-        return {Refusal.CHANGE_UNDER_WAY}
+        return {Refusal.STOPPING if i.is_stopping else Refusal.CHANGE_UNDER_WAY}
     if i.role is not Role.ACTIVE:
         is_there = i.peer_role is Role.ACTIVE and i.target_slot not in (None, i.own_slot)
         return {Refusal.ALREADY_THERE} if is_there else {Refusal.NOT_ACTIVE}

@@ -111,6 +111,11 @@ def test_who_is_not_active_says_only_that(role: Role) -> None:
     assert refusals(inputs, is_forced=False) == {expected}
 
 
+def test_the_change_of_a_service_that_stops_will_not_end_in_another() -> None:
+    stopping = replace(READY, role=Role.RELINQUISHING, is_stopping=True)
+    assert refusals(stopping, is_forced=True) == {Refusal.STOPPING}
+
+
 def test_a_standby_asked_to_move_the_role_to_the_active_slot_says_that_it_is_there() -> None:
     at_standby = replace(READY, role=Role.STANDBY, own_slot=2, peer_role=Role.ACTIVE)
     assert refusals(replace(at_standby, target_slot=1), False) == {Refusal.ALREADY_THERE}
