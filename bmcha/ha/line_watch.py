@@ -2,7 +2,8 @@
 
 One bouncing line moves nothing. A line seen down is read again at once; down twice, the peer is
 probed on every path. An answer, however late, makes it a line fault. No answer within the probe
-time: the line has spoken, and stays so until it rises or the peer is heard.
+time: the line has spoken, and stays so until it rises, an answer comes after all, or the peer
+begins a new life.
 
 Pure: `Node` carries out what `wants` says.
 """
@@ -73,6 +74,11 @@ class LineWatch:
     def lost_touch(self) -> None:
         """Every path is silent now: a line once called a liar is examined anew."""
         if self.step is Step.FAULT:
+            self.step = Step.QUIET
+
+    def met_new_life(self) -> None:
+        """What a line said was about the peer's former life; of this one it has to speak anew."""
+        if self.step is Step.SPOKEN:
             self.step = Step.QUIET
 
     def tick(self, now_ns: int) -> None:

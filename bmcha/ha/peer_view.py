@@ -109,6 +109,7 @@ class PeerView:
         self.heard_since_ns = None
         self.has_said_goodbye = False
         self.was_seen_active = False
+        self.lines.met_new_life()
         for monitor in self.monitors:
             monitor.hearing_of_us = None
 

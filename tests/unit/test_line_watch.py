@@ -120,6 +120,13 @@ def test_a_liar_is_examined_anew_when_every_path_is_silent() -> None:
     assert watch.read(NO_HEALTH, ms(20)) is Step.READ_AGAIN
 
 
+def test_of_a_new_life_of_the_peer_a_line_has_to_speak_anew() -> None:
+    watch = spoken()
+    watch.met_new_life()
+    assert not has_spoken(watch)
+    assert watch.read(NO_HEALTH, ms(60)) is Step.READ_AGAIN
+
+
 def test_losing_touch_does_not_take_back_what_a_line_has_said() -> None:
     watch = spoken()
     watch.lost_touch()
