@@ -165,15 +165,15 @@ class Node:
                 self.roles.epoch_stored(event.epoch, now_ns)
             case StoreFailed():
                 self.facts.store_fault = f"{event.what}: {event.why}"
-                self.roles.store_failed(now_ns)
+                if event.what == "epoch":
+                    self.roles.store_failed(now_ns)
             case StoreRecovered():
                 self.facts.store_fault = ""
             case SwitchoverAsked():
                 self.roles.switchover_asked(event, self._word(), now_ns)
             case StatusAsked():
-                self._emit(
-                    Answer(event.request_id, True, answers.answer(self.facts, event, now_ns))
-                )
+                body = answers.answer(self.facts, event, now_ns)
+                self._emit(Answer(event.request_id, True, body))
             case StopAsked():
                 self.chassis.record(Severity.INFO, "stop", f"asked by {event.asked_by}", now_ns)
                 self.roles.stop_asked(event, self._word(), now_ns)

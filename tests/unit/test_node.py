@@ -353,6 +353,13 @@ def test_a_store_that_fails_lets_the_claim_go_on_with_an_alarm() -> None:
     assert alarms(life) == set() and life.node.facts.health() == 100
 
 
+def test_a_record_that_could_not_be_stored_does_not_hurry_the_claim() -> None:
+    life = Life()
+    life.hear(Role.STARTING)
+    effects = life.step(StoreFailed("event", "disk full"))
+    assert not of(effects, DriveLine) and alarms(life) == {"store-failed"}
+
+
 def test_a_renewed_epoch_is_the_pictures_too() -> None:
     life = Life().become_active()
     effects = life.hear(Role.STANDBY, epoch=41)
