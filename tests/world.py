@@ -142,6 +142,7 @@ class Hardware:
     latched: dict[OwnLine, bool] = field(default_factory=dict)
     fed_ms: int = -10_000
     watchdog_ms: int = 300
+    is_gate_broken: bool = False
 
     def is_fed(self, now_ms: int) -> bool:
         return not self.is_gated or now_ms - self.fed_ms < self.watchdog_ms
@@ -161,7 +162,8 @@ class Hardware:
 
     def is_gate_open(self, now_ms: int) -> bool:
         enabled = self.latched.get(OwnLine.OUTPUT_ENABLE, False)
-        return enabled and (not self.is_gated or self.is_active(now_ms))
+        is_let_through = not self.is_gated or self.is_active(now_ms)
+        return enabled and is_let_through and not self.is_gate_broken
 
 
 class Module:

@@ -23,6 +23,11 @@ def rank_wait_ns(settings: NodeSettings, own_slot: int) -> int:
     return settings.succession.rank(own_slot) * ns_from_ms(settings.timers.rank_delay_ms)
 
 
+def last_rank_wait_ns(settings: NodeSettings) -> int:
+    """After this every other node, even the last in the succession, has had its turn."""
+    return len(settings.succession.slots) * ns_from_ms(settings.timers.rank_delay_ms)
+
+
 def evidence_of(
     peer: PeerView, settings: NodeSettings, own_slot: int, held_epoch: int, now_ns: int
 ) -> PeerEvidence:

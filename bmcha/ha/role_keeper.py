@@ -14,7 +14,7 @@ from bmcha.ha import claim as claiming
 from bmcha.ha import switchover
 from bmcha.ha.chassis_word import ChassisWord
 from bmcha.ha.draft_writer import DraftWriter
-from bmcha.ha.evidence import is_claim_certain_on_silence
+from bmcha.ha.evidence import is_claim_certain_on_silence, last_rank_wait_ns
 from bmcha.ha.line_watch import Step as LineStep
 from bmcha.ha.peer_list import PeerList
 from bmcha.ha.peer_view import PeerView
@@ -205,9 +205,7 @@ class RoleKeeper:
         )
 
     def _is_lone_start_due(self, now_ns: int) -> bool:
-        if not self.settings.is_lone_start_allowed:
-            return False
-        if self.peers.is_any_known():
+        if not self.settings.is_lone_start_allowed or self.peers.is_any_known():
             return False
         return now_ns - self._started_ns >= ns_from_ms(self.settings.timers.lone_start_ms)
 
@@ -237,11 +235,10 @@ class RoleKeeper:
             return
         if decision.role is Role.RELINQUISHING:
             self._relinquish(decision.reason, self.peers.unhearing(), now_ns)
-            return
-        if decision.role is Role.FENCING:
+        elif decision.role is Role.FENCING:
             self._begin_claim(decision, now_ns)
-            return
-        self._enter(decision.role, decision.reason, now_ns)
+        else:
+            self._enter(decision.role, decision.reason, now_ns)
 
     def _enter(self, role: Role, reason: Reason, now_ns: int) -> None:
         before = self.machine.role
@@ -273,6 +270,9 @@ class RoleKeeper:
         self.claim = None
         self.held_epoch = 0
         self.is_unverified = False
+        if reason is Reason.OUTPUTS_SHUT:
+            # Every other node goes first now, even the last in the succession.
+            self._must_listen_until_ns = now_ns + last_rank_wait_ns(self.settings)
         self._end_handover(role is Role.STANDBY and reason is Reason.HANDED_OVER, now_ns)
         if self.is_stopping:
             self._say_goodbye(now_ns)

@@ -144,6 +144,8 @@ class Relinquishing:
 
     def due(self, is_drained: bool, now_ns: int) -> Act:
         if self.released_ns is None:
+            # What was drained before the change does not hold the record of the change itself.
+            is_drained = is_drained and now_ns > self.begun_ns
             deadline_ns = self.begun_ns + ns_from_ms(self.timers.drain_deadline_ms)
             is_time = not self.hands_over or is_drained or now_ns >= deadline_ns
             return Act.RELEASE if is_time else Act.WAIT

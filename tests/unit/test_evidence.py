@@ -6,7 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from bmcha.ha.evidence import evidence_of, is_claim_certain_on_silence, is_over, rank_wait_ns
+from bmcha.ha.evidence import (
+    evidence_of,
+    is_claim_certain_on_silence,
+    is_over,
+    last_rank_wait_ns,
+    rank_wait_ns,
+)
 from bmcha.ha.path_monitor import PathMonitor
 from bmcha.ha.peer_view import PeerView
 from bmcha.ha.role_rules import PeerEvidence
@@ -62,6 +68,7 @@ def test_a_wait_is_over_when_it_began_and_its_time_has_passed() -> None:
 def test_each_node_gives_every_earlier_one_the_time_of_a_claim() -> None:
     three = replace(SETTINGS, succession=Succession((3, 1, 2)))
     assert [rank_wait_ns(three, slot) for slot in (3, 1, 2)] == [0, ms(RANK_MS), ms(2 * RANK_MS)]
+    assert last_rank_wait_ns(three) == ms(3 * RANK_MS)
 
 
 def test_a_peer_that_was_never_heard_says_nothing() -> None:

@@ -147,9 +147,12 @@ def letting_go(reason: Reason = Reason.SWITCHOVER_ASKED, *, goodbye: bool = Fals
     )
 
 
-def test_a_drained_mirror_releases_at_once_and_one_that_is_not_after_its_deadline() -> None:
+def test_a_drained_mirror_releases_with_the_next_step_and_one_that_is_not_after_its_deadline() -> (
+    None
+):
     going = letting_go()
-    assert going.due(True, ms(BEGUN_MS)) is Act.RELEASE
+    assert going.due(True, ms(BEGUN_MS)) is Act.WAIT, "its own record has to go first"
+    assert going.due(True, ms(BEGUN_MS) + 1) is Act.RELEASE
     assert going.due(False, ms(BEGUN_MS + DRAIN_MS) - 1) is Act.WAIT
     assert going.due(False, ms(BEGUN_MS + DRAIN_MS)) is Act.RELEASE
 

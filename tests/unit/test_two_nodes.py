@@ -255,6 +255,52 @@ def test_a_pulled_active_whose_line_is_stuck_up_is_followed_all_the_same() -> No
     assert "unverified-takeover" in alarms_of(world.modules[2])
 
 
+def test_a_module_whose_gate_is_broken_leaves_the_chassis_to_the_other() -> None:
+    world = World(GATED).settled()
+    world.modules[1].hardware.is_gate_broken = True
+    world.tell_lines()
+    become(world, 2, Role.ACTIVE, 1500)
+    world.run(6000)
+    assert world.roles() == (Role.STANDBY, Role.ACTIVE)
+    assert len(world.modules[1].roles) < 8 and world.unheld_ms < 1600
+
+
+def test_a_module_whose_gate_is_broken_tries_again_when_there_is_no_other() -> None:
+    world = World(GATED).settled()
+    world.pull(2)
+    world.run(1500)
+    world.modules[1].hardware.is_gate_broken = True
+    world.tell_lines()
+    become(world, 1, Role.STANDBY, 1000)
+    world.modules[1].hardware.is_gate_broken = False
+    become(world, 1, Role.ACTIVE, 2000)
+    world.run(2000)
+    assert world.roles()[0] is Role.ACTIVE
+
+
+def test_a_line_that_spoke_of_an_empty_slot_is_examined_anew_when_a_module_is_there() -> None:
+    world = World(GATED)
+    world.modules[1].hardware.is_powered = False
+    world.boot(2).run(500)
+    world.stick(2, "presence", False)
+    world.modules[1].hardware.is_powered = True
+    world.modules[1].boot()
+    world.run(100)
+    world.tell_lines()
+    world.run(100)
+    assert "line-fault-slot1" in alarms_of(world.modules[2])
+
+
+def test_every_record_of_the_active_goes_with_the_role_at_a_switchover() -> None:
+    world = World(GATED).settled()
+    first, second = world.modules[1], world.modules[2]
+    first.ask(SwitchoverAsked(5, "test", None, False))
+    become(world, 2, Role.ACTIVE, 500)
+    assert second.node is not None
+    known = {record.key for record in second.node.chassis.log.tail()}
+    assert {r.key for r in first.events if r.slot == 1 and r.epoch == 2} <= known
+
+
 def test_a_lone_module_beside_an_empty_slot_takes_the_chassis_without_the_boot_window() -> None:
     world = World(GATED)
     world.modules[1].hardware.is_powered = False
