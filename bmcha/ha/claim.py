@@ -24,6 +24,9 @@ broken sense must not keep a chassis without a holder."""
 CONTEST_NS = ns_from_ms(250)
 """How long the earlier in the succession waits for the other claim to be dropped: ten ticks."""
 
+LOOK_AGAIN_NS = ns_from_ms(20)
+"""A reading that fails, or that shows no change and is not told, must not end the looking."""
+
 
 class Step(Enum):
     STORE = auto()
@@ -54,6 +57,7 @@ class Claim:
     _phase: _Phase = _Phase.STORING
     _settled_ns: int = 0
     _raised_ns: int = 0
+    _looked_ns: int = 0
     is_store_late: bool = False
     is_sense_missing: bool = False
 
@@ -78,6 +82,9 @@ class Claim:
                 return Step.WAIT
             self.is_store_late = True
             return self.stored(self.epoch, now_ns)
+        if self._phase is _Phase.LOOKING and now_ns - self._looked_ns >= LOOK_AGAIN_NS:
+            self._looked_ns = now_ns
+            return Step.LOOK
         if self._phase is not _Phase.SETTLING:
             return Step.WAIT
         if own_active is False and now_ns - self._raised_ns < SENSE_DEADLINE_NS:
@@ -86,7 +93,7 @@ class Claim:
             return Step.WAIT
         self.is_sense_missing = own_active is False
         self._phase = _Phase.LOOKING
-        self._settled_ns = now_ns
+        self._settled_ns = self._looked_ns = now_ns
         return Step.LOOK
 
     def looked(self, is_peer_active: bool, read_ns: int) -> Step:

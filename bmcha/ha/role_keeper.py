@@ -270,8 +270,8 @@ class RoleKeeper:
         self.claim = None
         self.held_epoch = 0
         self.is_unverified = False
-        if reason is Reason.OUTPUTS_SHUT:
-            # Every other node goes first now, even the last in the succession.
+        if reason in (Reason.OUTPUTS_SHUT, Reason.CONTEST_LOST):
+            # It would end the same way again: every other node goes first, even the last.
             self._must_listen_until_ns = now_ns + last_rank_wait_ns(self.settings)
         self._end_handover(role is Role.STANDBY and reason is Reason.HANDED_OVER, now_ns)
         if self.is_stopping:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bmcha.ha.claim import CONTEST_NS, SENSE_DEADLINE_NS, Claim, Step
+from bmcha.ha.claim import CONTEST_NS, LOOK_AGAIN_NS, SENSE_DEADLINE_NS, Claim, Step
 from tests.speech import ms
 from tests.world import timers
 
@@ -89,6 +89,14 @@ def test_the_first_in_the_succession_waits_for_the_other_line_to_fall() -> None:
     assert claim.looked(True, ms(SETTLED_MS + 1)) is Step.WAIT
     assert claim.looked(True, ms(SETTLED_MS) + CONTEST_NS - 1) is Step.WAIT
     assert claim.looked(False, ms(SETTLED_MS) + CONTEST_NS - 1) is Step.OPEN
+
+
+def test_the_lines_are_read_again_and_again_until_they_tell() -> None:
+    claim = looking()
+    assert claim.tick(True, ms(SETTLED_MS) + LOOK_AGAIN_NS - 1) is Step.WAIT
+    assert claim.tick(True, ms(SETTLED_MS) + LOOK_AGAIN_NS) is Step.LOOK
+    assert claim.tick(True, ms(SETTLED_MS) + LOOK_AGAIN_NS + 1) is Step.WAIT
+    assert claim.looked(False, ms(SETTLED_MS) + LOOK_AGAIN_NS + 2) is Step.OPEN
 
 
 def test_a_line_that_does_not_fall_belongs_to_a_holder() -> None:

@@ -278,6 +278,28 @@ def test_a_module_whose_gate_is_broken_tries_again_when_there_is_no_other() -> N
     assert world.roles()[0] is Role.ACTIVE
 
 
+def test_a_switchover_to_a_module_that_sees_a_lying_active_line_is_taken_back() -> None:
+    world = World(GATED).settled()
+    world.stick(2, "active", True)
+    world.modules[1].ask(SwitchoverAsked(5, "test", None, False))
+    world.run(100)
+    become(world, 1, Role.ACTIVE, 2500)
+    world.run(3000)
+    assert world.roles() == (Role.ACTIVE, Role.STANDBY)
+    assert not world.modules[1].answers[-1].is_done
+    assert len(world.modules[2].roles) < 20 and world.modules[2].stored_epoch < 20
+
+
+@pytest.mark.parametrize("slot", [1, 2])
+def test_a_lying_active_line_does_not_keep_two_starting_modules_from_the_chassis(slot: int) -> None:
+    world = World(GATED)
+    world.stuck[(slot, "active")] = True
+    world.boot()
+    become(world, 3 - slot, Role.ACTIVE, 2000)
+    world.run(3000)
+    assert world.roles()[slot - 1] is Role.STANDBY and world.dual_ms == 0
+
+
 def test_a_line_that_spoke_of_an_empty_slot_is_examined_anew_when_a_module_is_there() -> None:
     world = World(GATED)
     world.modules[1].hardware.is_powered = False
