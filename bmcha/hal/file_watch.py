@@ -3,7 +3,7 @@
 Knows inotify; knows nothing of what the files mean. Rules: a change is a hint, never a value;
 after an overflow, and when a folder comes (back), every file of it counts as changed; a folder
 that is missing is looked for again at each `wait`. One thread adds, waits and closes; `wake` is for
-all. Used by `file_lines`, and by the virtual chassis for the outputs of the modules.
+all. Used by `file_lines`.
 """
 
 from __future__ import annotations
