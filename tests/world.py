@@ -228,6 +228,8 @@ class Module:
         if self.world.now_ms % 250 == self.slot:
             self._mailbox.append(SensorRead(0, 30_000, Quality.GOOD, now_ns))
             self._mailbox.append(FanRead(0, 3000, Quality.GOOD, now_ns))
+        if self.world.now_ms % 500 == self.slot:
+            self.post_lines()
         while self._mailbox and self.node is not None:
             self._run(self.node.step(self._mailbox.pop(0), now_ns))
 

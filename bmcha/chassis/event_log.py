@@ -16,6 +16,9 @@ from bmcha.model.role import Severity
 TAIL_MAX = 256
 """Records kept in memory for readers and for a peer that joins; the store keeps more."""
 
+NUMBERS_LEFT_OUT = 1024
+"""At each start: more records than can wait for the store (`store_worker.RECORDS_MAX` is 512)."""
+
 
 class EventLog:
     def __init__(self, own_slot: int, tail: Iterable[EventCell]) -> None:
@@ -26,14 +29,14 @@ class EventLog:
         for record in tail:
             self._keep(record)
         # Own records may be missing in a tail that is full of the peer's, but they are older than
-        # its newest one: whatever comes after that one has never been used.
+        # its newest one. The last ones before a crash may be at the peer and not in the store.
         newest = max((r.key for r in self._tail), default=(-1, 0, 0))
-        self._number_epoch, self._number = newest[:2]
+        self._number_epoch, self._number = newest[0], newest[1] + NUMBERS_LEFT_OUT
 
     def write(
         self, epoch: int, severity: Severity, wall_ms: int, kind: str, text: str
     ) -> EventCell:
-        """A new record of this node. Text is cut at a character within 96 bytes of UTF-8."""
+        """A new record of this node. Text beyond EVENT_TEXT_BYTES_MAX is cut."""
         if epoch > self._number_epoch:
             self._number_epoch, self._number = epoch, 0
         self._number += 1

@@ -26,7 +26,7 @@ from bmcha.model.reading import (
 )
 
 EVENTS_PENDING_MAX = 512
-"""Records kept for a peer that is slow; beyond that it gets the tail at its next join."""
+"""Records that wait for a slow peer. Beyond that the oldest reach it only at its next join."""
 EVENTS_IN_DELTA_MAX = 32
 """A burst of records must not hold up the readings behind it."""
 REPEAT_NS = ns_from_ms(250)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, unique
 
+from bmcha.ha.evidence import is_over
 from bmcha.ha.path_monitor import OneWay, PathHealth, PathMonitor
 from bmcha.ha.role_keeper import RoleKeeper
+from bmcha.model.moment import ns_from_ms
 from bmcha.model.role import Reason, Role, Severity
 
 Condition = tuple[str, Severity, str]
@@ -49,6 +51,10 @@ def redundancy_of(keeper: RoleKeeper, is_mirror_synced: bool) -> Redundancy:
     return Redundancy(state, tuple(reasons))
 
 
+ACTIVE_LINE_LAG_NS = ns_from_ms(1000)
+"""A word and a line change within milliseconds of each other; a second apart, one of them lies."""
+
+
 def conditions_of(keeper: RoleKeeper, store_fault: str, now_ns: int) -> list[Condition]:
     found = _of_role(keeper)
     if store_fault:
@@ -57,6 +63,9 @@ def conditions_of(keeper: RoleKeeper, store_fault: str, now_ns: int) -> list[Con
         if peer.lines.is_faulty:
             text = f"a line from slot {peer.slot} is down, but its node answers"
             found.append((f"line-fault-slot{peer.slot}", Severity.MINOR, text))
+        if is_over(peer.active_line_lies_since_ns, ACTIVE_LINE_LAG_NS, now_ns):
+            text = f"the ACTIVE line of slot {peer.slot} says another thing than its node"
+            found.append((f"active-line-fault-slot{peer.slot}", Severity.MAJOR, text))
         for monitor in peer.monitors:
             found += _of_path(monitor, now_ns)
         left = [m for m in peer.monitors if not m.is_down]

@@ -29,10 +29,15 @@ def last_rank_wait_ns(settings: NodeSettings) -> int:
 
 
 def evidence_of(
-    peer: PeerView, settings: NodeSettings, own_slot: int, held_epoch: int, now_ns: int
+    peer: PeerView,
+    settings: NodeSettings,
+    own_slot: int,
+    held_epoch: int,
+    now_ns: int,
+    boot_window_ends_ns: int = 0,
 ) -> PeerEvidence:
     succession, timers = settings.succession, settings.timers
-    draft, levels = peer.draft, peer.lines.levels
+    draft, levels = peer.draft, peer.lines.believed
     is_heard = peer.is_heard()
     return PeerEvidence(
         is_earlier=succession.rank(peer.slot) < succession.rank(own_slot),
@@ -52,10 +57,11 @@ def evidence_of(
         has_line_spoken=peer.lines.has_spoken,
         is_rank_delay_over=is_over(peer.unheld_since_ns, rank_wait_ns(settings, own_slot), now_ns),
         is_claim_window_over=is_over(
-            _unheld_by_line_since_ns(peer),
+            _unheld_by_line_since_ns(peer, boot_window_ends_ns),
             ns_from_ms(timers.claim_window_ms) + rank_wait_ns(settings, own_slot),
             now_ns,
         ),
+        is_deaf_rival=is_over(peer.deaf_rival_since_ns, _two_beats_ns(peer), now_ns),
         is_contradiction_over=is_over(
             peer.contradiction_since_ns, ns_from_ms(timers.unverified_takeover_ms), now_ns
         ),
@@ -72,15 +78,20 @@ def _has_handed_over(peer: PeerView) -> bool:
 def _release_by_ns(peer: PeerView) -> int:
     """Two beats before the peer would judge this node silent: the release itself must be in
     force before its claim is."""
-    slowest_ns = max((m.interval_ns for m in peer.monitors), default=0)
-    return peer.calls_us_silent_at_ns() - 2 * slowest_ns
+    return peer.calls_us_silent_at_ns() - _two_beats_ns(peer)
 
 
-def _unheld_by_line_since_ns(peer: PeerView) -> int | None:
-    """Since when every path is silent *and* the ACTIVE line is down."""
+def _two_beats_ns(peer: PeerView) -> int:
+    """Of the slowest path."""
+    return 2 * max((m.interval_ns for m in peer.monitors), default=0)
+
+
+def _unheld_by_line_since_ns(peer: PeerView, boot_window_ends_ns: int) -> int | None:
+    """Since when every path is silent *and* the ACTIVE line is down; not before the boot window
+    has ended, so that two modules that start cut off still claim one after the other."""
     if peer.first_silent_ns is None or peer.lines.active_down_since_ns is None:
         return None
-    return max(peer.first_silent_ns, peer.lines.active_down_since_ns)
+    return max(peer.first_silent_ns, peer.lines.active_down_since_ns, boot_window_ends_ns)
 
 
 def is_claim_certain_on_silence(settings: NodeSettings, role: Role) -> bool:

@@ -1,18 +1,23 @@
 """Judges a peer's PRESENCE and HEALTH lines: has a line spoken, or does it lie?
 
 One bouncing line moves nothing. A line seen down is read again at once; down twice, the peer is
-probed on every path. An answer, however late, makes it a line fault. No answer within the probe
-time: the line has spoken, and stays so until it rises, an answer comes after all, or the peer
-begins a new life.
+probed on every path. An answer, however late, makes it a line fault, and the line a known liar
+until it rises. No answer within the probe time: the line has spoken, and stays so until it rises,
+an answer comes after all (it is asked for again and again), or the peer begins a new life.
 
 Pure: `Node` carries out what `wants` says.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import Enum, auto
 
 from bmcha.model.event import LineLevels
+from bmcha.model.moment import ns_from_ms
+
+PROBE_AGAIN_NS = ns_from_ms(1000)
+"""A probe or its answer may be lost; a peer that lives must not be taken for dead for good."""
 
 
 class Step(Enum):
@@ -25,6 +30,10 @@ class Step(Enum):
     FAULT = auto()
 
 
+SPEAKERS = ("presence", "health")
+"""The lines that may speak of a peer's end; ACTIVE only says who holds."""
+
+
 class LineWatch:
     def __init__(self, probe_ns: int) -> None:
         self.levels = LineLevels()
@@ -34,6 +43,12 @@ class LineWatch:
         self._probe_ns = probe_ns
         self._probe_until_ns = 0
         self._seen_down_ns = 0
+        self._liars: frozenset[str] = frozenset()
+
+    @property
+    def believed(self) -> LineLevels:
+        """The levels without those of known liars."""
+        return replace(self.levels, **dict.fromkeys(self._liars, None))
 
     @property
     def has_spoken(self) -> bool:
@@ -52,6 +67,7 @@ class LineWatch:
         self._note_active(levels, read_ns)
         is_new_line_down = self._is_another_line_down(levels)
         self.levels = levels
+        self._liars = frozenset(n for n in self._liars if getattr(levels, n) is False)
         if not self.is_down:
             self.step = Step.QUIET
             return None
@@ -61,15 +77,21 @@ class LineWatch:
             return Step.READ_AGAIN
         if self.step is Step.READ_AGAIN and read_ns > self._seen_down_ns:
             self.step = Step.PROBE
-            self.probe_nonce += 1
-            self._probe_until_ns = read_ns + self._probe_ns
-            return Step.PROBE
+            return self._probe(read_ns)
+        if self.step is Step.SPOKEN and read_ns - self._probe_until_ns >= PROBE_AGAIN_NS:
+            return self._probe(read_ns)
         return None
+
+    def _probe(self, read_ns: int) -> Step:
+        self.probe_nonce += 1
+        self._probe_until_ns = read_ns + self._probe_ns
+        return Step.PROBE
 
     def answered(self, nonce: int) -> None:
         """The peer's node loop answered a probe of this episode: it lives, a line lies."""
         if nonce == self.probe_nonce and self.step in (Step.PROBE, Step.SPOKEN):
             self.step = Step.FAULT
+            self._liars = frozenset(n for n in SPEAKERS if getattr(self.levels, n) is False)
 
     def lost_touch(self) -> None:
         """Every path is silent now: a line once called a liar is examined anew."""
@@ -78,6 +100,7 @@ class LineWatch:
 
     def met_new_life(self) -> None:
         """What a line said was about the peer's former life; of this one it has to speak anew."""
+        self._liars = frozenset()
         if self.step is Step.SPOKEN:
             self.step = Step.QUIET
 

@@ -37,9 +37,13 @@ class PeerList:
     def get(self, slot: int) -> PeerView | None:
         return self._views.get(slot)
 
-    def evidence(self, held_epoch: int, now_ns: int) -> tuple[PeerEvidence, ...]:
+    def evidence(
+        self, held_epoch: int, now_ns: int, boot_window_ends_ns: int = 0
+    ) -> tuple[PeerEvidence, ...]:
+        settings, slot = self._settings, self._own_slot
         return tuple(
-            evidence_of(peer, self._settings, self._own_slot, held_epoch, now_ns) for peer in self
+            evidence_of(peer, settings, slot, held_epoch, now_ns, boot_window_ends_ns)
+            for peer in self
         )
 
     def successor(self, target_slot: int | None) -> PeerView | None:

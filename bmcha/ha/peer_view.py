@@ -48,6 +48,8 @@ class PeerView:
         self.listen_from_ns = now_ns
         self.unheld_since_ns: int | None = None
         self.contradiction_since_ns: int | None = None
+        self.deaf_rival_since_ns: int | None = None
+        self.active_line_lies_since_ns: int | None = None
         self._former_boots: deque[int] = deque(maxlen=FORMER_BOOTS_MAX)
         self._last_path_proven: str | None = None
         self._lone_path: tuple[str, int] | None = None
@@ -173,19 +175,32 @@ class PeerView:
     # ---- waits that evidence needs
 
     def _note_waits(self, now_ns: int) -> None:
-        """Since when nobody holds by its word, and since when its lines contradict each other."""
-        is_unheld = self.is_heard() and self._says_nothing_is_held()
-        self.unheld_since_ns = (self.unheld_since_ns or now_ns) if is_unheld else None
-        levels = self.lines.levels
+        """Since when nobody holds by its word, its lines contradict each other or its word, or it
+        is ACTIVE and hears nothing from here."""
+
+        def since(before_ns: int | None, is_so: bool) -> int | None:
+            return (before_ns or now_ns) if is_so else None
+
+        levels, is_heard = self.lines.believed, self.is_heard()
+        is_unheld = is_heard and self._says_nothing_is_held()
         is_stuck = self.has_said_goodbye and levels.active is True
         is_unclear = levels.health is False and levels.active is not False
-        is_contrary = is_stuck or (is_unclear and not self.is_heard())
-        self.contradiction_since_ns = (
-            (self.contradiction_since_ns or now_ns) if is_contrary else None
+        is_rival = is_heard and self._says(Role.ACTIVE)
+        is_lying = (is_rival and levels.active is False) or (is_unheld and levels.active is True)
+        self.unheld_since_ns = since(self.unheld_since_ns, is_unheld)
+        self.contradiction_since_ns = since(
+            self.contradiction_since_ns, is_stuck or (is_unclear and not is_heard)
         )
+        self.deaf_rival_since_ns = since(
+            self.deaf_rival_since_ns, is_rival and self.hears_us() is False
+        )
+        self.active_line_lies_since_ns = since(self.active_line_lies_since_ns, is_lying)
+
+    def _says(self, *roles: Role) -> bool:
+        return self.draft is not None and self.draft.role in roles
 
     def _says_nothing_is_held(self) -> bool:
-        return self.draft is not None and self.draft.role in (Role.STARTING, Role.STANDBY)
+        return self._says(Role.STARTING, Role.STANDBY)
 
     # ---- jeopardy: one path left
 

@@ -191,7 +191,7 @@ class RoleKeeper:
         return RoleInputs(
             role=self.machine.role,
             reason=self.machine.reason,
-            peers=self.peers.evidence(self.held_epoch, now_ns),
+            peers=self.peers.evidence(self.held_epoch, now_ns, self.machine.boot_window_ends_ns),
             board=settings.board_class,
             policy=settings.isolation_policy,
             is_slot_known=self.is_slot_known,

@@ -79,7 +79,7 @@ class RoleMachine:
         self.reason = Reason.BOOT_LISTENING
         self.since_ns = now_ns
         self.history: deque[RoleChange] = deque(maxlen=HISTORY_MAX)
-        self._boot_window_ends_ns = now_ns + boot_window_ns
+        self.boot_window_ends_ns = now_ns + boot_window_ns
         self._hold_off_ns = hold_off_ns
 
     def enter(self, role: Role, reason: Reason, epoch: int, now_ns: int) -> Transition | None:
@@ -96,10 +96,10 @@ class RoleMachine:
         return transition
 
     def is_boot_window_over(self, now_ns: int) -> bool:
-        return now_ns >= self._boot_window_ends_ns
+        return now_ns >= self.boot_window_ends_ns
 
     def boot_window_left_ns(self, now_ns: int) -> int:
-        return max(0, self._boot_window_ends_ns - now_ns)
+        return max(0, self.boot_window_ends_ns - now_ns)
 
     def is_held_off(self, now_ns: int) -> bool:
         """A voluntary change waits until the last change has settled. Evidence never waits."""

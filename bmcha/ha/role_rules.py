@@ -26,6 +26,7 @@ class PeerEvidence:
     ``is_heard``: by a path, in its present life. ``role`` and the flags after it are what it
     says, and mean nothing when it is not heard. ``has_line_spoken``: a line is down, was read
     twice, and no probe was answered. The ``is_..._over`` flags are waits that have run out.
+    ``is_deaf_rival``: for two beats it has said that it is ACTIVE and hears nothing from here.
     """
 
     is_earlier: bool
@@ -46,6 +47,7 @@ class PeerEvidence:
     is_rank_delay_over: bool = False
     is_claim_window_over: bool = False
     is_contradiction_over: bool = False
+    is_deaf_rival: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,9 @@ def _decide_active(i: RoleInputs) -> RoleDecision:
     for peer in i.peers:
         if peer.is_heard and peer.role is Role.ACTIVE and peer.is_epoch_newer:
             return RoleDecision(Role.STANDBY, Reason.PEER_HOLDS_NEWER_EPOCH)
+    if any(peer.is_heard and peer.is_deaf_rival for peer in i.peers):
+        # It will never hear that this epoch is newer: the one that hears lets go.
+        return RoleDecision(Role.STANDBY, Reason.PEER_HEARS_NOTHING)
     if i.are_outputs_shut:
         return RoleDecision(Role.STANDBY, Reason.OUTPUTS_SHUT)
     for peer in i.peers:

@@ -20,7 +20,8 @@ BLADES_MAX = 32
 ALARMS_MAX = 256
 NAME_BYTES_MAX = 24
 """A longer name is refused by the configuration: the cell has room for this many bytes."""
-EVENT_TEXT_BYTES_MAX = 96
+EVENT_TEXT_BYTES_MAX = 160
+"""Room for the longest sentence of a reason with its slot before it."""
 ALARM_ID_BYTES_MAX = 41
 """What the alarm's cell of the image has room for; a longer id is cut there and on the wire."""
 

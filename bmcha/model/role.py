@@ -69,6 +69,7 @@ class Reason(_Sentence):
     TAKEN_BACK = 29, "Let go for a peer that hears nothing from here, but it did not claim."
     SWITCHOVER_ASKED = 30, "A planned switchover was asked for; the chassis is being handed over."
     STOP_ASKED = 31, "The service was asked to stop."
+    PEER_HEARS_NOTHING = 32, "Both were ACTIVE; the peer hears nothing and cannot let go."
     FROM_NEWER_VERSION = 255, "The peer's firmware is newer and gives a reason not known here."
 
 

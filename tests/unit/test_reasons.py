@@ -84,6 +84,14 @@ def peer_holds_newer_epoch() -> World:
     return wait_for(world, 1, Reason.PEER_HOLDS_NEWER_EPOCH)
 
 
+def peer_hears_nothing() -> World:
+    world = settled(BARE)
+    world.cut()
+    world.run(2000)
+    world.cuts = {(path, 2) for path in world.path_names}
+    return wait_for(world, 2, Reason.PEER_HEARS_NOTHING)
+
+
 def peer_claims_first() -> World:
     """Nobody is heard and the ACTIVE line falls: the later leaves the earlier its time."""
     world = isolated()
@@ -269,6 +277,7 @@ REASONS: dict[Reason, ReasonStory] = {
     Reason.PEER_IS_ACTIVE: peer_is_active,
     Reason.PEER_IS_CLAIMING: peer_is_claiming,
     Reason.PEER_HOLDS_NEWER_EPOCH: peer_holds_newer_epoch,
+    Reason.PEER_HEARS_NOTHING: peer_hears_nothing,
     Reason.PEER_CLAIMS_FIRST: peer_claims_first,
     Reason.ISOLATED: isolated,
     Reason.LINE_FAULT_SUSPECTED: line_fault_suspected,

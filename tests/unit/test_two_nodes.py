@@ -126,6 +126,24 @@ def test_silence_splits_the_brain_on_a_bare_board_and_the_first_beat_heals_it() 
     assert world.dual_ms <= 102
 
 
+def test_after_a_split_the_one_that_hears_lets_go_if_the_other_hears_nothing() -> None:
+    """Only the older holder can be heard again: it will never learn of the newer epoch."""
+    world = World(BARE).settled()
+    world.cut()
+    world.run(2000)
+    assert world.roles() == (Role.ACTIVE, Role.ACTIVE)
+    world.cuts = {(path, 2) for path in world.path_names}
+    world.dual_ms = 0
+    world.run(3000)
+    assert world.roles() == (Role.ACTIVE, Role.STANDBY)
+    assert Reason.PEER_HEARS_NOTHING in changes_of(world.modules[2])
+    assert world.dual_ms <= 3 * 102
+    world.heal()
+    world.run(2000)
+    assert world.roles() == (Role.ACTIVE, Role.STANDBY)
+    assert status_of(world, 2)["mirror"]["state"] == "SYNCED"  # type: ignore[index]
+
+
 def test_a_bare_board_told_to_hold_never_splits() -> None:
     world = World(BARE, IsolationPolicy.HOLD).settled()
     world.cut()
@@ -229,6 +247,45 @@ def test_one_lying_line_moves_nothing_and_is_named(line: str) -> None:
     world.stick(2, line, None)
     world.run(100)
     assert not alarms_of(world.modules[2])
+
+
+@pytest.mark.parametrize(("seen_by", "level"), [(2, False), (1, True)])
+def test_an_active_line_that_contradicts_its_node_is_an_alarm(seen_by: int, level: bool) -> None:
+    """The hidden first lie: with it, losing every path would put two hands on the chassis."""
+    world = World(GATED).settled()
+    world.stick(seen_by, "active", level)
+    world.run(1500)
+    assert world.roles() == (Role.ACTIVE, Role.STANDBY)
+    assert alarms_of(world.modules[seen_by]) == {f"active-line-fault-slot{3 - seen_by}"}
+
+
+def test_a_lost_probe_is_not_the_end_of_a_peer_that_lives() -> None:
+    world = World(GATED).settled()
+    world.cut(source=1)
+    world.stick(2, "health", False)
+    world.run(40)
+    world.heal()
+    world.run(3000)
+    assert world.roles() == (Role.ACTIVE, Role.STANDBY)
+    assert "line-fault-slot1" in alarms_of(world.modules[2])
+
+
+def test_a_line_known_to_lie_is_no_evidence_when_every_path_is_lost() -> None:
+    world = World(GATED).settled()
+    world.stick(2, "health", False)
+    world.run(1000)
+    world.cut()
+    world.run(8000)
+    assert world.roles() == (Role.ACTIVE, Role.STANDBY)
+    assert world.dual_ms == 0
+
+
+def test_two_modules_that_start_cut_off_claim_one_after_the_other() -> None:
+    world = World(GATED)
+    world.cut()
+    world.boot()
+    assert world.run(6000, lambda: world.modules[1].role is Role.ACTIVE)
+    assert Role.FENCING not in [role for _, role in world.modules[2].roles]
 
 
 def test_a_line_that_bounces_for_a_moment_is_not_even_an_alarm() -> None:

@@ -73,7 +73,7 @@ def test_texts_are_cut_at_a_character() -> None:
     alarm = AlarmCell(0, "a" * 99, Severity.MINOR, False, NOW_NS)
     assert there_and_back(alarm) == dataclasses.replace(alarm, alarm_id="a" * 41)
     event = EventCell(1, 2, 1, Severity.INFO, 5, "k" * 99, "t" * 999)
-    assert there_and_back(event) == dataclasses.replace(event, kind="k" * 24, text="t" * 96)
+    assert there_and_back(event) == dataclasses.replace(event, kind="k" * 24, text="t" * 160)
 
 
 @pytest.mark.parametrize(
