@@ -108,10 +108,10 @@ class Node:
 
     @property
     def output_gap_limit_ns(self) -> int:
-        """After this much standing still the peer may hold the chassis: two beats before the
-        slowest path's dead time, and never longer than the hardware watchdog."""
-        limits = [m.deadtime_ns - 2 * m.interval_ns for _, m in self._monitors.values()]
-        limit_ns = max(limits, default=ns_from_ms(self.settings.timers.stall_limit_ms))
+        """After this much standing still the peer may hold the chassis, or the hardware watchdog
+        has shut the outputs."""
+        stall_limit_ns = ns_from_ms(self.settings.timers.stall_limit_ms)
+        limit_ns = self.roles.peers.gap_limit_ns(stall_limit_ns)
         if self.settings.board_class is BoardClass.GATED and self.settings.watchdog_ms:
             limit_ns = min(limit_ns, ns_from_ms(self.settings.watchdog_ms))
         return limit_ns
@@ -192,44 +192,45 @@ class Node:
             text = f"{event.effect}: {event.why}"
             self.chassis.record(Severity.MAJOR, "effect-failed", text, now_ns)
 
-    def _known(self, path: str, header: Header) -> tuple[PeerView, PathMonitor] | None:
-        """The path's peer and monitor, if the frame is of that peer's present life."""
+    def _known(self, path: str, header: Header) -> PeerView | None:
+        """The peer whose present life this message is from."""
         known = self._monitors.get(path)
         if known is None or header.source_slot != known[0].slot:
             return None
-        return known if self._accepts(known[0], header) else None
+        return known[0] if known[0].accepts(header) else None
 
-    def _accepts(self, peer: PeerView, header: Header) -> bool:
+    def _hear(self, path: str, header: Header, heartbeat: Heartbeat, heard_ns: int) -> bool:
         """A new life of the peer has nothing of the picture, whatever the former one had."""
+        peer, monitor = self._monitors[path]
         former_boot_id = peer.boot_id
-        is_accepted = peer.accepts(header)
+        is_accepted = header.source_slot == peer.slot and peer.meet(header, path, heard_ns)
         if peer.boot_id != former_boot_id:
             self.chassis.sender.forget_peer()
+        if is_accepted:
+            monitor.announced(heartbeat.deadtime_ms)
+            peer.hear(heartbeat, self.facts.boot_id, heard_ns)
+            self.chassis.receiver.level_at(heartbeat.draft.mirror_sequence, heard_ns)
         return is_accepted
 
     def _heartbeat(self, event: HeartbeatHeard) -> None:
-        known = self._known(event.path, event.header)
-        if known is None:
+        if event.path not in self._monitors:
             return
-        peer, monitor = known
-        monitor.heard(event.heard_ns, event.beats_in_row)
-        peer.hear(event.heartbeat, self.facts.boot_id, event.heard_ns)
-        self.chassis.receiver.level_at(event.heartbeat.draft.mirror_sequence, event.heard_ns)
+        if self._hear(event.path, event.header, event.heartbeat, event.heard_ns):
+            self._monitors[event.path][1].heard(event.heard_ns, event.beats_in_row)
 
     def _summarised(self, event: PathSummarised) -> None:
         self.facts.counts[event.path] = event.counts
         self.facts.port_faults[event.path] = event.fault
         if event.path not in self._monitors:
             return
-        peer, monitor = self._monitors[event.path]
+        monitor = self._monitors[event.path][1]
         heard_ns, header, heartbeat = event.last_heard_ns, event.header, event.heartbeat
         if heard_ns is None or header is None or heartbeat is None:
             return
         is_new = monitor.last_heard_ns is None or heard_ns > monitor.last_heard_ns
         monitor.summarised(heard_ns)
-        if is_new and header.source_slot == peer.slot and self._accepts(peer, header):
-            peer.hear(heartbeat, self.facts.boot_id, heard_ns)
-            self.chassis.receiver.level_at(heartbeat.draft.mirror_sequence, heard_ns)
+        if is_new:
+            self._hear(event.path, header, heartbeat, heard_ns)
 
     def _overdue(self, event: PathOverdue, now_ns: int) -> None:
         if event.path not in self._monitors:
@@ -240,10 +241,9 @@ class Node:
         self._armed[event.path] = None
 
     def _message(self, event: MessageHeard, now_ns: int) -> None:
-        known = self._known(event.path, event.header)
-        if known is None:
+        peer = self._known(event.path, event.header)
+        if peer is None:
             return
-        peer, _ = known
         match event.message:
             case Probe(nonce=nonce):
                 self._emit(SendMessage(event.path, peer.slot, ProbeReply(nonce)))

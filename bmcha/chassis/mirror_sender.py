@@ -54,6 +54,11 @@ def cell_bytes_max(cell: Cell) -> int:
             return 72
 
 
+def _is_newer(join_id: int, than: int) -> bool:
+    """A life counts its joins up from a seed of its own, in u32."""
+    return 0 < (join_id - than) % (1 << 32) < 1 << 31
+
+
 def _sizes(groups: list[list[Cell]]) -> tuple[int, ...]:
     return tuple(map(len, groups))
 
@@ -108,8 +113,8 @@ class MirrorSender:
         """A STANDBY asks for everything. False: its image layout is another one."""
         if join.layout_id != self._layout_id:
             return False
-        if join.join_id == self._join_id:
-            return True
+        if self._join_id is not None and not _is_newer(join.join_id, self._join_id):
+            return True  # repeated, or overtaken by a newer one of the same life
         self.forget_peer()
         self._join_id = join.join_id
         self._is_whole_due = True

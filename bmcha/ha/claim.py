@@ -58,8 +58,6 @@ class Claim:
     _settled_ns: int = 0
     _raised_ns: int = 0
     _looked_ns: int = 0
-    is_store_late: bool = False
-    is_sense_missing: bool = False
 
     def begin(self) -> Step:
         return Step.STORE
@@ -80,7 +78,6 @@ class Claim:
         if self._phase is _Phase.STORING:
             if now_ns - self.begun_ns < ns_from_ms(self.timers.store_deadline_ms):
                 return Step.WAIT
-            self.is_store_late = True
             return self.stored(self.epoch, now_ns)
         if self._phase is _Phase.LOOKING and now_ns - self._looked_ns >= LOOK_AGAIN_NS:
             self._looked_ns = now_ns
@@ -91,7 +88,6 @@ class Claim:
             return Step.WAIT
         if now_ns < self._settled_ns:
             return Step.WAIT
-        self.is_sense_missing = own_active is False
         self._phase = _Phase.LOOKING
         self._settled_ns = self._looked_ns = now_ns
         return Step.LOOK

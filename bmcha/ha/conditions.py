@@ -57,6 +57,10 @@ ACTIVE_LINE_LAG_NS = ns_from_ms(1000)
 
 def conditions_of(keeper: RoleKeeper, store_fault: str, now_ns: int) -> list[Condition]:
     found = _of_role(keeper)
+    is_settled = now_ns - keeper.machine.since_ns >= ACTIVE_LINE_LAG_NS
+    if keeper.machine.role is Role.ACTIVE and keeper.own_active is False and is_settled:
+        text = "the own ACTIVE line is driven and does not rise: the peer cannot see who holds"
+        found.append(("own-active-line-fault", Severity.MAJOR, text))
     if store_fault:
         found.append(("store-failed", Severity.MAJOR, f"not stored: {store_fault}"))
     for peer in keeper.peers:

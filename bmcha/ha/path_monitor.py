@@ -57,6 +57,8 @@ class PathMonitor:
         self._warn_ns = ns_from_ms(settings.warntime_ms)
         self._dead_ns = ns_from_ms(settings.deadtime_ms)
         self._jeopardy_ns = ns_from_ms(settings.jeopardy_deadtime_ms)
+        self.peer_dead_ns = self._dead_ns
+        """After which silence the peer judges us here: its own announced word, once it is heard."""
 
     @property
     def name(self) -> str:
@@ -142,13 +144,25 @@ class PathMonitor:
             return None
         return hearing.age_ns is not None and hearing.age_ns < self._warn_ns
 
+    def announced(self, deadtime_ms: int) -> None:
+        self.peer_dead_ns = ns_from_ms(deadtime_ms)
+
     def peer_calls_us_silent_at_ns(self) -> int:
         """When the peer, hearing nothing more, will judge this path SILENT."""
         hearing = self.hearing_of_us
         if hearing is None:
-            return self._armed_ns + self._dead_ns
-        age_ns = self._dead_ns if hearing.age_ns is None else hearing.age_ns
-        return hearing.said_ns + max(0, self._dead_ns - age_ns)
+            return self._armed_ns + self.peer_dead_ns
+        age_ns = self.peer_dead_ns if hearing.age_ns is None else hearing.age_ns
+        return hearing.said_ns + max(0, self.peer_dead_ns - age_ns)
+
+    @property
+    def gap_limit_ns(self) -> int:
+        """How long this node may stand still before the peer may judge it silent here."""
+        return self.peer_dead_ns - 2 * self._interval_ns
+
+    @property
+    def is_heard_both_ways(self) -> bool:
+        return self.health is PathHealth.ALIVE and self.peer_hears_us() is not False
 
     @property
     def is_down(self) -> bool:

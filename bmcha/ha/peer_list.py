@@ -68,6 +68,14 @@ class PeerList:
     def slowest_interval_ns(self) -> int:
         return max((m.interval_ns for peer in self for m in peer.monitors), default=0)
 
+    def gap_limit_ns(self, without_paths_ns: int) -> int:
+        """Two beats before the dead time, as the peer announced it, of the slowest path that works
+        both ways; with none, of the fastest."""
+        monitors = [monitor for peer in self for monitor in peer.monitors]
+        fastest_ns = min((m.gap_limit_ns for m in monitors), default=without_paths_ns)
+        working = [m.gap_limit_ns for m in monitors if m.is_heard_both_ways]
+        return max(working, default=fastest_ns)
+
     def listen_anew(self, now_ns: int) -> None:
         for peer in self:
             peer.listen_anew(now_ns)

@@ -1,25 +1,23 @@
 """What this node knows of one peer: its paths, its lines, and the last thing it said.
 
 Answers questions with yes, no or unknown; it decides nothing. Rules:
- - a word counts only from the boot id last heard; an older life that still arrives over a slow
-   path is dropped, and so is an older word of the same life (`revision`);
+ - a word counts only from the present life (`bmcha.ha.lives`); an older one that still arrives
+   over a slow path is dropped, and so is an older word of the same life (`revision`);
  - after a Goodbye nothing of that life counts any more;
  - silence is judged over all paths: one heard path is a heard peer.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import replace
 
 from bmcha.ha.line_watch import LineWatch
+from bmcha.ha.lives import Lives
 from bmcha.ha.path_monitor import PathHealth, PathMonitor
 from bmcha.model.identity import EPOCH_MAX
 from bmcha.model.message import Handover, Header, Heartbeat, HeartbeatDraft
 from bmcha.model.role import Role
 
-FORMER_BOOTS_MAX = 8
-"""More restarts than this within one slow path's delay do not happen."""
 REVISION_SPAN = 1 << 16
 EPOCH_BELIEVED_MAX = EPOCH_MAX - (1 << 16)
 """A takeover a minute for a month reaches 43,000. Whoever says more is broken or lies, and to
@@ -40,9 +38,6 @@ class PeerView:
         self.draft: HeartbeatDraft | None = None
         self.heard_since_ns: int | None = None
         self.has_said_goodbye = False
-        self.stale_boot_count = 0
-        self.refused_epoch_count = 0
-        self.was_seen_active = False
         self.handover: Handover | None = None
         self.first_silent_ns: int | None = None
         self.listen_from_ns = now_ns
@@ -50,23 +45,24 @@ class PeerView:
         self.contradiction_since_ns: int | None = None
         self.deaf_rival_since_ns: int | None = None
         self.active_line_lies_since_ns: int | None = None
-        self._former_boots: deque[int] = deque(maxlen=FORMER_BOOTS_MAX)
+        self._lives = Lives()
         self._last_path_proven: str | None = None
         self._lone_path: tuple[str, int] | None = None
 
     # ---- what arrives
 
     def accepts(self, header: Header) -> bool:
-        """False: a former life of the peer, a life that said goodbye, an epoch beyond belief."""
-        if header.epoch > EPOCH_BELIEVED_MAX:
-            self.refused_epoch_count += 1
-            return False
-        if header.boot_id in self._former_boots:
-            self.stale_boot_count += 1
-            return False
-        if header.boot_id != self.boot_id:
+        """False: another life than the present one, one that said goodbye, or an epoch beyond
+        belief. Only a heartbeat can begin a life (`meet`)."""
+        is_present = header.boot_id == self.boot_id and header.epoch <= EPOCH_BELIEVED_MAX
+        return is_present and not self.has_said_goodbye
+
+    def meet(self, header: Header, path: str, heard_ns: int) -> bool:
+        """As `accepts`, for a heartbeat."""
+        down = [monitor.name for monitor in self.monitors if monitor.is_down]
+        if self._lives.heard(path, header.boot_id, heard_ns, down):
             self._begin_life(header.boot_id)
-        return not self.has_said_goodbye
+        return self.accepts(header)
 
     def hear(self, heartbeat: Heartbeat, own_boot_id: int, heard_ns: int) -> None:
         """A beat of the present life. The echo counts even when the word itself is older."""
@@ -80,8 +76,6 @@ class PeerView:
         self.draft = heartbeat.draft
         if heartbeat.draft.role is not Role.RELINQUISHING:
             self.handover = None
-        if heartbeat.draft.role is Role.ACTIVE:
-            self.was_seen_active = True
 
     def hear_goodbye(self) -> None:
         self.has_said_goodbye = True
@@ -103,14 +97,11 @@ class PeerView:
         )
 
     def _begin_life(self, boot_id: int) -> None:
-        if self.boot_id is not None:
-            self._former_boots.append(self.boot_id)
         self.boot_id = boot_id
         self.draft = None
         self.handover = None
         self.heard_since_ns = None
         self.has_said_goodbye = False
-        self.was_seen_active = False
         self.lines.met_new_life()
         for monitor in self.monitors:
             monitor.hearing_of_us = None

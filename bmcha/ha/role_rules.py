@@ -2,8 +2,8 @@
 
 Plain `if`/`return`, first match wins; the order is the design. Nothing here knows how evidence
 was gathered or how a role is entered. Every combination of the evidence is enumerated against
-the invariants by `tests/unit/test_role_rules.py`, and two nodes that follow these rules are
-explored by `tests/model/`.
+the invariants by `tests/unit/test_role_rules.py`, and two nodes that follow these rules live
+through storms of faults in `tests/sim/`.
 
 What makes the silent-peer rules safe on a *gated* board is a count of lies. A peer that holds
 the chassis shows PRESENCE, HEALTH and ACTIVE up. With at most one lying line, a claim is only

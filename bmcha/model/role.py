@@ -59,7 +59,10 @@ class Reason(_Sentence):
     PEER_SAID_GOODBYE = 19, "The peer released its outputs and said goodbye."
     PEER_RELEASED = 20, "The peer has released its outputs."
     PEER_ABSENT = 21, "The PRESENCE line is down: the peer's slot is empty or without power."
-    PEER_HEALTH_DOWN = 22, "The peer's HEALTH and ACTIVE lines fell: its watchdog has shut it."
+    PEER_HEALTH_DOWN = (
+        22,
+        "The peer's HEALTH and ACTIVE lines fell: it died or its watchdog shut it.",
+    )
     PEER_ACTIVE_LINE_DOWN = 23, "Every path is silent and the ACTIVE line says that nobody holds."
     PEER_SILENT = 24, "Every path is silent past its dead time and no line can tell more."
     UNVERIFIED_TAKEOVER = 25, "The lines contradict each other for too long; cooling cannot wait."

@@ -198,14 +198,15 @@ def stale_writes(lines: Iterable[Line]) -> list[Line]:
 
 
 def fan_drops(lines: Iterable[Line]) -> list[Line]:
-    """Outputs applied after the first fault that are lower than the fan's lowest before it."""
+    """Outputs applied after the first fault, or after a holder first let go, that are lower than
+    the fan's lowest before it."""
     lowest: dict[str, int] = {}
     drops = []
-    is_faulty = False
+    is_disturbed = False
     for line in lines:
-        if line.what == "fault":
-            is_faulty = True
-        elif line.what == "output" and not is_faulty:
+        if line.what == "fault" or (line.what == "gate" and not line.value):
+            is_disturbed = True
+        elif line.what == "output" and not is_disturbed:
             lowest[line.name] = min(line.value, lowest.get(line.name, line.value))
         elif line.what == "output" and line.value < lowest.get(line.name, 0):
             drops.append(line)

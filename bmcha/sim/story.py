@@ -61,7 +61,7 @@ _MENDS = {
 }
 """Actions that are no fault and hence in no journal, by first word."""
 
-_ALARMS = {"alarm-raised": "Alarm: {0}.", "alarm-cleared": "Over: {0}."}
+_ALARMS = {"alarm-raised": "Alarm: {0}.", "alarm-cleared": "{0}."}
 
 Say = Callable[[str], None]
 

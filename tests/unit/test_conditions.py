@@ -34,7 +34,7 @@ def hearing(role: Role = Role.STANDBY) -> RoleKeeper:
     """The peer beats on both paths, up to ``LATER_MS``."""
     keeper = new_keeper()
     peer = peer_of(keeper)
-    assert peer.accepts(header())
+    assert peer.meet(header(), "udp", ms(START_MS))
     for at_ms in (START_MS, LATER_MS):
         for monitor in peer.monitors:
             monitor.heard(ms(at_ms), 1)

@@ -36,7 +36,7 @@ def new_peer(slot: int = 2) -> PeerView:
 
 def hearing(said: HeartbeatDraft, *ages_ms: int | None, slot: int = 2) -> PeerView:
     peer = new_peer(slot)
-    assert peer.accepts(header())
+    assert peer.meet(header(), "udp", ms(START_MS))
     for monitor in peer.monitors:
         monitor.heard(ms(START_MS), 1)
     peer.hear(beat(said, *ages_ms), OWN_BOOT, ms(START_MS))

@@ -260,7 +260,23 @@ def test_a_slow_path_gives_more_time_but_never_more_than_the_watchdog() -> None:
         slow = replace(settings.paths[0], deadtime_ms=2000)
         settings = replace(settings, paths=(slow, settings.paths[1]))
         node = Node(settings, 1, OWN_BOOT, 0, (), 0, 0)
+        assert node.output_gap_limit_ns == ms(300), "no path works yet: the fastest counts"
+        (peer,) = node.roles.peers
+        for monitor in peer.monitors:
+            monitor.heard(0, 1)
         assert node.output_gap_limit_ns == ms(limit_ms)
+        peer.monitors[0].overdue(0, ms(1000), False)
+        assert node.output_gap_limit_ns == ms(300), "a path that is late gives no time"
+
+
+def test_the_peer_s_own_dead_time_counts_not_ours() -> None:
+    life = Life(BoardClass.BARE)
+    life.hear(Role.STANDBY)
+    (peer,) = life.node.roles.peers
+    for monitor in peer.monitors:
+        monitor.heard(ms(life.now_ms), 1)
+        monitor.announced(300)
+    assert life.node.output_gap_limit_ns == ms(100)
 
 
 def test_without_a_path_the_stall_limit_bounds_it() -> None:
@@ -406,6 +422,7 @@ def test_a_peer_that_restarted_has_not_got_the_picture_until_it_joins_again() ->
     life.step(told(DeltaAck(5, delta.sequence), life.now_ms))
     assert life.node.chassis.sender.is_synced
     life.hear(Role.STANDBY, boot_id=PEER_BOOT + 1)
+    life.hear(Role.STANDBY, boot_id=PEER_BOOT + 1, path="serial")
     effects = life.step(SwitchoverAsked(1, "test", None, False))
     (answer,) = [effect for effect in effects if isinstance(effect, Answer)]
     assert "MIRROR_NOT_SYNCED" in [each["id"] for each in answer.body["refusals"]]
@@ -439,12 +456,18 @@ def test_a_takeover_neither_clears_nor_raises_an_alarm_that_stands() -> None:
 
 
 def test_a_probe_is_answered_at_once_on_the_path_on_which_it_came() -> None:
-    effects = Life().step(told(Probe(9), START_MS, path="serial"))
+    life = Life()
+    life.hear(Role.STANDBY)
+    effects = life.step(told(Probe(9), START_MS, path="serial"))
     assert sent(effects, ProbeReply) == [SendMessage("serial", 2, ProbeReply(9))]
 
 
 def test_a_goodbye_is_in_the_log() -> None:
-    effects = Life().step(told(Goodbye(Reason.STOP_ASKED), START_MS))
+    stranger = Life().step(told(Goodbye(Reason.STOP_ASKED), START_MS))
+    assert not records(stranger), "the goodbye of a life that was never heard says nothing"
+    life = Life()
+    life.hear(Role.STANDBY)
+    effects = life.step(told(Goodbye(Reason.STOP_ASKED), START_MS))
     assert ("goodbye", "slot 2 left") in records(effects)
 
 

@@ -32,7 +32,7 @@ def peer_in(peers: PeerList, slot: int) -> PeerView:
 
 
 def hear(peer: PeerView, role: Role, *echo_ages_ms: int | None, boot_id: int = 2001) -> None:
-    assert peer.accepts(header(boot_id))
+    assert peer.meet(header(boot_id), "udp", 0)
     for monitor in peer.monitors:
         monitor.heard(ms(START_MS), 1)
     peer.hear(beat(draft(role), *echo_ages_ms), OWN_BOOT, ms(START_MS))

@@ -7,7 +7,6 @@ import pytest
 from bmcha.ha.path_monitor import PathMonitor
 from bmcha.ha.peer_view import (
     EPOCH_BELIEVED_MAX,
-    FORMER_BOOTS_MAX,
     REVISION_SPAN,
     PeerView,
     is_older,
@@ -36,7 +35,7 @@ def hear(
     path: int = 0,
     beats: int = 1,
 ) -> None:
-    assert peer.accepts(header())
+    assert peer.meet(header(), "udp", ms(START_MS))
     peer.monitors[path].heard(ms(at_ms), beats)
     peer.hear(beat(draft(role, revision=revision)), OWN_BOOT, ms(at_ms))
 
@@ -66,7 +65,7 @@ def test_a_peer_is_heard_from_its_first_beat() -> None:
     peer = new_peer()
     assert not peer.is_heard() and peer.draft is None
     hear(peer, Role.ACTIVE)
-    assert peer.is_heard() and peer.was_seen_active
+    assert peer.is_heard()
     assert peer.heard_since_ns == ms(START_MS)
 
 
@@ -80,7 +79,7 @@ def test_an_older_word_of_the_same_life_is_dropped_but_its_echo_counts() -> None
 
 def test_an_echo_of_a_former_life_of_this_node_says_nothing() -> None:
     peer = new_peer()
-    assert peer.accepts(header())
+    assert peer.meet(header(), "udp", ms(START_MS))
     peer.hear(beat(draft(echo_boot_id=OWN_BOOT - 1)), OWN_BOOT, ms(START_MS))
     assert peer.hears_us() is None
 
@@ -88,32 +87,24 @@ def test_an_echo_of_a_former_life_of_this_node_says_nothing() -> None:
 def test_a_new_life_forgets_what_the_former_said_and_the_former_is_never_heard_again() -> None:
     peer = new_peer()
     hear(peer, Role.ACTIVE, revision=9)
-    assert peer.accepts(header(PEER_BOOT + 1))
-    assert peer.draft is None and not peer.was_seen_active and peer.hears_us() is None
-    assert not peer.accepts(header(PEER_BOOT))
-    assert peer.stale_boot_count == 1 and peer.boot_id == PEER_BOOT + 1
-
-
-def test_the_last_eight_lives_are_remembered() -> None:
-    peer = new_peer()
-    for boot_id in range(FORMER_BOOTS_MAX + 1):
-        assert peer.accepts(header(boot_id))
-    assert not any(peer.accepts(header(boot_id)) for boot_id in range(FORMER_BOOTS_MAX))
+    assert peer.meet(header(PEER_BOOT + 1), "udp", ms(START_MS))
+    assert peer.draft is None and peer.hears_us() is None
+    assert not peer.meet(header(PEER_BOOT), "udp", ms(START_MS))
+    assert peer.boot_id == PEER_BOOT + 1
 
 
 def test_after_a_goodbye_nothing_of_that_life_counts() -> None:
     peer = new_peer()
     hear(peer, Role.ACTIVE)
     peer.hear_goodbye()
-    assert not peer.accepts(header()) and not peer.is_heard()
-    assert peer.accepts(header(PEER_BOOT + 1)) and not peer.has_said_goodbye
+    assert not peer.meet(header(), "udp", ms(START_MS)) and not peer.is_heard()
+    assert peer.meet(header(PEER_BOOT + 1), "udp", ms(START_MS)) and not peer.has_said_goodbye
 
 
-def test_an_epoch_beyond_belief_is_refused_and_counted() -> None:
+def test_an_epoch_beyond_belief_is_refused() -> None:
     peer = new_peer()
-    assert peer.accepts(header(epoch=EPOCH_BELIEVED_MAX))
-    assert not peer.accepts(header(epoch=EPOCH_BELIEVED_MAX + 1))
-    assert peer.refused_epoch_count == 1
+    assert peer.meet(header(epoch=EPOCH_BELIEVED_MAX), "udp", ms(START_MS))
+    assert not peer.meet(header(epoch=EPOCH_BELIEVED_MAX + 1), "udp", ms(START_MS))
 
 
 def test_a_handover_is_a_newer_word_than_any_beat_of_an_older_revision() -> None:
@@ -136,7 +127,7 @@ def test_a_handover_that_is_older_than_the_last_beat_is_dropped() -> None:
 
 def test_a_handover_from_somebody_never_heard_is_dropped() -> None:
     peer = new_peer()
-    assert peer.accepts(header())
+    assert peer.meet(header(), "udp", ms(START_MS))
     peer.hear_handover(Handover(1, 2, 7), epoch=3)
     assert peer.handover is None and peer.draft is None
 

@@ -68,7 +68,7 @@ class Story:
     def hear(self, said: HeartbeatDraft, *echo_ages_ms: int | None, boot_id: int = 2001) -> None:
         (peer,) = self.keeper.peers
         self.revision += 1
-        assert peer.accepts(header(boot_id))
+        assert peer.meet(header(boot_id), "udp", ms(self.now_ms))
         for monitor in peer.monitors:
             monitor.heard(ms(self.now_ms), 3)
         said = replace(said, revision=self.revision)

@@ -127,6 +127,12 @@ def test_a_fan_drops_when_it_falls_below_its_lowest_before_the_fault() -> None:
     assert journal.fan_drops([*KILLED, low]) == [low]
 
 
+def test_a_handover_is_a_disturbance_too() -> None:
+    steady = [gate(0, 1, True), fan(1, 1, 80), gate(50, 1, False), gate(60, 2, True)]
+    low = fan(61, 2, 79)
+    assert journal.fan_drops([*steady, low, fan(62, 2, 80)]) == [low]
+
+
 def test_fans_are_compared_each_with_itself() -> None:
     lines = [fan(0, 1, 200, "fan1"), fan(1, 1, 80, "fan2"), fault(5, 1), fan(9, 2, 90, "fan2")]
     assert journal.fan_drops(lines) == []

@@ -1,1 +1,0 @@
-"""The serial diagnostics console as text in, text out. Pure."""
