@@ -19,6 +19,7 @@ TICKS_PER_WATCHDOG_MIN = 3
 """The watchdog is fed at ticks: two in a row may come late without a reset."""
 TICKS_PER_STALL_MIN = 4
 TICKS_PER_GAP_MIN = 2
+STOP_MS_MAX = 1500
 
 Paths = Sequence[tuple[Table, PathSettings]]
 
@@ -50,6 +51,7 @@ def check_timers(timers_table: Table, timers: TimerSettings, paths: Paths, board
             allowed = f"at least {TICKS_PER_STALL_MIN} ticks = {stall_min_ms}"
             timers_table.refuse("stall_limit_ms", str(timers.stall_limit_ms), allowed)
     _check_gap(timers_table, timers, paths)
+    _check_stop(timers_table, timers)
     if board.watchdog_ms is None:
         return
     if (
@@ -76,6 +78,16 @@ def _check_gap(timers_table: Table, timers: TimerSettings, paths: Paths) -> None
     if TICKS_PER_GAP_MIN * timers.tick_ms > gap_ms:
         allowed = f"at most half of {gap_ms}, the slowest path's deadtime_ms less two beats"
         timers_table.refuse("tick_ms", str(timers.tick_ms), allowed)
+
+
+def _check_stop(timers_table: Table, timers: TimerSettings) -> None:
+    """SIGTERM is answered within two seconds: draining, handing over, and half a second to end."""
+    if not timers_table.is_sound("drain_deadline_ms", "handover_deadline_ms"):
+        return
+    left_ms = STOP_MS_MAX - timers.drain_deadline_ms
+    if timers.handover_deadline_ms > left_ms:
+        allowed = f"at most {STOP_MS_MAX} together with drain_deadline_ms, so that a stop is quick"
+        timers_table.refuse("handover_deadline_ms", str(timers.handover_deadline_ms), allowed)
 
 
 def check_board(table: Table, board: Board, succession: Succession) -> None:

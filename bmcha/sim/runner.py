@@ -70,6 +70,7 @@ class Runner:
         self._open: list[_Expectation] = []
         self._why: list[str] = []
         self._first_action_ns: int | None = None
+        self._judged_ns: int | None = None
         self._next_alarm_ns = 0
 
     def run(self) -> Report:
@@ -102,7 +103,7 @@ class Runner:
             self._why.append(interruption)
         self._stage.hear_all()
         self._rig.freeze_journal()
-        end_ns = time.monotonic_ns()
+        end_ns = self._judged_ns = time.monotonic_ns()
         lines = journal.read_journal(self._rig.layout.journal)
         mirror = self._rig.mirror_check.result()
         events = self._judge_events()
@@ -240,7 +241,7 @@ class Runner:
     ) -> str | None:
         match rule:
             case Rule.DUAL:
-                dual_ms = journal.dual_active_ms(lines)
+                dual_ms = journal.dual_active_ms(lines, self._judged_ns)
                 return f"two gates were open for {dual_ms:g} ms" if dual_ms else None
             case Rule.ROLE_CHANGE:
                 return self._role_change()

@@ -396,6 +396,13 @@ WRONG_IN_MODULE = [
     ),
     ('hw_root = "hw"', "[policy]\nlone = 1", "policy.lone", "1", "true or false"),
     ('hw_root = "hw"', 'hw_rot = "hw"', "hw_rot", "unknown", '"hw_root"'),
+    (
+        'hw_root = "hw"',
+        "[timers]\ndrain_deadline_ms = 600",
+        "timers.handover_deadline_ms",
+        "1000",
+        "at most 1500",
+    ),
     ('hw_root = "hw"', "[timers]\ntik_ms = 9", "timers.tik_ms", "unknown", '"tick_ms"'),
     ('hw_root = "hw"', '"a b" = 9', '"a b"', "unknown", "one of board, chassis"),
     ('hw_root = "hw"', '"x\\n: y" = 9', '"x', "unknown", "one of board, chassis"),

@@ -483,6 +483,25 @@ def test_a_word_from_a_former_life_on_a_slow_path_moves_nothing() -> None:
     assert world.dual_ms == 0
 
 
+def test_a_late_word_of_an_older_life_neither_moves_the_role_nor_hides_the_living_one() -> None:
+    world = World(BARE).settled()
+    world.delay_ms["serial"] = 400
+    world.run(1000)
+    for slot in (1, 1, 2):
+        world.kill(slot)
+        world.run(60)
+        world.modules[slot].boot()
+        world.run(90)
+    world.run(5000)
+    assert sorted(r.name for r in world.roles() if r) == ["ACTIVE", "STANDBY"]
+    for slot in (1, 2):
+        living = world.modules[3 - slot].node
+        assert living is not None
+        assert status_of(world, slot)["peer"]["boot_id"] == living.facts.boot_id  # type: ignore[index]
+        assert status_of(world, slot)["redundancy"]["state"] == "FULL"  # type: ignore[index]
+    assert world.dual_ms <= 102
+
+
 def test_a_holder_whose_epoch_is_older_than_its_peers_store_takes_a_newer_one() -> None:
     world = World(BARE)
     world.boot(1)
