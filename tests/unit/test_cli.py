@@ -1,6 +1,7 @@
 """The command line without a service: usage, exit codes, and what is imported."""
 
 import json
+import shlex
 import subprocess
 import sys
 
@@ -82,7 +83,7 @@ def test_the_c_header_is_printed(capsys) -> None:
 
 
 def test_a_reader_that_has_seen_enough_ends_it_quietly() -> None:
-    command = f"{sys.executable} -m bmcha layout --c-header | head -1"
+    command = f"{shlex.quote(sys.executable)} -m bmcha layout --c-header | head -1"
     ended = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False
     )
