@@ -1,49 +1,23 @@
-"""Takes a board apart: lines, sensors, fans, zones, supplies and blades.
+"""Takes a board apart: what it is, its watchdog, and what `line_tables` and `chassis_tables` read.
 
-Knows the keys of a board file and the relations inside one entry or between entries of one board;
-knows nothing of the module's own file (that is `module_file`) nor of what a class of board needs
-from both (that is `relations`). Called by `bmcha.config.module_file`.
+Knows the keys of a board file; knows nothing of the module's own file (that is `module_file`) nor
+of what a class of board needs from both (that is `relations`). Called by
+`bmcha.config.module_file`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
-from bmcha.config.table import Table, require_distinct, shown
-from bmcha.model.board import BoardLines, LineFile, OwnLines, PeerLines
-from bmcha.model.reading import (
-    BLADES_MAX,
-    FANS_MAX,
-    NAME_BYTES_MAX,
-    SENSORS_MAX,
-    SUPPLIES_MAX,
-    SensorKind,
-)
-from bmcha.model.settings import (
-    BladeSettings,
-    BoardClass,
-    ChassisSettings,
-    FanSettings,
-    SensorSettings,
-    SupplySettings,
-    ZoneSettings,
-)
-
-MILLI_MAX: Final = 2**31 - 1
-"""Values are i32 in the image and on the wire."""
-PWM_MAX: Final = 255
-RPM_MAX: Final = 100_000
-ZONES_MAX: Final = 16
-CURVE_POINTS_MAX: Final = 16
-STRAP_BITS_MAX: Final = 8
-"""Slots are 1 to 255."""
-PEERS_MAX: Final = 254
+from bmcha.config.chassis_tables import read_chassis
+from bmcha.config.line_tables import read_lines
+from bmcha.config.table import Table
+from bmcha.model.board import BoardLines
+from bmcha.model.reading import NAME_BYTES_MAX
+from bmcha.model.settings import BoardClass, ChassisSettings
 
 _BOARD_CLASSES: Final = {member.value: member for member in BoardClass}
-_SENSOR_KINDS: Final = {member.name.lower(): member for member in SensorKind}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +36,8 @@ def read_board_table(table: Table) -> Board:
         board_class=table.choice("class", _BOARD_CLASSES),
         watchdog_ms=table.optional_integer("watchdog_ms", 50, 60_000),
         watchdog_file=_watchdog_file(table),
-        lines=_lines(table),
-        chassis=_chassis(table),
+        lines=read_lines(table),
+        chassis=read_chassis(table),
     )
     if table.has("watchdog_ms") != table.has("watchdog"):
         missing = "watchdog" if table.has("watchdog_ms") else "watchdog_ms"
@@ -79,191 +53,3 @@ def _watchdog_file(table: Table) -> str | None:
     file = watchdog.file("file")
     watchdog.end()
     return file
-
-
-# ---------------------------------------------------------------- lines
-
-
-def _lines(table: Table) -> BoardLines:
-    straps = table.table("straps", is_required=True)
-    lines = table.table("lines")
-    board_lines = BoardLines(straps=_straps(straps), own=_own(lines), peers=_peers(lines))
-    straps.end()
-    lines.end()
-    return board_lines
-
-
-def _straps(straps: Table) -> tuple[LineFile, ...]:
-    bits = straps.tables("bits", STRAP_BITS_MAX)
-    if not bits and straps.is_sound("bits"):
-        straps.refuse("bits", "missing", "the files of the slot number's bits, lowest bit first")
-    return tuple(_line_file(bit) for bit in bits)
-
-
-def _own(lines: Table) -> OwnLines:
-    own = lines.table("own")
-    found = OwnLines(
-        health=_line(own, "health"),
-        active=_line(own, "active"),
-        output_enable=_line(own, "output_enable"),
-        outputs_open=_line(own, "outputs_open"),
-        active_sense=_line(own, "active_sense"),
-    )
-    own.end()
-    return found
-
-
-def _peers(lines: Table) -> tuple[PeerLines, ...]:
-    tables = lines.tables("peer", PEERS_MAX)
-    found = tuple(
-        PeerLines(
-            offset=peer.integer("offset", 1, PEERS_MAX),
-            presence=_line(peer, "presence"),
-            health=_line(peer, "health"),
-            active=_line(peer, "active"),
-        )
-        for peer in tables
-    )
-    for peer in tables:
-        peer.end()
-    require_distinct(tables, "offset")
-    return found
-
-
-def _line(table: Table, key: str) -> LineFile | None:
-    line = table.optional_table(key)
-    return None if line is None else _line_file(line)
-
-
-def _line_file(table: Table) -> LineFile:
-    line = LineFile(table.file("file"), table.flag("active_low", False))
-    table.end()
-    return line
-
-
-# ---------------------------------------------------------------- chassis
-
-
-def _chassis(table: Table) -> ChassisSettings:
-    zones = table.each("zones", ZONES_MAX, _zone)
-    zone_names = tuple(zone.name for zone in zones)
-
-    def sensor(entry: Table) -> SensorSettings:
-        return _sensor(entry, zone_names)
-
-    def fan(entry: Table) -> FanSettings:
-        return _fan(entry, zone_names)
-
-    chassis = ChassisSettings(
-        sensors=table.each("sensors", SENSORS_MAX, sensor),
-        fans=table.each("fans", FANS_MAX, fan),
-        zones=zones,
-        supplies=table.each("supplies", SUPPLIES_MAX, _supply),
-        blades=table.each("blades", BLADES_MAX, _blade),
-        sensor_period_ms=table.integer("sensor_period_ms", 10, 60_000, 250),
-        sensor_stale_ms=table.integer("sensor_stale_ms", 20, 600_000, 2000),
-    )
-    period_ms, stale_ms = chassis.sensor_period_ms, chassis.sensor_stale_ms
-    if table.is_sound("sensor_period_ms", "sensor_stale_ms") and stale_ms <= period_ms:
-        allowed = f"more than sensor_period_ms = {period_ms}"
-        table.refuse("sensor_stale_ms", str(stale_ms), allowed)
-    followed = {found.zone for found in chassis.sensors}
-    for name in zone_names:
-        if name and name not in followed and table.is_sound("sensors"):
-            value = f"{shown(name)}, which no sensor names as its zone"
-            table.refuse("zones", value, "zones with at least one temperature each")
-    return chassis
-
-
-def _sensor(entry: Table, zone_names: Sequence[str]) -> SensorSettings:
-    low = entry.integer("low_milli", -MILLI_MAX, MILLI_MAX)
-    high = entry.integer("high_milli", -MILLI_MAX, MILLI_MAX)
-    hysteresis = entry.integer("hysteresis_milli", 0, MILLI_MAX)
-    if entry.is_sound("low_milli", "high_milli"):
-        span = high - low
-        if span <= 0:
-            entry.refuse("low_milli", str(low), f"less than high_milli = {high}")
-        elif entry.is_sound("hysteresis_milli") and hysteresis >= span:
-            entry.refuse("hysteresis_milli", str(hysteresis), f"less than high - low = {span}")
-    kind = entry.choice("kind", _SENSOR_KINDS)
-    zone = _zone_name(entry, zone_names) if entry.has("zone") else entry.name("zone", 1, "")
-    if zone and entry.is_sound("kind") and kind is not SensorKind.TEMPERATURE:
-        entry.refuse("zone", shown(zone), "none: only a temperature steers the fans of a zone")
-    return SensorSettings(
-        name=entry.name("name", NAME_BYTES_MAX),
-        kind=kind,
-        file=entry.file("file"),
-        low_milli=low,
-        high_milli=high,
-        hysteresis_milli=hysteresis,
-        zone=zone,
-    )
-
-
-def _fan(entry: Table, zone_names: Sequence[str]) -> FanSettings:
-    return FanSettings(
-        name=entry.name("name", NAME_BYTES_MAX),
-        rpm_file=entry.file("rpm_file"),
-        pwm_file=entry.file("pwm_file"),
-        zone=_zone_name(entry, zone_names),
-        pwm_min=entry.integer("pwm_min", 0, PWM_MAX),
-        rpm_min=entry.integer("rpm_min", 0, RPM_MAX),
-    )
-
-
-def _zone_name(entry: Table, zone_names: Sequence[str]) -> str:
-    name = entry.name("zone", NAME_BYTES_MAX)
-    if name and name not in zone_names:
-        known = ", ".join(zone_names)
-        entry.refuse("zone", shown(name), f"one of the zones {known}" if known else "no zone")
-    return name
-
-
-def _zone(entry: Table) -> ZoneSettings:
-    return ZoneSettings(
-        name=entry.name("name", NAME_BYTES_MAX),
-        curve=_curve(entry),
-        hysteresis_milli=entry.integer("hysteresis_milli", 0, MILLI_MAX),
-        pwm_step_max=entry.integer("pwm_step_max", 1, PWM_MAX),
-    )
-
-
-def _curve(entry: Table) -> tuple[tuple[int, int], ...]:
-    allowed = (
-        f"a list of 1 to {CURVE_POINTS_MAX} points [m°C, pwm], m°C rising, pwm 0 to {PWM_MAX}"
-        " and never falling"
-    )
-    points = entry.array("curve", allowed)
-    if not entry.is_sound("curve"):
-        return ()
-    curve = tuple((point[0], point[1]) for point in points if _is_point(point))
-    is_good = 1 <= len(points) == len(curve) <= CURVE_POINTS_MAX and all(
-        left[0] < right[0] and left[1] <= right[1] for left, right in pairwise(curve)
-    )
-    if not is_good:
-        entry.refuse("curve", shown(points), allowed)
-    return curve
-
-
-def _is_point(point: object) -> bool:
-    return (
-        isinstance(point, list)
-        and len(point) == 2
-        and all(type(number) is int for number in point)
-        and abs(point[0]) <= MILLI_MAX
-        and 0 <= point[1] <= PWM_MAX
-    )
-
-
-def _supply(entry: Table) -> SupplySettings:
-    return SupplySettings(
-        name=entry.name("name", NAME_BYTES_MAX),
-        rated_milliwatt=entry.integer("rated_milliwatt", 1, MILLI_MAX),
-    )
-
-
-def _blade(entry: Table) -> BladeSettings:
-    return BladeSettings(
-        name=entry.name("name", NAME_BYTES_MAX),
-        budget_milliwatt=entry.integer("budget_milliwatt", 1, MILLI_MAX),
-    )
