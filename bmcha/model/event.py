@@ -53,8 +53,40 @@ class PathOverdue:
 
 
 @dataclass(frozen=True, slots=True)
+class UartCounts:
+    """What the line's driver has counted since it was loaded (TIOCGICOUNT, serial_core)."""
+
+    framing_count: int
+    parity_count: int
+    overrun_count: int
+    break_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSigns:
+    """What a port and the kernel know beside the bytes. Hints: shown, and no reason to act.
+
+    ``refused_count``: how often the peer's port was refused, its module being there and nobody
+    having the port open; ``refused_ns`` when last. ``has_carrier`` is of the own end; None where
+    it cannot be known. ``unread_count``: datagrams that the kernel dropped before we read them,
+    because they could not be frames or because they were too many.
+    """
+
+    refused_count: int = 0
+    refused_ns: int | None = None
+    is_hung_up: bool = False
+    has_carrier: bool | None = None
+    unread_count: int = 0
+    uart: UartCounts | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PathCounts:
-    """Counters since boot. ``forged_count`` stays 0 until keys exist. ``rtt_us`` None: unknown."""
+    """Counters since boot. ``forged_count`` stays 0 until keys exist. ``rtt_us`` None: unknown.
+
+    ``bad_counts`` splits ``bad_count`` by reason. ``noise_per_s`` is what comes and is no frame:
+    bytes on a stream, datagrams elsewhere; ``is_noisy`` while that is more than a path may have.
+    """
 
     rx_count: int
     tx_count: int
@@ -63,6 +95,18 @@ class PathCounts:
     forged_count: int
     withheld_count: int
     rtt_us: int | None
+    bad_counts: tuple[tuple[str, int], ...] = ()
+    noise_per_s: int = 0
+    is_noisy: bool = False
+    signs: LinkSigns = LinkSigns()
+
+    @property
+    def refused_count(self) -> int:
+        return self.signs.refused_count
+
+    @property
+    def hung_up(self) -> bool:
+        return self.signs.is_hung_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +191,19 @@ class SwitchoverAsked:
     is_forced: bool
 
 
+MAINTENANCE_S_MAX = 12 * 3600
+"""Longer than any visit: a chassis must not stay without failover because somebody forgot."""
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceAsked:
+    """``for_s`` 0: it ends now; else 1 to `MAINTENANCE_S_MAX`."""
+
+    request_id: int
+    asked_by: str
+    for_s: int
+
+
 @unique
 class Question(Enum):
     STATUS = "status"
@@ -196,6 +253,7 @@ Event = (
     | StoreFailed
     | StoreRecovered
     | SwitchoverAsked
+    | MaintenanceAsked
     | StatusAsked
     | StopAsked
     | OutputsWithheld
