@@ -129,13 +129,13 @@ REACHES = (
     Reach("bmcha.runtime", (*_BASE, *_SHELL)),
     Reach("bmcha.app", (*_BASE, *_SHELL, "bmcha.runtime", "bmcha.hal")),
     Reach("bmcha.sim", (*_BASE, *_SHELL, "bmcha.runtime", "bmcha.hal", "bmcha.app", "bmcha.image")),
-    Reach("bmcha.cli_text", ()),
+    Reach("bmcha.cli.text", ()),
     Reach("bmcha.control_client", ("bmcha.runtime.control_socket",)),
     Reach(
         "bmcha.cli",
         (
             *(*_BASE, *_SHELL, "bmcha.runtime", "bmcha.app", "bmcha.sim", "bmcha.image"),
-            *("bmcha.cli_text", "bmcha.control_client"),
+            *("bmcha.cli.text", "bmcha.control_client"),
         ),
     ),
     Reach("bmcha.__main__", ("bmcha.cli",)),

@@ -28,7 +28,7 @@ REACH_CHEATS = {
     "bmcha.runtime": ("runtime/cheat.py", "from bmcha.hal import serial_link"),
     "bmcha.app": ("app.py", "import bmcha.sim"),
     "bmcha.sim": ("sim/cheat.py", "from bmcha import cli"),
-    "bmcha.cli_text": ("cli_text.py", "import bmcha.model"),
+    "bmcha.cli.text": ("cli/text/cheat.py", "import bmcha.model"),
     "bmcha.control_client": ("control_client.py", "import bmcha.runtime.mailbox"),
     "bmcha.cli": ("cli/cheat.py", "import bmcha.hal.udp_link"),
     "bmcha.__main__": ("__main__.py", "import bmcha.app"),
@@ -56,7 +56,6 @@ def tree(tmp_path: Path) -> Path:
     shutil.copytree(ROOT / "bmcha", tmp_path / "bmcha", ignore=unwanted)
     for name in (
         "node",
-        "cli",
         "hal/serial_link",
         "hal/udp_link",
         "ha/role_rules",

@@ -8,7 +8,10 @@ import sys
 import pytest
 
 from bmcha import __version__, cli
-from bmcha.cli_text import clean, duration, events_lines, paths_lines, switchover_lines, table
+from bmcha.cli.output import print_json
+from bmcha.cli.text.columns import clean, duration, table
+from bmcha.cli.text.history import events_lines, switchover_lines
+from bmcha.cli.text.paths import paths_lines
 from tests.process.rig import run_cli
 
 
@@ -168,5 +171,5 @@ def test_a_path_that_works_one_way_only_is_told_in_a_sentence() -> None:
 
 
 def test_json_goes_out_as_it_came_in(capsys) -> None:
-    cli._print_json({"text": "°C"})
+    print_json({"text": "°C"})
     assert json.loads(capsys.readouterr().out) == {"text": "°C"}

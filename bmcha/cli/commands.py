@@ -1,0 +1,129 @@
+"""The shape that all commands share: help, examples, --socket, --json, and how a mistake is told.
+
+Knows no command. A command module calls `Commands.add` for each of its commands and gets the
+argparse parser to add its own arguments to.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn
+
+from bmcha.cli.exit_codes import EXIT_USAGE
+
+SOCKET_DEFAULT = "/run/bmcha/control.sock"
+Command = Callable[[argparse.Namespace], int]
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, except that a mistake is told by the command in which it was made."""
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> tuple[Any, list[str]]:
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"not understood: {' '.join(unknown)}")
+        return known, unknown
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(
+            EXIT_USAGE,
+            f"{self.format_usage()}{self.prog}: {message}\n`{self.prog} --help` says more.\n",
+        )
+
+
+class Commands:
+    """The commands of the program, in groups."""
+
+    def __init__(self, parser: Parser, words: Sequence[str] | None) -> None:
+        self._parser = parser
+        # With `prog`, argparse need not lay out a usage line to find it (3 ms).
+        self._subparsers = parser.add_subparsers(
+            prog=parser.prog, metavar="COMMAND", required=True, help=argparse.SUPPRESS
+        )
+        self._words = words
+        self._groups: dict[str, dict[str, str]] = {}
+        self._group: dict[str, str] = {}
+
+    def start_group(self, title: str) -> None:
+        self._group = self._groups.setdefault(title, {})
+
+    def add(
+        self,
+        name: str,
+        help: str,
+        run: Command | None = None,
+        *,
+        examples: Mapping[str, str],
+        asks_service: bool = False,
+        has_json: bool | None = None,
+        more: str = "",
+    ) -> Parser:
+        """A new command's parser. ``help`` is one line, ``more`` further paragraphs.
+
+        ``examples``: a command line → what it does. ``asks_service`` adds --socket and --json
+        (the latter unless ``has_json`` is False).
+        """
+        self._group[name] = help
+        parser = self._subparsers.add_parser(
+            name,
+            help=help,
+            description=f"{help[0].upper()}{help[1:]}." + (f"\n\n{more}" if more else ""),
+            epilog=example_text(examples),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        if run is not None:
+            parser.set_defaults(run=run)
+        if asks_service:
+            add_socket(parser, argparse.SUPPRESS)
+        if asks_service if has_json is None else has_json:
+            parser.add_argument(
+                "--json", action="store_true", help="print one JSON object, nothing else"
+            )
+        return parser
+
+    def is_asked_for(self, name: str) -> bool:
+        """Whether a command's arguments are worth a heavy import: it, or everything, is wanted."""
+        return self._words is None or name in self._words
+
+    def overview(self) -> str:
+        """All commands by group, as `bmcha --help` shows them."""
+        width = max(len(name) for group in self._groups.values() for name in group)
+        blocks = [
+            "\n".join(
+                [f"{title}:", *(f"  {name:<{width}}  {text}" for name, text in group.items())]
+            )
+            for title, group in self._groups.items()
+        ]
+        return "\n\n".join(blocks)
+
+    def require(self, word: str) -> None:
+        """Ends the program with a word of help if there is no such command."""
+        names = [name for group in self._groups.values() for name in group]
+        if word not in names:
+            import difflib
+
+            nearest = difflib.get_close_matches(word, names, n=1)
+            hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+            self._parser.error(f"there is no command {word!r}{hint}")
+
+
+def add_socket(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    """Before the command or behind it; where it is not given it must not undo the other place."""
+    parser.add_argument(
+        "--socket",
+        metavar="PATH",
+        default=(os.environ.get("BMCHA_SOCKET") or SOCKET_DEFAULT) if default is None else default,
+        help=f"the service's control socket (BMCHA_SOCKET, default {SOCKET_DEFAULT})",
+    )
+
+
+def example_text(examples: Mapping[str, str]) -> str:
+    lines = ["example:" if len(examples) == 1 else "examples:"]
+    for command, what in examples.items():
+        lines += [f"  {command}", f"      {what}"]
+    return "\n".join(lines)

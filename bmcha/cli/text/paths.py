@@ -1,0 +1,47 @@
+"""`bmcha paths` in words: a table, and a sentence for each path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bmcha.cli.text.columns import Body, Lines, clean, labelled, milliseconds, table
+
+
+def paths_lines(body: Body) -> Lines:
+    paths: Mapping[str, Body] = body["paths"]
+    heads = ["PATH", "KIND", ">SLOT", "HEALTH", ">HEARD", ">RTT", ">RX", ">TX", ">LOST", ">BAD"]
+    rows = [
+        [
+            clean(name),
+            path["kind"],
+            str(path["peer"]),
+            path["health"],
+            milliseconds(path["last_heard_ms"]),
+            _microseconds(path["rtt_us"]),
+            *(str(path[key]) for key in ("rx", "tx", "lost", "bad")),
+        ]
+        for name, path in paths.items()
+    ]
+    yield from table(heads, rows)
+    yield ""
+    for name, path in paths.items():
+        yield from labelled(clean(name), [" ".join(_path_sentences(path))])
+
+
+def _microseconds(value_us: int | None) -> str:
+    return "-" if value_us is None else f"{value_us / 1000:.1f} ms"
+
+
+def _path_sentences(path: Body) -> Lines:
+    yield (
+        f"A beat every {path['interval_ms']} ms; late after {path['warntime_ms']} ms, "
+        f"silent after {path['deadtime_ms']} ms."
+    )
+    if path["fault"]:
+        yield f"The port cannot be used: {clean(path['fault'])}."
+    if path["one_way"] == "tx":
+        yield "What this module sends does not arrive there."
+    elif path["one_way"] == "rx":
+        yield "What the peer sends does not arrive here."
+    elif path["peer_hears_us"]:
+        yield "The peer hears this module here."

@@ -1,0 +1,94 @@
+"""`bmcha status` in words: one module, all that matters of it on one screen."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+
+from bmcha.cli.text.columns import (
+    YES_NO,
+    Body,
+    Lines,
+    clean,
+    duration,
+    indented,
+    labelled,
+    labelled_rows,
+    milliseconds,
+    table,
+)
+
+
+def status_lines(body: Body) -> Lines:
+    node, role = body["node"], body["role"]
+    slot = "unknown slot" if node["slot"] is None else f"slot {node['slot']}"
+    since = duration(role["since_s"])
+    yield f"{slot} is {role['state']} since {since}, epoch {role['epoch']}"
+    yield from indented(role["reason_text"])
+    yield ""
+    up_for = duration(node["uptime_s"])
+    about = f"chassis {node['chassis_id']}, bmcha {node['version']}, up for {up_for}"
+    yield from labelled("Module", [clean(about)])
+    peers = body.get("peers") or [body.get("peer")]
+    yield from labelled("Peer", [_peer_text(peer) for peer in peers])
+    yield from labelled_rows("Paths", _short_paths(body["paths"]))
+    redundancy = body["redundancy"]
+    reasons = "; ".join(map(clean, redundancy["reasons"]))
+    text = redundancy["state"] + (f": {reasons}" if reasons else "")
+    yield from labelled("Redundancy", [text])
+    yield from labelled("Mirror", [_mirror_text(body["mirror"])])
+    yield from labelled("Waits", [wait_text(wait) for wait in body["waits"]] or ["none"])
+    yield from labelled("Alarms", [_alarm_text(alarm) for alarm in body["alarms"]] or ["none"])
+
+
+def _peer_text(peer: Body | None) -> str:
+    if peer is None:
+        return "none is configured"
+    lines = [
+        f"{name} {YES_NO[peer.get(key)]}"
+        for name, key in (
+            ("present", "presence"),
+            ("healthy", "healthy_line"),
+            ("active", "active_line"),
+        )
+        if peer.get(key) is not None
+    ]
+    said = "not heard"
+    if peer.get("role") is not None:
+        said = f"{peer['role']}, epoch {clean(peer['epoch'])}, health {clean(peer['health'])}"
+    text = f"slot {peer['slot']}: {said}; {peer['state']}"
+    return text + (f" (lines: {', '.join(lines)})" if lines else "")
+
+
+def _short_paths(paths: Mapping[str, Body]) -> Iterator[str]:
+    rows = [
+        [
+            clean(name),
+            path["health"],
+            "never heard"
+            if path["last_heard_ms"] is None
+            else f"heard {milliseconds(path['last_heard_ms'])} ago",
+            f"lost {path['lost']}",
+            f"bad {path['bad']}",
+        ]
+        for name, path in paths.items()
+    ]
+    yield from itertools.islice(table([""] * 5, rows), 1, None)
+
+
+def _mirror_text(mirror: Body) -> str:
+    if mirror["state"] == "NONE":
+        return "NONE: no other module holds the same picture"
+    behind = milliseconds(mirror["staleness_ms"])
+    return (
+        f"{mirror['state']}: sequence {mirror['sequence']}, acked {mirror['acked']}, {behind} old"
+    )
+
+
+def wait_text(wait: Body) -> str:
+    return f"{clean(wait['what'])}: {milliseconds(wait['remaining_ms'])} left"
+
+
+def _alarm_text(alarm: Body) -> str:
+    text = f"{alarm['severity']} {clean(alarm['id'])}: {clean(alarm['text'])}"
+    return f"{text} (since {duration(alarm['since_s'])})"
