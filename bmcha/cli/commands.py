@@ -39,7 +39,6 @@ class Commands:
     """The commands of the program, in groups."""
 
     def __init__(self, parser: Parser, words: Sequence[str] | None) -> None:
-        self._parser = parser
         # With `prog`, argparse need not lay out a usage line to find it (3 ms).
         self._subparsers = parser.add_subparsers(
             prog=parser.prog, metavar="COMMAND", required=True, help=argparse.SUPPRESS
@@ -98,18 +97,9 @@ class Commands:
                 [f"{title}:", *(f"  {name:<{width}}  {text}" for name, text in group.items())]
             )
             for title, group in self._groups.items()
+            if group
         ]
         return "\n\n".join(blocks)
-
-    def require(self, word: str) -> None:
-        """Ends the program with a word of help if there is no such command."""
-        names = [name for group in self._groups.values() for name in group]
-        if word not in names:
-            import difflib
-
-            nearest = difflib.get_close_matches(word, names, n=1)
-            hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-            self._parser.error(f"there is no command {word!r}{hint}")
 
 
 def add_socket(parser: argparse.ArgumentParser, default: str | None = None) -> None:

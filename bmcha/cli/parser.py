@@ -1,25 +1,31 @@
-"""The whole argument parser, put together from the command modules, grouped by who uses them.
+"""The argument parser, put together from the command modules, grouped by what a person wants.
 
-A new command: a module with `add(commands)`, and its line in GROUPS. Called by `main` for one
-command line, and by the generators of completions and man pages for all of it.
+A new command: a module of this package with `add(commands)`, and its line in GROUPS. Called by
+`main` for one command line, of which only the one module is imported, and by the generators of
+completions and man pages for everything.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from importlib import import_module
 
 from bmcha import __version__
-from bmcha.cli import decode, events, layout, questions, run, sim, switchover
 from bmcha.cli.commands import Commands, Parser, add_socket
 
-GROUPS = (
-    ("Ask a module", (questions, events)),
-    ("Tell a module", (switchover,)),
-    ("Set up a module", (run,)),
-    ("Without hardware, on the bench", (sim,)),
-    ("For developers", (decode, layout)),
-)
+GROUPS = {
+    "Ask a module": {
+        **dict.fromkeys(("status", "paths", "sensors", "fans", "why"), "questions"),
+        "events": "events",
+    },
+    "Tell a module": {"switchover": "switchover"},
+    "Set up a module": {"run": "run"},
+    "Without hardware, on the bench": {"sim": "sim", "sim-ctl": "sim"},
+    "For developers": {"decode": "decode", "layout": "layout"},
+}
+"""Title → command → the module of this package that adds it."""
+NAMES = tuple(name for group in GROUPS.values() for name in group)
 EXIT_CODES = """\
 exit codes:
   0  done
@@ -39,25 +45,35 @@ def build_parser(words: Sequence[str] | None = None) -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"bmcha {__version__}")
     add_socket(parser)
+    wanted = _command_in(words or ())
+    if wanted is not None and wanted not in NAMES:
+        parser.error(_no_command(wanted))
     commands = Commands(parser, words)
-    for title, modules in GROUPS:
+    for title, group in GROUPS.items():
         commands.start_group(title)
-        for module in modules:
-            module.add(commands)
+        for module in dict.fromkeys(group.values()):
+            if wanted is None or group.get(wanted) == module:
+                import_module(f"bmcha.cli.{module}").add(commands)
     parser.description = f"{parser.description}\n\n{commands.overview()}"
     parser.epilog = f"{EXIT_CODES}\n\n`bmcha COMMAND --help` says more, with examples."
-    command = _command_in(words or ())
-    if command is not None:
-        commands.require(command)
     return parser
 
 
 def _command_in(words: Sequence[str]) -> str | None:
-    """The first word that is no option of the program."""
+    """The first word that is no option of the program; None where help is asked for before it."""
     rest = iter(words)
     for word in rest:
+        if word in ("-h", "--help"):
+            return None
         if word == "--socket":
             next(rest, None)
         elif not word.startswith("-"):
             return word
     return None
+
+
+def _no_command(word: str) -> str:
+    import difflib
+
+    nearest = difflib.get_close_matches(word, NAMES, n=1)
+    return f"there is no command {word!r}" + (f"; did you mean {nearest[0]!r}?" if nearest else "")

@@ -52,7 +52,9 @@ def add_sim_ctl_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = "actions:\n  " + "\n  ".join(usage_lines())
     parser.add_argument("--dir", metavar="DIR", required=True, help="the running sim's directory")
-    parser.add_argument("action", metavar="ACTION", nargs=argparse.REMAINDER)
+    parser.add_argument(
+        "action", metavar="ACTION", nargs=argparse.REMAINDER, help="what to do, see below"
+    )
 
 
 def run_sim(args: argparse.Namespace) -> int:

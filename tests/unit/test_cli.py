@@ -1,5 +1,6 @@
 """The command line without a service: usage, exit codes, and what is imported."""
 
+import argparse
 import json
 import shlex
 import subprocess
@@ -9,10 +10,20 @@ import pytest
 
 from bmcha import __version__, cli
 from bmcha.cli.output import print_json
+from bmcha.cli.parser import NAMES, build_parser
 from bmcha.cli.text.columns import clean, duration, table
 from bmcha.cli.text.history import events_lines, switchover_lines
 from bmcha.cli.text.paths import paths_lines
 from tests.process.rig import run_cli
+
+
+def command_parsers() -> dict[str, argparse.ArgumentParser]:
+    (subparsers,) = (
+        action
+        for action in build_parser()._actions
+        if isinstance(action, argparse._SubParsersAction)
+    )
+    return dict(subparsers.choices)
 
 
 def test_the_version() -> None:
@@ -37,6 +48,26 @@ def test_wrong_usage_is_exit_2(words, capsys) -> None:
         cli.main(words)
     assert ended.value.code == 2
     assert "usage:" in capsys.readouterr().err
+
+
+def test_a_mistyped_command_is_answered_with_the_nearest(capsys) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["swichover"])
+    assert "did you mean 'switchover'?" in capsys.readouterr().err
+
+
+def test_every_command_is_in_its_group_with_an_example_that_names_it() -> None:
+    parsers = command_parsers()
+    assert list(parsers) == list(NAMES)
+    for name, parser in parsers.items():
+        assert f"bmcha {name}" in (parser.epilog or ""), name
+        assert parser.get_default("run") is not None, name
+
+
+def test_every_argument_of_every_command_is_explained() -> None:
+    for name, parser in command_parsers().items():
+        for action in parser._actions:
+            assert action.help, f"{name}: {action.dest}"
 
 
 @pytest.mark.parametrize("words", [["status", "--json"], ["switchover"], ["events", "--follow"]])
