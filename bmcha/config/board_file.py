@@ -92,17 +92,17 @@ def _read_with_base(
 def _base_file(file: str, name: object, heirs: tuple[str, ...]) -> str:
     allowed = "the name of a board file next to this one"
     if not isinstance(name, str) or not name or "\0" in name:
-        raise ConfigError([ConfigProblem(file, "inherit", shown(name), allowed)])
+        raise ConfigError([_inherit(file, shown(name), allowed)])
     base = os.path.join(os.path.dirname(file), name)
     if os.path.realpath(base) in heirs:
         allowed = "a file that does not inherit from this one in turn"
-        raise ConfigError([ConfigProblem(file, "inherit", shown(name), allowed)])
+        raise ConfigError([_inherit(file, shown(name), allowed)])
     if len(heirs) > INHERIT_DEPTH_MAX:
         allowed = f"a chain of at most {INHERIT_DEPTH_MAX} files"
-        raise ConfigError([ConfigProblem(file, "inherit", shown(name), allowed)])
+        raise ConfigError([_inherit(file, shown(name), allowed)])
     if not os.path.exists(base):
         value = f"{shown(name)}, which does not exist"
-        raise ConfigError([ConfigProblem(file, "inherit", value, allowed)])
+        raise ConfigError([_inherit(file, value, allowed)])
     return base
 
 
@@ -155,4 +155,10 @@ def _read_text(file: str, named_by: ConfigProblem | None) -> str:
 
 
 def _unusable(file: str, what: str, key: str = "the file") -> ConfigError:
-    return ConfigError([ConfigProblem(file, key, what, _READABLE)])
+    remedy = "mend the line" if key.startswith("line") else f"see `ls -l {file}`"
+    return ConfigError([ConfigProblem(file, key, what, _READABLE, remedy)])
+
+
+def _inherit(file: str, value: str, allowed: str) -> ConfigProblem:
+    remedy = "name an existing file in this file's folder, or take the line out"
+    return ConfigProblem(file, "inherit", value, allowed, remedy)

@@ -20,7 +20,7 @@ from bmcha.config.path_tables import read_paths
 from bmcha.config.table import ConfigError, ConfigProblem, Source, Table, shown
 from bmcha.model.board import BoardLines
 from bmcha.model.identity import Succession
-from bmcha.model.settings import IsolationPolicy, NodeSettings, TimerSettings
+from bmcha.model.settings import IsolationPolicy, NodeSettings, PathSettings, TimerSettings
 
 CONTROL_SOCKET: Final = "/run/bmcha/control.sock"
 STATE_DIR: Final = "/var/lib/bmcha"
@@ -56,46 +56,59 @@ class Config:
     service: ServiceSettings
 
 
+@dataclass(frozen=True, slots=True)
+class ConfigReading:
+    """A configuration with everything that is wrong with it; where a value is wrong, ``config``
+    has a stand-in: "" for a text, the least allowed number."""
+
+    config: Config
+    problems: tuple[ConfigProblem, ...]
+    board_source: Source
+    """Tells which of the board's files a key came from."""
+
+
 def load_config(file: str, *, version: str, firmware_level: int, layout_id: int) -> Config:
     """The checked configuration. Raises `ConfigError` with every problem, and nothing else."""
+    reading = read_config(file, version=version, firmware_level=firmware_level, layout_id=layout_id)
+    if reading.problems:
+        raise ConfigError(reading.problems)
+    return reading.config
+
+
+def read_config(file: str, *, version: str, firmware_level: int, layout_id: int) -> ConfigReading:
+    """As `load_config`, for who wants to look on at what can be read. Raises `ConfigError` only
+    where the module's file itself cannot be read or is no TOML."""
     problems: list[ConfigProblem] = []
     values = read_toml(file)
     folder = os.path.dirname(os.path.abspath(file))
     table = Table(values, Source(file, {}, folder), problems)
-    board_file, board_table = _open_board(table, folder, problems)
+    keys = read_module_table(table)
+    board_table, board_source = _open_board(table, keys, folder, problems)
     board = read_board_table(board_table)
-    succession, chassis_id = _identity(table)
-    timers_table = table.table("timers")
-    timers = _timers(timers_table)
-    paths = read_paths(table)
-    policy = table.table("policy")
+    succession, paths = keys.succession, keys.paths
     node = NodeSettings(
-        chassis_id=chassis_id,
+        chassis_id=keys.chassis_id,
         succession=succession,
         board_class=board.board_class,
-        isolation_policy=policy.choice("isolation_policy", _POLICIES, "trust-silence"),
-        is_lone_start_allowed=policy.flag("lone", False),
+        isolation_policy=keys.isolation_policy,
+        is_lone_start_allowed=keys.is_lone_start_allowed,
         watchdog_ms=board.watchdog_ms,
         has_presence=relations.is_wired(board.lines.peers, "presence", succession),
         has_health=relations.is_wired(board.lines.peers, "health", succession),
         has_active=relations.is_wired(board.lines.peers, "active", succession),
         paths=tuple(path for _, path in paths),
-        timers=timers,
+        timers=keys.timers,
         chassis=board.chassis,
         firmware_level=firmware_level,
         version=version,
         layout_id=layout_id,
     )
-    service = _service(table, file, board_file, board)
-    for read in (timers_table, policy, table):
-        read.end()
     if table.is_sound("chassis"):
         relations.check_paths(table, paths, succession)
         relations.check_board(board_table, board, succession)
-    relations.check_timers(timers_table, timers, paths, board)
-    if problems:
-        raise ConfigError(problems)
-    return Config(node, service)
+    relations.check_timers(keys.timers_table, keys.timers, paths, board)
+    service = _service(keys, file, board_source.file, board)
+    return ConfigReading(Config(node, service), tuple(problems), board_source)
 
 
 def check_own_slot(config: Config, own_slot: int) -> None:
@@ -105,11 +118,12 @@ def check_own_slot(config: Config, own_slot: int) -> None:
     problems = []
     if own_slot not in config.node.succession.slots:
         allowed = f"a list with this module's slot {own_slot} (by its straps) in it"
-        problems.append(ConfigProblem(file, "chassis.succession", slots, allowed))
+        remedy = f"add {own_slot} to the list, or move the module to another slot"
+        problems.append(ConfigProblem(file, "chassis.succession", slots, allowed, remedy))
+    allowed = "another slot than this module's own"
+    remedy = "name the other module's slot: this file is for the module in the other slot, perhaps"
     problems += [
-        ConfigProblem(
-            file, f"paths[{number}].peer", str(own_slot), "another slot than this module's own"
-        )
+        ConfigProblem(file, f"paths[{number}].peer", str(own_slot), allowed, remedy)
         for number, path in enumerate(config.node.paths)
         if path.peer_slot == own_slot
     ]
@@ -117,23 +131,73 @@ def check_own_slot(config: Config, own_slot: int) -> None:
         raise ConfigError(problems)
 
 
-def _open_board(table: Table, folder: str, problems: list[ConfigProblem]) -> tuple[str, Table]:
+@dataclass(frozen=True, slots=True)
+class ModuleKeys:
+    """What stands in the module's own file."""
+
+    board: str
+    hw_root: str | None
+    chassis_id: int
+    succession: Succession
+    timers_table: Table
+    timers: TimerSettings
+    paths: list[tuple[Table, PathSettings]]
+    isolation_policy: IsolationPolicy
+    is_lone_start_allowed: bool
+    state_dir: str
+    control_socket: str
+    image_name: str
+    log_file: str | None
+    pid_file: str | None
+
+
+def read_module_table(table: Table) -> ModuleKeys:
+    board = table.text("board", _ANYTHING, "the name of a board file")
+    hw_root = table.optional_file("hw_root")
+    succession, chassis_id = _identity(table)
+    timers_table, policy = table.table("timers"), table.table("policy")
+    keys = ModuleKeys(
+        board=board,
+        hw_root=hw_root,
+        chassis_id=chassis_id,
+        succession=succession,
+        timers_table=timers_table,
+        timers=_timers(timers_table),
+        paths=read_paths(table),
+        isolation_policy=policy.choice("isolation_policy", _POLICIES, "trust-silence"),
+        is_lone_start_allowed=policy.flag("lone", False),
+        state_dir=table.file("state_dir", STATE_DIR),
+        control_socket=table.file("control_socket", CONTROL_SOCKET),
+        image_name=table.text("image_name", _IMAGE_NAME, _IMAGE_NAME_ALLOWED, IMAGE_NAME),
+        log_file=table.optional_file("log_file"),
+        pid_file=table.optional_file("pid_file"),
+    )
+    for read in (timers_table, policy, table):
+        read.end()
+    return keys
+
+
+def _open_board(
+    table: Table, keys: ModuleKeys, folder: str, problems: list[ConfigProblem]
+) -> tuple[Table, Source]:
     """The board's table; where there is none, an empty one whose problems nobody wants to see."""
-    name = table.text("board", _ANYTHING, "the name of a board file")
-    hw_root = table.optional_file("hw_root") or folder
+    name, hw_root = keys.board, keys.hw_root or folder
     if table.is_sound("board"):
         board_file = find_board(name, folder)
         if board_file is not None:
             try:
                 values, origins = read_board(board_file)
-                return board_file, Table(values, Source(board_file, origins, hw_root), problems)
+                source = Source(board_file, origins, hw_root)
+                return Table(values, source, problems), source
             except ConfigError as error:
                 problems.extend(error.problems)
         else:
             known = ", ".join(shipped_boards()) or "(none found)"
             allowed = f"a file that exists, or one of the shipped boards: {known}"
-            table.refuse("board", shown(name), allowed)
-    return name, Table({}, Source(name, {}, hw_root), [])
+            remedy = f"write the board's file into {folder}, or name a shipped board"
+            table.refuse("board", shown(name), allowed, remedy=remedy)
+    source = Source(name, {}, hw_root)
+    return Table({}, source, []), source
 
 
 def _identity(table: Table) -> tuple[Succession, int]:
@@ -170,16 +234,16 @@ def _timers(table: Table) -> TimerSettings:
     )
 
 
-def _service(table: Table, file: str, board_file: str, board: Board) -> ServiceSettings:
+def _service(keys: ModuleKeys, file: str, board_file: str, board: Board) -> ServiceSettings:
     return ServiceSettings(
         config_file=file,
         board_file=board_file,
         board_name=board.name,
-        state_dir=table.file("state_dir", STATE_DIR),
-        control_socket=table.file("control_socket", CONTROL_SOCKET),
-        image_name=table.text("image_name", _IMAGE_NAME, _IMAGE_NAME_ALLOWED, IMAGE_NAME),
-        log_file=table.optional_file("log_file"),
-        pid_file=table.optional_file("pid_file"),
+        state_dir=keys.state_dir,
+        control_socket=keys.control_socket,
+        image_name=keys.image_name,
+        log_file=keys.log_file,
+        pid_file=keys.pid_file,
         watchdog_file=board.watchdog_file,
         lines=board.lines,
     )

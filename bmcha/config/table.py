@@ -13,8 +13,9 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Final, TypeVar
+
+from bmcha.config import remedies
 
 _T = TypeVar("_T")
 
@@ -24,16 +25,25 @@ SHOWN_CHARS_MAX: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class ConfigProblem:
-    """One thing that is wrong. ``value`` is as shown to people: quoted text, `missing`, ..."""
+    """One thing that is wrong. ``value`` is as shown to people: quoted text, `missing`, ...
+
+    ``remedy``: what to do, as an order to the reader.
+    """
 
     file: str
     key: str
     value: str
     allowed: str
+    remedy: str
 
     def __str__(self) -> str:
         line = f"{self.file}: {self.key}: value is {self.value}, allowed is {self.allowed}"
-        return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in line)
+        return plain(line)
+
+
+def plain(text: str) -> str:
+    """On one line, whatever a file has in it."""
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
 
 
 class ConfigError(Exception):
@@ -105,7 +115,7 @@ class Table:
         allowed = f"a whole number from {low} to {high}"
         value = self._value(key, int, allowed, low, default)
         if not low <= value <= high:
-            return self._refused(key, value, allowed, low)
+            return self._refused(key, value, allowed, low, remedies.for_range(value, low, high))
         return value
 
     def optional_integer(self, key: str, low: int, high: int) -> int | None:
@@ -152,7 +162,9 @@ class Table:
         stand_in = next(iter(choices))
         value = self._value(key, str, allowed, stand_in, default)
         if value not in choices:
-            value = self._refused(key, value, allowed, stand_in)
+            value = self._refused(
+                key, value, allowed, stand_in, remedies.for_choice(value, choices)
+            )
         return choices[value]
 
     def integers(self, key: str, low: int, high: int, count_max: int) -> tuple[int, ...]:
@@ -223,14 +235,19 @@ class Table:
     def raw(self, key: str) -> Any:
         return self._values.get(key)
 
-    def refuse(self, key: str, value: str, allowed: str, under: tuple[str, ...] = ()) -> None:
+    def refuse(
+        self, key: str, value: str, allowed: str, under: tuple[str, ...] = (), remedy: str = ""
+    ) -> None:
         """Notes a problem that the caller found; ``value`` as people are to see it.
 
-        ``under``: the tables between this one and the key.
+        ``under``: the tables between this one and the key. ``remedy``: what to do, where that is
+        more than to write what is allowed.
         """
         path = (*self._path, *under, key)
         file = self._source.file_of(tuple(part.partition("[")[0] for part in path))
-        self._problems.append(ConfigProblem(file, ".".join(map(_key_shown, path)), value, allowed))
+        where = ".".join(map(_key_shown, path))
+        remedy = remedy or remedies.in_general(_key_shown(key), value, allowed)
+        self._problems.append(ConfigProblem(file, where, value, allowed, remedy))
         self._unsound.add(key)
 
     def end(self) -> None:
@@ -239,10 +256,20 @@ class Table:
         for key in self._values:
             if key in known:
                 continue
-            near = get_close_matches(key[:SHOWN_CHARS_MAX], known, n=1)
+            near = remedies.near_one(key, known)
             among = "one of " + ", ".join(known) if known else "no key at all"
-            allowed = f'"{near[0]}" (the nearest name)' if near else among
-            self.refuse(key, "an unknown key", allowed)
+            allowed = f'"{near}" (the nearest name)' if near else among
+            remedy = remedies.for_unknown(_key_shown(key), known)
+            self.refuse(key, "an unknown key", allowed, remedy=remedy)
+            if near is not None:
+                self._forget_missing(near)
+
+    def _forget_missing(self, key: str) -> None:
+        """It is there, misspelled: one mistake is told once."""
+        path = ".".join(map(_key_shown, (*self._path, key)))
+        self._problems[:] = [
+            each for each in self._problems if (each.key, each.value) != (path, "missing")
+        ]
 
     def _value(
         self, key: str, wanted: type[_T], allowed: str, stand_in: _T, default: _T | None = None
@@ -250,17 +277,19 @@ class Table:
         self._asked.append(key)
         if key not in self._values:
             if default is None:
-                self.refuse(key, "missing", allowed)
+                remedy = remedies.for_missing((*self._path, key), wanted)
+                self.refuse(key, "missing", allowed, remedy=remedy)
                 return stand_in
             return default
         value = self._values[key]
         # Exactly the type: in Python a bool is an int, in TOML it is not.
         if type(value) is not wanted:
-            return self._refused(key, value, allowed, stand_in)
+            remedy = remedies.for_type(_key_shown(key), value, wanted)
+            return self._refused(key, value, allowed, stand_in, remedy)
         return value
 
-    def _refused(self, key: str, value: object, allowed: str, stand_in: _T) -> _T:
-        self.refuse(key, shown(value), allowed)
+    def _refused(self, key: str, value: object, allowed: str, stand_in: _T, remedy: str = "") -> _T:
+        self.refuse(key, shown(value), allowed, remedy=remedy)
         return stand_in
 
 
@@ -271,7 +300,8 @@ def require_distinct(tables: Sequence[Table], key: str) -> None:
         if table.has(key) and table.is_sound(key):
             value = table.raw(key)
             if value in seen:
-                table.refuse(key, shown(value), "a value that no other entry of this list has")
+                allowed = "a value that no other entry of this list has"
+                table.refuse(key, shown(value), allowed, remedy=remedies.for_duplicate(key))
             seen.append(value)
 
 
