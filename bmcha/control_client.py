@@ -1,20 +1,28 @@
 """A client of the control socket: one call, one answer; or a stream of what is news.
 
-Used by the command line and by the virtual chassis. Says where it tried and what to do when nobody
-answers. Protocol: docs/adr/0005-control-protocol.md.
+Used by the command line and by the virtual chassis. Never waits without a bound, and says what is
+wrong when nobody answers (`bmcha.control_trouble`). Protocol: docs/adr/0005-control-protocol.md.
 """
 
 from __future__ import annotations
 
 import json
+import socket
+import sys
+import time
 from collections import deque
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
+from bmcha.control_trouble import no_service, silent_service
 from bmcha.runtime.control_socket import connect
 
 READ_BYTES = 65_536
+QUESTION_TIMEOUT_S = 3.0
+"""A service that lives answers in milliseconds; who asks at night should not wait for long."""
+DEED_TIMEOUT_S = 20.0
+"""For what the service itself may need time for: twice what it gives its node (10 s)."""
 
 
 class NoService(Exception):
@@ -31,15 +39,15 @@ class Refused(Exception):
 
 
 class ControlClient:
-    """Raises NoService; a call that takes longer than ``timeout_s`` is one."""
+    """Raises NoService; a question that waits longer than ``timeout_s`` is one."""
 
-    def __init__(self, path: str, timeout_s: float = 15.0) -> None:
+    def __init__(self, path: str, timeout_s: float = QUESTION_TIMEOUT_S) -> None:
         self._path = path
+        self._timeout_s = timeout_s
         try:
-            self._connection = connect(path)
+            self._connection = connect(path, timeout_s)
         except OSError as error:
-            raise NoService(_no_service(path, error)) from error
-        self._connection.settimeout(timeout_s)
+            raise NoService(no_service(path, error)) from error
         self._tail = b""
         self._calls_count = 0
         self._news: deque[dict[str, Any]] = deque()
@@ -58,8 +66,11 @@ class ControlClient:
     def close(self) -> None:
         self._connection.close()
 
-    def call(self, method: str, params: dict[str, Any] | None = None) -> Any:
-        """The result. Raises Refused and NoService."""
+    def call(
+        self, method: str, params: dict[str, Any] | None = None, timeout_s: float | None = None
+    ) -> Any:
+        """The result, within ``timeout_s`` (default: the client's). Raises Refused, NoService."""
+        waits_s = self._timeout_s if timeout_s is None else timeout_s
         self._calls_count += 1
         request = {
             "jsonrpc": "2.0",
@@ -67,21 +78,25 @@ class ControlClient:
             "method": method,
             "params": params or {},
         }
+        end_s = time.monotonic() + waits_s
         try:
+            self._connection.settimeout(waits_s)
             self._connection.sendall(json.dumps(request).encode() + b"\n")
+        except TimeoutError as error:
+            raise self._silent(waits_s) from error
         except OSError as error:
             raise self._gone() from error
         while True:
-            message = self._receive()
+            # News may come in between; the bound holds for all of it.
+            self._connection.settimeout(max(0.001, end_s - time.monotonic()))
+            try:
+                message = self._receive()
+            except TimeoutError as error:
+                raise self._silent(waits_s) from error
             if "method" in message:
                 self._news.append(message)
             elif "error" in message:
-                error_object = message["error"]
-                raise Refused(
-                    str(error_object.get("message", "")),
-                    error_object.get("code", 0),
-                    error_object.get("data"),
-                )
+                raise _refused(message["error"])
             else:
                 return message.get("result")
 
@@ -101,9 +116,8 @@ class ControlClient:
         while b"\n" not in self._tail:
             try:
                 data = self._connection.recv(READ_BYTES)
-            except TimeoutError as error:
-                text = f"The service on {self._path} does not answer; see its log."
-                raise NoService(text) from error
+            except TimeoutError:
+                raise  # Who called knows how long that was.
             except OSError as error:
                 raise self._gone() from error
             if not data:
@@ -121,11 +135,15 @@ class ControlClient:
     def _gone(self) -> NoService:
         return NoService(f"The service on {self._path} has ended.")
 
+    def _silent(self, waited_s: float) -> NoService:
+        return NoService(silent_service(self._path, _process_behind(self._connection), waited_s))
 
-def _no_service(path: str, error: OSError) -> str:
-    if isinstance(error, PermissionError):
-        return f"No right to use {path}; ask as root or as a member of the service's group."
-    return (
-        f"No bmcha answers on {path} ({(error.strerror or str(error)).lower()}); "
-        "start one (`bmcha run`) or name its socket with --socket or BMCHA_SOCKET."
-    )
+
+def _refused(error: dict[str, Any]) -> Refused:
+    return Refused(str(error.get("message", "")), error.get("code", 0), error.get("data"))
+
+
+def _process_behind(connection: socket.socket) -> int:
+    """The process that listens there; 0 if it is not to be seen from here (another container)."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+    return int.from_bytes(credentials[:4], sys.byteorder, signed=True)

@@ -44,10 +44,11 @@ def _switchover(args: argparse.Namespace) -> int:
 
 def _ask_for_it(client: ControlClient, args: argparse.Namespace) -> int:
     from bmcha.cli.text.history import switchover_lines
-    from bmcha.control_client import Refused
+    from bmcha.control_client import DEED_TIMEOUT_S, Refused
 
     try:
-        body = client.call("switchover", {"to": args.to, "force": args.force})
+        params = {"to": args.to, "force": args.force}
+        body = client.call("switchover", params, timeout_s=DEED_TIMEOUT_S)
         code = EXIT_DONE
     except Refused as error:
         if not isinstance(error.data, dict):

@@ -12,6 +12,7 @@ import errno
 import os
 import socket
 import stat
+import struct
 from collections.abc import Iterator
 
 ADDRESS_BYTES_MAX = 107
@@ -39,10 +40,14 @@ def reachable(path: str) -> Iterator[str]:
         os.close(folder_fd)
 
 
-def connect(path: str) -> socket.socket:
-    """OSError: nobody listens there."""
+def connect(path: str, timeout_s: float = 3.0) -> socket.socket:
+    """OSError: nobody listens there; BlockingIOError: somebody does, but takes nobody in."""
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
+        # Where a stopped listener's queue is full, connect(2) waits for room: bound that.
+        microseconds = round(timeout_s * 1e6)
+        bound = struct.pack("@ll", *divmod(microseconds, 1_000_000))
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, bound)
         with reachable(path) as address:
             opened.connect(address)
     except BaseException:

@@ -130,7 +130,8 @@ REACHES = (
     Reach("bmcha.app", (*_BASE, *_SHELL, "bmcha.runtime", "bmcha.hal")),
     Reach("bmcha.sim", (*_BASE, *_SHELL, "bmcha.runtime", "bmcha.hal", "bmcha.app", "bmcha.image")),
     Reach("bmcha.cli.text", ()),
-    Reach("bmcha.control_client", ("bmcha.runtime.control_socket",)),
+    Reach("bmcha.control_trouble", ()),
+    Reach("bmcha.control_client", ("bmcha.runtime.control_socket", "bmcha.control_trouble")),
     Reach(
         "bmcha.cli",
         (

@@ -29,6 +29,7 @@ REACH_CHEATS = {
     "bmcha.app": ("app.py", "import bmcha.sim"),
     "bmcha.sim": ("sim/cheat.py", "from bmcha import cli"),
     "bmcha.cli.text": ("cli/text/cheat.py", "import bmcha.model"),
+    "bmcha.control_trouble": ("control_trouble.py", "import bmcha.runtime.control_socket"),
     "bmcha.control_client": ("control_client.py", "import bmcha.runtime.mailbox"),
     "bmcha.cli": ("cli/cheat.py", "import bmcha.hal.udp_link"),
     "bmcha.__main__": ("__main__.py", "import bmcha.app"),

@@ -1,0 +1,163 @@
+"""The client of the control socket when nobody answers: what it says, and that it comes back."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bmcha.control_client import ControlClient, NoService
+from bmcha.control_trouble import no_service, silent_service
+from bmcha.runtime.control_socket import BACKLOG, connect, connect_at_once, listen
+from tests.process.rig import wait_until
+
+LISTENER = """
+import sys, threading
+from bmcha.runtime.control_socket import listen
+listener = listen(sys.argv[1])
+print("ready", flush=True)
+threading.Event().wait()
+"""
+
+
+@contextlib.contextmanager
+def process_that_listens(path: str) -> Iterator[subprocess.Popen[str]]:
+    """It takes callers into its queue, and never answers."""
+    command = [sys.executable, "-c", LISTENER, path]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def state_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def test_a_stopped_process_is_named_with_what_lets_it_go_on(tmp_path) -> None:
+    path = str(tmp_path / "control.sock")
+    with process_that_listens(path) as process:
+        process.send_signal(signal.SIGSTOP)
+        wait_until(lambda: state_of(process.pid) == "T", "the process is stopped")
+        with ControlClient(path, timeout_s=0.1) as client, pytest.raises(NoService) as told:
+            client.call("status")
+    assert f"process {process.pid} is stopped; `kill -CONT {process.pid}`" in str(told.value)
+    assert path in str(told.value)
+
+
+def test_a_process_that_runs_but_does_not_answer_is_said_to_hang(tmp_path) -> None:
+    path = str(tmp_path / "control.sock")
+    with (
+        process_that_listens(path) as process,
+        ControlClient(path, timeout_s=0.1) as client,
+        pytest.raises(NoService) as told,
+    ):
+        client.call("status")
+    assert f"process {process.pid} lives, but hangs" in str(told.value)
+    assert "journalctl" in str(told.value)
+
+
+def test_where_the_queue_of_callers_is_full_the_client_comes_back_too(tmp_path) -> None:
+    path = str(tmp_path / "control.sock")
+    with process_that_listens(path), contextlib.ExitStack() as opened:
+        for _ in range(BACKLOG + 1):
+            opened.enter_context(connect_at_once(path))
+        with pytest.raises(NoService, match="takes no more"):
+            ControlClient(path, timeout_s=0.1)
+
+
+def test_news_in_between_do_not_make_the_wait_longer(tmp_path) -> None:
+    path = str(tmp_path / "control.sock")
+    with contextlib.closing(listen(path)) as listener, ControlClient(path) as client:
+        ready, _ = listener.accept()
+        with ready:
+            for _ in range(100):
+                ready.sendall(b'{"jsonrpc":"2.0","method":"event","params":{}}\n')
+            begun_s = time.monotonic()
+            with pytest.raises(NoService, match=r"waited 0\.2 s"):
+                client.call("status", timeout_s=0.2)
+            assert time.monotonic() - begun_s >= 0.2
+
+
+def test_a_call_that_may_take_longer_says_so_itself(tmp_path) -> None:
+    path = str(tmp_path / "control.sock")
+    with (
+        contextlib.closing(listen(path)) as listener,
+        ControlClient(path, timeout_s=0.05) as client,
+        listener.accept()[0] as ready,
+    ):
+        ready.sendall(b'{"jsonrpc":"2.0","id":1,"result":{"result":"done"}}\n')
+        assert client.call("switchover", timeout_s=20) == {"result": "done"}
+
+
+def test_what_answers_without_being_a_bmcha_is_named(tmp_path) -> None:
+    path = str(tmp_path / "control.sock")
+    with contextlib.closing(listen(path)) as listener, ControlClient(path) as client:
+        ready, _ = listener.accept()
+        with ready:
+            ready.sendall(b"220 mail.example ESMTP\n")
+            with pytest.raises(NoService, match="no bmcha"):
+                client.call("status")
+
+
+def failure_of(path: Path) -> OSError:
+    with pytest.raises(OSError) as failed:
+        connect(str(path))
+    return failed.value
+
+
+def test_no_file_an_ordinary_file_and_a_dead_socket_are_told_apart(tmp_path) -> None:
+    none, file, dead = tmp_path / "none", tmp_path / "file", tmp_path / "dead"
+    file.touch()
+    listen(str(dead)).close()
+    for path, what in ((none, "no such socket"), (file, "no socket"), (dead, "has ended")):
+        told = no_service(str(path), failure_of(path))
+        assert what in told
+        assert str(path) in told
+        assert "bmcha run --config" in told
+        assert "--socket" in told
+
+
+def test_a_missing_right_is_told_with_owner_and_group(tmp_path) -> None:
+    path = tmp_path / "control.sock"
+    with contextlib.closing(listen(str(path))):
+        path.chmod(0o660)
+        # The error is made here: nothing is forbidden to root, who may run this test.
+        told = no_service(str(path), PermissionError(13, "Permission denied"))
+    assert "srw-rw----" in told
+    assert f"group {path.group()}" in told
+    assert "as root" in told
+
+
+def test_a_process_that_nobody_can_see_leads_to_the_log() -> None:
+    assert "journalctl" in silent_service("/run/x.sock", 0, 3.0)
+
+
+def test_a_dead_child_that_nobody_has_buried_is_told_as_dead() -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    try:
+        wait_until(lambda: state_of(child.pid) == "Z", "the child is dead")
+        assert "is dead" in silent_service("/run/x.sock", child.pid, 3.0)
+    finally:
+        child.wait()
+
+
+def test_the_credentials_name_the_listener_through_a_name_of_any_length(tmp_path) -> None:
+    folder = tmp_path / ("a" * 60) / ("b" * 60)
+    folder.mkdir(parents=True)
+    path = str(folder / "control.sock")
+    with (
+        contextlib.closing(listen(path)),
+        ControlClient(path, timeout_s=0.05) as client,
+        pytest.raises(NoService) as told,
+    ):
+        client.call("status")
+    assert f"process {os.getpid()} " in str(told.value)
