@@ -9,6 +9,7 @@ Called by `bmcha.cli`.
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import os
 import time
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from typing import Final
 
 from bmcha import __version__
 from bmcha.config import Config, check_own_slot, load_config
-from bmcha.diag.log import Log
+from bmcha.diag.log import Level, open_log
 from bmcha.diag.service_manager import notify_service_manager
 from bmcha.hal.file_lines import FileLines
 from bmcha.hal.file_watchdog import FileWatchdog, NoWatchdog
@@ -89,7 +90,10 @@ class _Service:
         image = ShmRegion(service.image_name)
         closing.callback(image.close, is_unlinked=True)
         closing.enter_context(_pid_file(service.pid_file))
-        self._log = Log(service.log_file, clock)
+        log = service.log
+        self._log = open_log(
+            service.log_file, log.stderr, log.level, log.file_bytes_max, faulthandler.enable
+        )
         closing.callback(self._log.close)
         self._watchdog: WatchdogPort = NoWatchdog()
         if service.watchdog_file is not None:
@@ -112,7 +116,7 @@ class _Service:
         log = self._log.say
         log(f"bmcha {__version__} starts, configuration {self._config.service.config_file}")
         if self._slot_fault:
-            log(self._slot_fault)
+            log(self._slot_fault, Level.ERROR)
         supervisor = Supervisor(self._lines, log, self._on_stopping)
         supervisor.start(self._store)
         node = self._node(self._store.wait_loaded(STORE_WAIT_S))

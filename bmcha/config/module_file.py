@@ -16,6 +16,7 @@ from typing import Final
 from bmcha.config import relations
 from bmcha.config.board_file import find_board, read_board, read_toml, shipped_boards
 from bmcha.config.board_tables import Board, read_board_table
+from bmcha.config.log_table import LogSettings, read_log
 from bmcha.config.path_tables import read_paths
 from bmcha.config.table import ConfigError, ConfigProblem, Source, Table, shown
 from bmcha.model.board import BoardLines
@@ -31,7 +32,7 @@ NODES_MAX: Final = 16
 _IMAGE_NAME_ALLOWED: Final = "/ and 1 to 250 letters, digits, dots, _ or -"
 _IMAGE_NAME: Final = re.compile(r"/[A-Za-z0-9._-]{1,250}")
 _POLICIES: Final = {member.value: member for member in IsolationPolicy}
-_ANYTHING: Final = re.compile(r".+", re.DOTALL)
+_ANYTHING: Final = re.compile(r"[\s\S]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class ServiceSettings:
     control_socket: str
     image_name: str
     log_file: str | None
+    log: LogSettings
     pid_file: str | None
     watchdog_file: str | None
     lines: BoardLines
@@ -148,6 +150,7 @@ class ModuleKeys:
     control_socket: str
     image_name: str
     log_file: str | None
+    log: LogSettings
     pid_file: str | None
 
 
@@ -170,6 +173,7 @@ def read_module_table(table: Table) -> ModuleKeys:
         control_socket=table.file("control_socket", CONTROL_SOCKET),
         image_name=table.text("image_name", _IMAGE_NAME, _IMAGE_NAME_ALLOWED, IMAGE_NAME),
         log_file=table.optional_file("log_file"),
+        log=read_log(table.table("log")),
         pid_file=table.optional_file("pid_file"),
     )
     for read in (timers_table, policy, table):
@@ -243,6 +247,7 @@ def _service(keys: ModuleKeys, file: str, board_file: str, board: Board) -> Serv
         control_socket=keys.control_socket,
         image_name=keys.image_name,
         log_file=keys.log_file,
+        log=keys.log,
         pid_file=keys.pid_file,
         watchdog_file=board.watchdog_file,
         lines=board.lines,

@@ -9,10 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from bmcha.diag.log import Level
 from bmcha.diag.sentences import sentence_of_event, sentence_of_role
 from bmcha.model.effect import Answer, EnterRole
-from bmcha.model.event import EffectFailed, Event
+from bmcha.model.event import EffectFailed, Event, OutputsWithheld, StoreFailed
 from bmcha.model.reading import EventCell
+from bmcha.model.role import Severity
+from bmcha.runtime.worker import Say
+
+FAILURES = (EffectFailed, OutputsWithheld, StoreFailed)
+LEVELS = {
+    Severity.INFO: Level.INFO,
+    Severity.MINOR: Level.NOTICE,
+    Severity.MAJOR: Level.WARNING,
+    Severity.CRITICAL: Level.ERROR,
+}
 
 
 class Followers(Protocol):
@@ -29,7 +40,7 @@ class Audience:
     def __init__(
         self,
         followers: Followers,
-        log: Callable[[str], None],
+        log: Say,
         notify: Callable[[str], None],
         own_slot: int | None,
     ) -> None:
@@ -47,10 +58,10 @@ class Audience:
             self._failures[event.effect] = event.why
         sentence = sentence_of_event(event, now_ns)
         if sentence is not None:
-            self._log(sentence)
+            self._log(sentence, Level.WARNING if isinstance(event, FAILURES) else Level.INFO)
 
     def role_entered(self, entered: EnterRole, now_ns: int) -> None:
-        self._log(sentence_of_role(entered, self._own_slot))
+        self._log(sentence_of_role(entered, self._own_slot), Level.NOTICE)
         self._notify(
             f"STATUS={entered.role.name}, epoch {entered.epoch}. {entered.reason.sentence}"
         )
@@ -59,7 +70,8 @@ class Audience:
     def event_recorded(self, record: EventCell, now_ns: int) -> None:
         # Own roles have been logged as they were entered.
         if record.kind != "role" or record.slot != self._own_slot:
-            self._log(f"{record.severity.name.lower()}: {record.text}")
+            text = f"{record.severity.name.lower()}: {record.text}"
+            self._log(text, LEVELS[record.severity])
         self._followers.event_recorded(record, now_ns)
 
     def answered(self, answer: Answer) -> None:

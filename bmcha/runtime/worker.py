@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from bmcha.diag.log import Level
 from bmcha.model.event import Event
 
 Clock = Callable[[], int]
@@ -12,6 +13,12 @@ Clock = Callable[[], int]
 
 Post = Callable[[Event], bool]
 """`Mailbox.post`."""
+
+
+class Say(Protocol):
+    """`Log.say`."""
+
+    def __call__(self, text: str, level: Level = Level.INFO) -> None: ...
 
 
 class Worker(Protocol):
