@@ -75,6 +75,11 @@ pytest: env ## the Python tests; ARGS="..." goes to pytest
 	$(heading) 'pytest'
 	@$(python) -m pytest $(ARGS)
 
+.PHONY: vm-ports
+vm-ports: env ## the ports against a real kernel's devices, in a virtual machine; ARGS="..."
+	$(heading) 'ports, in the virtual machine'
+	@tests/ports/vm/run.sh pytest $(or $(ARGS),tests/ports) || [ $$? = 3 ]
+
 .PHONY: docs
 docs: env ## rewrite the generated pages
 	@.venv/bin/python -m bmcha.ha.role_machine_doc > docs/role-machine.md

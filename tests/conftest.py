@@ -3,6 +3,7 @@
 A test that lacks a package or a right calls something in tests/needs.py, which skips it with the
 command that would help. With BMCHA_NO_SKIP=1 in the environment every skip, of a test or of a whole
 file, is a failure: CI has installed what there is to install, so a skip there is a gap.
+A test marked `vm` is run by `make vm-ports` and deselected everywhere else.
 """
 
 import os
@@ -26,6 +27,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("bmcha")
     group.addoption("--seeds", type=int, default=20, help="how many storms (tests/sim)")
     group.addoption("--from-seed", type=int, default=0, help="the first storm's seed")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if "BMCHA_VM" not in os.environ:
+        elsewhere = [item for item in items if item.get_closest_marker("vm")]
+        config.hook.pytest_deselected(items=elsewhere)
+        items[:] = [item for item in items if item not in elsewhere]
 
 
 def _is_skip_forbidden() -> bool:
