@@ -83,6 +83,7 @@ vm-ports: env ## the ports against a real kernel's devices, in a virtual machine
 .PHONY: docs
 docs: env ## rewrite the generated pages
 	@.venv/bin/python -m bmcha.ha.role_machine_doc > docs/role-machine.md
+	@.venv/bin/python -m bmcha.cli.man_page > docs/man/bmcha.1
 
 .PHONY: wheel
 wheel: env ## a wheel for Python 3.11 and later, in dist/

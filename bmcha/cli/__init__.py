@@ -26,6 +26,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         with contextlib.suppress(AttributeError):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
+        if words[:1] == ["__complete"]:
+            # What the shells' completion asks; an option could not stand among its words.
+            from bmcha.cli.candidates import print_candidates
+
+            return print_candidates(words[1:])
         args = build_parser(words).parse_args(words)
         code: int = args.run(args)
         sys.stdout.flush()

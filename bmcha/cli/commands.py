@@ -20,6 +20,13 @@ Command = Callable[[argparse.Namespace], int]
 class Parser(argparse.ArgumentParser):
     """argparse, except that a mistake is told by the command in which it was made."""
 
+    summary = ""
+    """One line, of a command."""
+
+    def arguments(self) -> list[argparse.Action]:
+        """Options and positionals that a person may give, in order."""
+        return [action for action in self._actions if action.help != argparse.SUPPRESS]
+
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> tuple[Any, list[str]]:
@@ -44,11 +51,12 @@ class Commands:
             prog=parser.prog, metavar="COMMAND", required=True, help=argparse.SUPPRESS
         )
         self._words = words
-        self._groups: dict[str, dict[str, str]] = {}
-        self._group: dict[str, str] = {}
+        self.groups: dict[str, dict[str, Parser]] = {}
+        """Title → command → its parser."""
+        self._group: dict[str, Parser] = {}
 
     def start_group(self, title: str) -> None:
-        self._group = self._groups.setdefault(title, {})
+        self._group = self.groups.setdefault(title, {})
 
     def add(
         self,
@@ -66,7 +74,6 @@ class Commands:
         ``examples``: a command line → what it does. ``asks_service`` adds --socket and --json
         (the latter unless ``has_json`` is False).
         """
-        self._group[name] = help
         parser = self._subparsers.add_parser(
             name,
             help=help,
@@ -75,6 +82,8 @@ class Commands:
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
+        parser.summary = help
+        self._group[name] = parser
         if run is not None:
             parser.set_defaults(run=run)
         if asks_service:
@@ -91,12 +100,15 @@ class Commands:
 
     def overview(self) -> str:
         """All commands by group, as `bmcha --help` shows them."""
-        width = max(len(name) for group in self._groups.values() for name in group)
+        width = max(len(name) for group in self.groups.values() for name in group)
         blocks = [
             "\n".join(
-                [f"{title}:", *(f"  {name:<{width}}  {text}" for name, text in group.items())]
+                [
+                    f"{title}:",
+                    *(f"  {name:<{width}}  {each.summary}" for name, each in group.items()),
+                ]
             )
-            for title, group in self._groups.items()
+            for title, group in self.groups.items()
             if group
         ]
         return "\n\n".join(blocks)
@@ -110,6 +122,11 @@ def add_socket(parser: argparse.ArgumentParser, default: str | None = None) -> N
         default=(os.environ.get("BMCHA_SOCKET") or SOCKET_DEFAULT) if default is None else default,
         help=f"the service's control socket (BMCHA_SOCKET, default {SOCKET_DEFAULT})",
     )
+
+
+def help_of(action: argparse.Action) -> str:
+    """An argument's help as people read it."""
+    return (action.help or "") % {"default": action.default, "prog": "bmcha"}
 
 
 def example_text(examples: Mapping[str, str]) -> str:

@@ -18,9 +18,10 @@ GROUPS = {
     "Ask a module": {
         **dict.fromkeys(("status", "paths", "sensors", "fans", "why"), "questions"),
         "events": "events",
+        "top": "top",
     },
     "Tell a module": {"switchover": "switchover"},
-    "Set up a module": {"run": "run"},
+    "Set up a module": {"run": "run", "completion": "completion"},
     "Without hardware, on the bench": {"sim": "sim", "sim-ctl": "sim"},
     "For developers": {"decode": "decode", "layout": "layout"},
 }
@@ -34,8 +35,22 @@ exit codes:
   3  no service answers"""
 
 
-def build_parser(words: Sequence[str] | None = None) -> Parser:
-    """The parser for these words; without words, with every argument of every command."""
+def build_parser(words: Sequence[str]) -> Parser:
+    """The parser for a command line. Ends the program where there is no such command."""
+    wanted = _command_in(words)
+    parser, _ = whole_parser(words, wanted if wanted in NAMES else None)
+    if wanted is not None and wanted not in NAMES:
+        parser.error(_no_command(wanted))
+    return parser
+
+
+def whole_parser(
+    words: Sequence[str] | None = None, wanted: str | None = None
+) -> tuple[Parser, Commands]:
+    """The parser with all commands, or with those of ``wanted``'s module alone.
+
+    Without ``words`` every argument of every command is there, whatever that has to import.
+    """
     parser = Parser(
         prog="bmcha",
         usage="bmcha [--socket PATH] COMMAND ...",
@@ -45,9 +60,6 @@ def build_parser(words: Sequence[str] | None = None) -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"bmcha {__version__}")
     add_socket(parser)
-    wanted = _command_in(words or ())
-    if wanted is not None and wanted not in NAMES:
-        parser.error(_no_command(wanted))
     commands = Commands(parser, words)
     for title, group in GROUPS.items():
         commands.start_group(title)
@@ -56,7 +68,7 @@ def build_parser(words: Sequence[str] | None = None) -> Parser:
                 import_module(f"bmcha.cli.{module}").add(commands)
     parser.description = f"{parser.description}\n\n{commands.overview()}"
     parser.epilog = f"{EXIT_CODES}\n\n`bmcha COMMAND --help` says more, with examples."
-    return parser
+    return parser, commands
 
 
 def _command_in(words: Sequence[str]) -> str | None:

@@ -1,6 +1,5 @@
 """The command line without a service: usage, exit codes, and what is imported."""
 
-import argparse
 import json
 import shlex
 import subprocess
@@ -9,21 +8,18 @@ import sys
 import pytest
 
 from bmcha import __version__, cli
+from bmcha.cli.commands import Parser
 from bmcha.cli.output import print_json
-from bmcha.cli.parser import NAMES, build_parser
+from bmcha.cli.parser import NAMES, whole_parser
 from bmcha.cli.text.columns import clean, duration, table
 from bmcha.cli.text.history import events_lines, switchover_lines
 from bmcha.cli.text.paths import paths_lines
 from tests.process.rig import run_cli
 
 
-def command_parsers() -> dict[str, argparse.ArgumentParser]:
-    (subparsers,) = (
-        action
-        for action in build_parser()._actions
-        if isinstance(action, argparse._SubParsersAction)
-    )
-    return dict(subparsers.choices)
+def command_parsers() -> dict[str, Parser]:
+    _, commands = whole_parser()
+    return {name: parser for group in commands.groups.values() for name, parser in group.items()}
 
 
 def test_the_version() -> None:
@@ -66,7 +62,7 @@ def test_every_command_is_in_its_group_with_an_example_that_names_it() -> None:
 
 def test_every_argument_of_every_command_is_explained() -> None:
     for name, parser in command_parsers().items():
-        for action in parser._actions:
+        for action in parser.arguments():
             assert action.help, f"{name}: {action.dest}"
 
 

@@ -1,0 +1,34 @@
+"""`bmcha top`: the live view of one or more modules."""
+
+from __future__ import annotations
+
+import argparse
+
+from bmcha.cli.commands import Commands
+
+
+def add(commands: Commands) -> None:
+    parser = commands.add(
+        "top",
+        "the live view of one or more modules, in a terminal",
+        _run,
+        examples={
+            "bmcha top": "this module, and what it knows of its peer",
+            "bmcha top --socket a.sock --socket b.sock": "two modules side by side",
+            "COLUMNS=100 LINES=40 bmcha top | cat": "one frame as text, for a report",
+        },
+        more="q quits, ? tells of the keys. NO_COLOR=1 in the environment forbids colour.",
+    )
+    parser.add_argument(
+        "--socket",
+        metavar="PATH",
+        action="append",
+        dest="sockets",
+        help="a service's control socket; may be given more than once",
+    )
+
+
+def _run(args: argparse.Namespace) -> int:
+    from bmcha.view.top import run_top
+
+    return run_top(args.sockets or [args.socket])
