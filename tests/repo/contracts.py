@@ -128,7 +128,15 @@ REACHES = (
     Reach("bmcha.node", (*_BASE, *_DECIDE, "bmcha.answers")),
     Reach("bmcha.runtime", (*_BASE, *_SHELL)),
     Reach("bmcha.app", (*_BASE, *_SHELL, "bmcha.runtime", "bmcha.hal")),
-    Reach("bmcha.sim", (*_BASE, *_SHELL, "bmcha.runtime", "bmcha.hal", "bmcha.app", "bmcha.image")),
+    # The live view talks to any number of sockets and knows nothing else of a module.
+    Reach("bmcha.view", ("bmcha.runtime.control_socket",)),
+    Reach(
+        "bmcha.sim",
+        (
+            *(*_BASE, *_SHELL, "bmcha.runtime", "bmcha.hal", "bmcha.app", "bmcha.image"),
+            "bmcha.view",
+        ),
+    ),
     Reach("bmcha.cli.text", ()),
     Reach("bmcha.control_trouble", ()),
     Reach("bmcha.control_client", ("bmcha.runtime.control_socket", "bmcha.control_trouble")),
@@ -136,7 +144,7 @@ REACHES = (
         "bmcha.cli",
         (
             *(*_BASE, *_SHELL, "bmcha.runtime", "bmcha.app", "bmcha.sim", "bmcha.image"),
-            *("bmcha.cli.text", "bmcha.control_client"),
+            *("bmcha.cli.text", "bmcha.control_client", "bmcha.view"),
         ),
     ),
     Reach("bmcha.__main__", ("bmcha.cli",)),
@@ -149,6 +157,9 @@ PURE = Pure(
     parts=(
         *("bmcha.model", "bmcha.ha", "bmcha.chassis", "bmcha.duties"),
         *("bmcha.node", "bmcha.wire", "bmcha.console"),
+        # What is drawn is a function of what is known.
+        *("bmcha.view.cells", "bmcha.view.spans", "bmcha.view.model", "bmcha.view.answers"),
+        *("bmcha.view.columns", "bmcha.view.readings", "bmcha.view.truth", "bmcha.view.frame"),
     ),
     libraries=(
         *("threading", "queue", "asyncio", "concurrent", "multiprocessing", "_thread", "signal"),
@@ -168,7 +179,10 @@ DOORS = (
     Door("construct", ("bmcha.wire.schema", "bmcha.wire.generate")),
     Door(
         NATIVE,
-        ("bmcha.wire.codec_native", "bmcha.image", "bmcha.hal.shm_region", "bmcha.hal.file_watch"),
+        (
+            *("bmcha.wire.codec_native", "bmcha.image"),
+            *("bmcha.hal.shm_region", "bmcha.hal.file_watch", "bmcha.hal.udp_link"),
+        ),
     ),
 )
 
