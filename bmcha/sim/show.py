@@ -26,6 +26,7 @@ from bmcha.sim.runner import Runner
 from bmcha.sim.scenario import Scenario, find_scenario, parse_scenario
 from bmcha.sim.stage import NS_PER_S, Stage
 from bmcha.sim.story import STORY, STORY_NAME, Narrator, closing, table
+from bmcha.view.terminal import canvas_for_terminal, has_curses
 
 PASSED, FAILED = 0, 1
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -136,6 +137,8 @@ def _run_scenario(rig: Rig, scenario: Scenario, options: ShowOptions) -> int:
 def _run_on(rig: Rig, options: ShowOptions) -> int:
     """Until a signal or --duration raises `Ended`; returns only if the simulator itself fails."""
     if not options.is_headless and not options.is_json:
+        if has_curses():
+            return _run_live(rig)
         narrator = Narrator(_print)
         with Stage(rig, narrator.hear) as stage:
             narrator.since_start_ms = stage.since_start_ms
@@ -150,6 +153,18 @@ def _run_on(rig: Rig, options: ShowOptions) -> int:
         for name, value in _places(rig, options.board).items():
             _print(f"{name}: {value}")
     rig.wait()
+    return FAILED
+
+
+def _run_live(rig: Rig) -> int:
+    """On the terminal, until q or a signal."""
+    from bmcha.sim.live import run_live
+
+    with canvas_for_terminal() as canvas:
+        run_live(rig.layout, canvas, rig.start, lambda: rig.failure is not None)
+    if rig.failure is None:
+        return PASSED
+    print(f"bmcha sim: the virtual chassis has failed: {rig.failure!r}", file=sys.stderr)
     return FAILED
 
 
