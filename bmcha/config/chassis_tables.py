@@ -153,6 +153,8 @@ def _supply(entry: Table) -> SupplySettings:
     return SupplySettings(
         name=entry.name("name", NAME_BYTES_MAX),
         rated_milliwatt=entry.integer("rated_milliwatt", 1, MILLI_MAX),
+        ok_file=entry.optional_file("ok_file") or "",
+        power_file=entry.optional_file("power_file") or "",
     )
 
 
@@ -160,4 +162,6 @@ def _blade(entry: Table) -> BladeSettings:
     return BladeSettings(
         name=entry.name("name", NAME_BYTES_MAX),
         budget_milliwatt=entry.integer("budget_milliwatt", 1, MILLI_MAX),
+        present_file=entry.optional_file("present_file") or "",
+        power_file=entry.optional_file("power_file") or "",
     )
