@@ -68,6 +68,8 @@ def board_vocabulary(board: str) -> Vocabulary:
         lines=WIRED[found.board_class],
         sensors=tuple(sensor.name for sensor in found.chassis.sensors),
         fans=tuple(fan.name for fan in found.chassis.fans),
+        supplies=tuple(supply.name for supply in found.chassis.supplies),
+        blades=tuple(blade.name for blade in found.chassis.blades),
     )
 
 

@@ -68,6 +68,10 @@ class Chassis:
         self.plan = plan = plans[layout.slots[0]]
         self.modules = modules
         self.wires = {wire.name: wire for wire in wires}
+        self.seed = 0
+        self.full_disks: set[int] = set()
+        self.foreign: dict[int, int] = {}
+        """Slots whose module belongs to another chassis, and to which."""
         self.gate_opened = gate_opened
         watchdog_ns = plan.watchdog_ms * NS_PER_MS
         self.backplane = Backplane(plan.board_class, layout.slots, watchdog_ns)
@@ -94,11 +98,7 @@ class Chassis:
         """Until `end` is called. Modules are left as they are."""
         self.show_values()
         while not self._is_ending:
-            due = [timer.due_ns for timer in self.timers if timer.due_ns is not None]
-            expiry_ns = self.backplane.next_expiry_ns()
-            if expiry_ns is not None:
-                due.append(expiry_ns)
-            wait_s = max(0, min(due) - self.now_ns()) / NS_PER_S
+            wait_s = max(0, self._due_ns() - self.now_ns()) / NS_PER_S
             ready = self.selector.select(wait_s)
             self.take_writes()
             for key, mask in ready:
@@ -106,6 +106,13 @@ class Chassis:
                 if self.selector.get_map().get(key.fd) is key:
                     key.data(mask)
             self._run_timers()
+
+    def _due_ns(self) -> int:
+        """When something is to be done though nothing happens; the plant's timer always is."""
+        dues = [timer.due_ns for timer in self.timers]
+        dues += [wire.due_ns() for wire in self.wires.values()]
+        dues.append(self.backplane.next_expiry_ns())
+        return min(due for due in dues if due is not None)
 
     def end(self) -> None:
         """In the chassis thread: `run` returns after this round."""
@@ -161,6 +168,11 @@ class Chassis:
             for slot in sorted(self.trees, key=lambda slot: slot == change.slot):
                 self.trees[slot].show_line(change.slot, change.name, change.is_up)
 
+    def settle_wires(self) -> None:
+        """Faults of wires were changed: in force on return."""
+        for wire in self.wires.values():
+            wire.settle(self.now_ns())
+
     def take_writes(self) -> None:
         """Everything that modules have written so far, in order."""
         for written in self.watches.written():
@@ -170,7 +182,8 @@ class Chassis:
         """A process was made in this slot."""
         module = self.modules[slot]
         for wire in self.wires.values():
-            wire.faults().deaf.discard(slot)
+            wire.faults.deaf.discard(slot)
+        self.settle_wires()
         self.apply(self.backplane.start(slot))
         self.selector.register(
             module.pidfd, selectors.EVENT_READ, lambda _mask: self.take_end(slot)
@@ -183,7 +196,8 @@ class Chassis:
         self.selector.unregister(module.pidfd)
         code = module.reap()
         for wire in self.wires.values():
-            wire.faults().deaf.add(slot)
+            wire.faults.deaf.add(slot)
+        self.settle_wires()
         self.ended(slot, code)
         self.apply(self.backplane.die(slot))
         self.release_outputs(slot)
@@ -204,10 +218,10 @@ class Chassis:
         self.selector.register(self._wake_reader, read, lambda _mask: self._take_posted())
         self.selector.register(self.watches, read, lambda _mask: None)
         for wire in self.wires.values():
-            wire.faults().deaf.update(self.modules)
+            wire.faults.deaf.update(self.modules)
             for fd, slot in wire.fds().items():
                 self.selector.register(
-                    fd, read, lambda _mask, wire=wire, slot=slot: wire.relay(slot)
+                    fd, read, lambda _mask, wire=wire, slot=slot: wire.relay(slot, self.now_ns())
                 )
         for tree in self.trees.values():
             for path, written in tree.outputs():
@@ -255,6 +269,8 @@ class Chassis:
             if timer.due_ns is not None and timer.due_ns <= self.now_ns():
                 timer.act()
         self.timers = [timer for timer in self.timers if timer.due_ns is not None]
+        for wire in self.wires.values():
+            wire.act(self.now_ns())
         expiry_ns = self.backplane.next_expiry_ns()
         if expiry_ns is not None and expiry_ns <= self.now_ns():
             self.take_writes()

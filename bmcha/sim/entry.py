@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from bmcha.config import ConfigError
-from bmcha.sim.actions import usage_lines
+from bmcha.sim.action_words import usage_lines
 from bmcha.sim.board_plan import BOARD_FILES, BOARDS_PLANNED, DEFAULT_BOARD
 from bmcha.sim.claim import RigRefused
 from bmcha.sim.ctl import INVALID_PARAMS, UNKNOWN_METHOD
@@ -46,6 +46,9 @@ def add_sim_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--respawn", action="store_true", help="start a module again whenever it has ended"
     )
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="of loss and noise; without it one is drawn"
+    )
 
 
 def add_sim_ctl_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,6 +73,7 @@ def run_sim(args: argparse.Namespace) -> int:
         is_json=args.json,
         duration_s=args.duration,
         is_respawning=args.respawn,
+        seed=args.seed,
     )
     try:
         return show(options)

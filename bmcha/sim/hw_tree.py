@@ -58,6 +58,7 @@ class HwTree:
         self._plan = plan
         self._fds: dict[str, int] = {}
         self._texts: dict[str, bytes] = {}
+        self._blocked: dict[str, int] = {}
         succession = plan.succession
         place = succession.index(slot)
         self._peer_lines: dict[tuple[int, str], LineFile] = {
@@ -93,6 +94,33 @@ class HwTree:
             self._write(sensor.file, _value_text(plant.value(sensor.name)))
         for fan in self._plan.chassis.fans:
             self._write(fan.rpm_file, _value_text(plant.rpm(fan.name)))
+        sensed = {sensor.file for sensor in self._plan.chassis.sensors}
+        for supply in self._plan.chassis.supplies:
+            self._show_unit(supply.ok_file, int(plant.is_supply_ok(supply.name)))
+            if supply.power_file not in sensed:
+                self._show_unit(supply.power_file, plant.supply_milliwatt(supply.name) * 1000)
+        for blade in self._plan.chassis.blades:
+            self._show_unit(blade.present_file, 1)
+            self._show_unit(blade.power_file, plant.blade_milliwatt(blade.name) * 1000)
+
+    def block_sensor(self, name: str, is_blocked: bool) -> None:
+        """A blocked sensor's file is there and answers nobody: it is a pipe into which nothing is
+        written. Its value goes on being kept in the file that was there."""
+        if is_blocked == self.is_blocked(name):
+            return
+        (file,) = (sensor.file for sensor in self._plan.chassis.sensors if sensor.name == name)
+        aside = file + ".aside"
+        if not is_blocked:
+            os.replace(aside, file)
+            os.close(self._blocked.pop(name))
+            return
+        os.rename(file, aside)
+        os.mkfifo(file, 0o644)
+        # Held open for writing, so that no reader sees an end of file.
+        self._blocked[name] = os.open(file, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def is_blocked(self, sensor: str) -> bool:
+        return sensor in self._blocked
 
     def release(self, pwms: dict[str, int]) -> None:
         """Nobody drives these lines any more; the fans' registers hold what is applied."""
@@ -121,6 +149,8 @@ class HwTree:
         return self._read(self._plan.watchdog_file).strip()[-1:] == b"V"
 
     def close(self) -> None:
+        for name in list(self._blocked):
+            self.block_sensor(name, False)
         for fd in self._fds.values():
             os.close(fd)
         self._fds = {}
@@ -143,6 +173,11 @@ class HwTree:
             self._label(fan.rpm_file, "_input", fan.name)
             self._chip_name(fan.pwm_file, "fan")
             self._write(fan.pwm_file, _value_text(PWM_MAX), is_forced=True)
+
+    def _show_unit(self, file: str, value: int) -> None:
+        """``file`` "": the board does not tell."""
+        if file:
+            self._write(file, _value_text(value))
 
     def _label(self, file: str, ending: str, name: str) -> None:
         if file.endswith(ending):

@@ -22,6 +22,9 @@ from pathlib import Path
 from typing import Any
 
 NS_PER_MS = 1_000_000
+PATH_FAULTS = ("cut", "loss", "delay", "noise")
+HARMLESS_FAULTS = ("disk",)
+"""They hit the holder's slot, but nothing of it that would take the outputs away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +140,9 @@ def first_failover(lines: Sequence[Line]) -> Failover | None:
     opened: dict[int, int] = {}
     for line in lines:
         if line.what == "fault" and holders:
-            if line.name == "cut" or line.slot in holders:
+            if line.name in HARMLESS_FAULTS:
+                continue
+            if line.name in PATH_FAULTS or line.slot in holders:
                 hit = line.slot if line.slot in holders else holders[0]
                 faults.append((line, hit))
         elif line.what == "gate" and line.slot is not None:

@@ -20,7 +20,7 @@ _HEAD = """\
 # Module {slot} of a virtual chassis, made by `bmcha sim`: written anew at each start.
 board = "{board}"
 hw_root = "hw"
-state_dir = "store"
+state_dir = "{store}"
 control_socket = "control.sock"
 image_name = "{image}"
 
@@ -48,14 +48,22 @@ deadtime_ms = {dead}
 """
 
 
-def write_config(layout: RigLayout, slot: int, board: str, wires: Sequence[Wire]) -> None:
-    """The file is replaced at once, never seen half written."""
+def write_config(
+    layout: RigLayout,
+    slot: int,
+    board: str,
+    wires: Sequence[Wire],
+    chassis_id: int = CHASSIS_ID,
+) -> None:
+    """The file is replaced at once, never seen half written. A module of another chassis brings
+    its own store."""
     peer = next(other for other in layout.slots if other != slot)
     text = _HEAD.format(
         slot=slot,
         board=BOARD_FILES[board],
         image=layout.shm_name(slot),
-        chassis_id=CHASSIS_ID,
+        chassis_id=chassis_id,
+        store="store" if chassis_id == CHASSIS_ID else f"store-{chassis_id}",
         succession=", ".join(str(each) for each in layout.slots),
     )
     for wire in wires:

@@ -9,6 +9,7 @@ called by `bmcha.sim.chassis` and `bmcha.sim.deeds`.
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from bmcha.sim.estate import Guardian
 from bmcha.sim.guardian import TOKEN_VARIABLE
 from bmcha.sim.layout import RigLayout
 
+FULL_DISK_BYTES = 64
+"""Longer than any value in the hw tree, shorter than any page of a store."""
 ModuleCommand = Callable[[Path], list[str]]
 """From a module's configuration file to the command that runs it."""
 
@@ -99,6 +102,13 @@ class Module:
         """SIGCONT to a stopped process; on return it runs."""
         self.send(signal.SIGCONT)
         self._await(os.WCONTINUED)
+
+    def fill_disk(self, is_full: bool) -> None:
+        """A full disk, as far as a process can tell: no file grows, new ones stay empty. Lines
+        and the like, which are a few bytes in a file here, can still be written."""
+        if self._process is not None:
+            limit = FULL_DISK_BYTES if is_full else resource.RLIM_INFINITY
+            resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (limit, -1))
 
     def reap(self) -> int:
         """After its end: collect it, forget it. Returns the exit code, or minus the signal."""

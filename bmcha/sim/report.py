@@ -36,6 +36,8 @@ class Report:
     roles: tuple[tuple[float, int, str, str], ...] = ()
     mirror: MirrorResult = field(default_factory=MirrorResult)
     events: EventsResult = field(default_factory=EventsResult)
+    seed: int | None = None
+    """Given to --seed it brings the same loss and noise again."""
 
     @property
     def is_pass(self) -> bool:
@@ -57,6 +59,7 @@ class Report:
                 "cells_compared": self.mirror.cells_compared,
             },
             "events": {"lost": self.events.lost, "doubled": self.events.doubled},
+            "seed": self.seed,
         }
 
     def lines(self) -> list[str]:

@@ -23,7 +23,7 @@ from bmcha.sim.deeds import Deeds
 from bmcha.sim.estate import Guardian
 from bmcha.sim.layout import SLOTS, RigLayout
 from bmcha.sim.mirror_check import MirrorCheck
-from bmcha.sim.module_config import write_config
+from bmcha.sim.module_config import CHASSIS_ID, write_config
 from bmcha.sim.modules import Module, ModuleCommand, run_command
 from bmcha.sim.rpc import RpcClient
 from bmcha.sim.wires import Wire, make_wires
@@ -41,6 +41,8 @@ class RigOptions:
     root: Path | None = None
     """None: a temporary directory that is removed at the end."""
     is_respawning: bool = False
+    seed: int | None = None
+    """Of everything random, as loss and noise are. None: one is drawn."""
     command: ModuleCommand = run_command
 
 
@@ -107,7 +109,9 @@ class Rig:
         self._stack.callback(guardian.close)
         self._make_dir(guardian)
         self._make_module_dirs(guardian)
-        wires = make_wires(SLOTS)
+        seed = self._options.seed
+        self.seed = int.from_bytes(os.urandom(4)) if seed is None else seed
+        wires = make_wires(SLOTS, self.seed)
         for wire in wires:
             self._stack.callback(wire.close)
         plans = self._write_configs(wires)
@@ -119,8 +123,9 @@ class Rig:
         self.chassis = Chassis(
             self.layout, plans, modules, wires, self.mirror_check.take_gate_opening
         )
+        self.chassis.seed = self.seed
         self._stack.callback(self.chassis.close)
-        self._deeds = Deeds(self.chassis, self.known, self._options.is_respawning)
+        self._deeds = Deeds(self.chassis, self.known, self._configure, self._options.is_respawning)
         self._thread = threading.Thread(target=self._run_chassis, name="chassis", daemon=True)
         self._thread.start()
         self._stack.callback(self._end_chassis)
@@ -177,6 +182,15 @@ class Rig:
                 guardian.watch_file(layout.pid_file(slot))
         except OSError as error:
             raise RigRefused(f"{error.filename}: {error.strerror}") from None
+
+    def _configure(self, slot: int, chassis_id: int | None) -> None:
+        """In the chassis thread: the module that is put there now belongs to that chassis."""
+        chassis = self.chassis
+        chassis.foreign.pop(slot, None)
+        if chassis_id is not None and chassis_id != CHASSIS_ID:
+            chassis.foreign[slot] = chassis_id
+        wires = list(chassis.wires.values())
+        write_config(self.layout, slot, self._options.board, wires, chassis_id or CHASSIS_ID)
 
     def _write_configs(self, wires: list[Wire]) -> dict[int, BoardPlan]:
         for slot in SLOTS:

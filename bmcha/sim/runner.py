@@ -36,7 +36,7 @@ HEARSAY_S = 0.5
 ALARM_PERIOD_NS = 100_000_000
 
 Say = Callable[[At | None, str], None]
-"""Gets each action as it is done, and each expectation as it is met."""
+"""Gets what each action did, and each expectation as it is met."""
 
 
 def _unsaid(_step: At | None, _text: str) -> None:
@@ -72,6 +72,9 @@ class Runner:
         self._first_action_ns: int | None = None
         self._judged_ns: int | None = None
         self._next_alarm_ns = 0
+        self._alarms_ns = 0
+        self._alarms: list[set[str]] = []
+        """What each module that answered at that time shows."""
 
     def run(self) -> Report:
         """Starts the modules, goes through the steps, judges."""
@@ -91,6 +94,7 @@ class Runner:
                 self._first_action_ns = time.monotonic_ns()
             self._act(step)
             base_ns = time.monotonic_ns()
+            self._next_alarm_ns, self._alarms = 0, []  # looked at anew
         while self._open and not self._why:
             self._hear_once(self._next_look_ns())
         if not self._why:
@@ -117,18 +121,19 @@ class Runner:
             roles=role_rows(self._stage.role_history, self._stage.started_ns),
             mirror=mirror,
             events=events,
+            seed=self._rig.seed,
         )
 
     # ------------------------------------------------------------ going through the steps
 
     def _act(self, step: At) -> None:
-        self._say(step, " ".join(step.words))
         try:
             if step.words[0] == SWITCHOVER:
                 target, is_forced = parse_switchover(step.words, self._rig.known)
+                self._say(step, "a planned switchover is asked for")
                 self._stage.switchover(target, is_forced)
             else:
-                self._stage.act(step.words)
+                self._say(step, self._stage.act(step.words)["text"])
         except RpcRefused as refused:
             self._why.append(f"{step.place}: {' '.join(step.words)}: {refused}")
 
@@ -145,7 +150,7 @@ class Runner:
         """When an expectation is missed, or an alarm is to be looked for, if nothing is told."""
         now_ns = time.monotonic_ns()
         looks = [each.deadline_ns + int(HEARSAY_S * NS_PER_S) for each in self._open]
-        if any(each.step.aim is Aim.ALARM for each in self._open):
+        if any(each.step.aim in (Aim.ALARM, Aim.NO_ALARM) for each in self._open):
             looks.append(now_ns + ALARM_PERIOD_NS)
         return min(looks, default=now_ns + NS_PER_S)
 
@@ -175,8 +180,8 @@ class Runner:
     def _seen_ns(self, each: _Expectation) -> int | None:
         """When it became true; None: it is not."""
         step = each.step
-        if step.aim is Aim.ALARM:
-            return self._alarm_seen_ns(step.state)
+        if step.aim in (Aim.ALARM, Aim.NO_ALARM):
+            return self._alarm_seen_ns(step.state, step.aim is Aim.ALARM)
         slot = self._slot(each)
         if slot is None:
             return None
@@ -184,16 +189,19 @@ class Runner:
             return self._stage.output_ns(slot, each.base_ns)
         return self._stage.in_role_ns(slot, step.state, each.base_ns)
 
-    def _alarm_seen_ns(self, alarm_id: str) -> int | None:
+    def _alarm_seen_ns(self, alarm_id: str, is_raised: bool) -> int | None:
+        """When it was seen that a module shows it; or that none does, if any answers."""
         now_ns = time.monotonic_ns()
-        if now_ns < self._next_alarm_ns:
-            return None
-        self._next_alarm_ns = now_ns + ALARM_PERIOD_NS // 2
-        for slot in self._stage.answering_slots():
-            status = self._stage.ask(slot, "status")
-            if status and alarm_id in [alarm["id"] for alarm in status["alarms"]]:
-                return now_ns
-        return None
+        if now_ns >= self._next_alarm_ns:
+            self._next_alarm_ns = now_ns + ALARM_PERIOD_NS // 2
+            answers = [self._stage.ask(slot, "status") for slot in self._stage.answering_slots()]
+            self._alarms = [{each["id"] for each in body["alarms"]} for body in answers if body]
+            self._alarms_ns = now_ns
+        if is_raised:
+            is_seen = any(alarm_id in alarms for alarms in self._alarms)
+        else:
+            is_seen = bool(self._alarms) and all(alarm_id not in each for each in self._alarms)
+        return self._alarms_ns if is_seen else None
 
     def _slot(self, each: _Expectation) -> int | None:
         """Whom the step's word means; see docs/scenarios.md."""
@@ -261,9 +269,13 @@ class Runner:
                 return None if is_whole else f"{events.lost} lost, {events.doubled} doubled"
 
     def _role_change(self) -> str | None:
+        """Another reason for the same role is no change."""
         first_ns = self._first_action_ns
+        roles: dict[int, str] = {}
         for told in self._stage.role_history:
-            if first_ns is not None and told.t_ns > first_ns:
+            before, roles[told.slot] = roles.get(told.slot), told.state
+            is_other = told.state != before
+            if is_other and first_ns is not None and told.t_ns > first_ns:
                 at_s = self._stage.since_start_ms(told.t_ns) / 1000
                 return f"module {told.slot} became {told.state} ({told.reason}) at {at_s:.3f} s"
         return None

@@ -13,7 +13,8 @@ from importlib import resources
 from pathlib import Path
 
 from bmcha.model.role import Role
-from bmcha.sim.actions import ActionRejected, Vocabulary, parse_action
+from bmcha.sim.action_words import ActionRejected, parse_action
+from bmcha.sim.actions import Vocabulary
 
 SECONDS_MAX = 3600.0
 VICTIM = "victim"
@@ -43,6 +44,7 @@ class Aim(Enum):
 
     ROLE = "role"
     ALARM = "alarm"
+    NO_ALARM = "no alarm"
     OUTPUT = "output"
 
 
@@ -100,7 +102,7 @@ class Scenario:
 
 
 _USAGE = (
-    "at SECONDS ACTION..., within SECONDS role SLOT STATE, within SECONDS alarm ID, "
+    "at SECONDS ACTION..., within SECONDS role SLOT STATE, within SECONDS [no] alarm ID, "
     "within SECONDS output SLOT, never RULE, empty SLOT, until SECONDS, on BOARD: STEP, # comment"
 )
 
@@ -166,6 +168,8 @@ def _grow(scenario: Scenario, place: str, words: list[str], known: Vocabulary) -
             expected = Within(place, _seconds(seconds), Aim.ROLE, slot, state)
         case ["within", seconds, "alarm", alarm]:
             expected = Within(place, _seconds(seconds), Aim.ALARM, "", alarm)
+        case ["within", seconds, "no", "alarm", alarm]:
+            expected = Within(place, _seconds(seconds), Aim.NO_ALARM, "", alarm)
         case ["within", seconds, "output", slot]:
             _check_slot(slot, known)
             expected = Within(place, _seconds(seconds), Aim.OUTPUT, slot, "")

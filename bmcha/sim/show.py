@@ -43,6 +43,7 @@ class ShowOptions:
     is_json: bool
     duration_s: float | None
     is_respawning: bool
+    seed: int | None
 
 
 class Ended(Exception):
@@ -83,7 +84,7 @@ def _choose_scenario(options: ShowOptions) -> Scenario | None:
 @contextmanager
 def _rig(options: ShowOptions) -> Iterator[Rig]:
     """While it is taken down no signal disturbs: that is bounded, and the guardian is there."""
-    rig_options = RigOptions(options.board, options.root, options.is_respawning)
+    rig_options = RigOptions(options.board, options.root, options.is_respawning, options.seed)
     with Rig(rig_options) as rig:
         try:
             yield rig

@@ -9,7 +9,8 @@ from typing import Any
 
 from bmcha.sim.backplane import ACTIVE, HEALTH, OUTPUT_ENABLE, PRESENCE
 from bmcha.sim.chassis import Chassis
-from bmcha.sim.wires import path_faults
+from bmcha.sim.module_config import CHASSIS_ID
+from bmcha.sim.wires import Wire
 
 
 def chassis_state(chassis: Chassis) -> dict[str, Any]:
@@ -17,8 +18,9 @@ def chassis_state(chassis: Chassis) -> dict[str, Any]:
         "t_ns": chassis.now_ns(),
         "board": chassis.plan.name,
         "dir": str(chassis.layout.root),
+        "seed": chassis.seed,
         "slots": {str(slot): _slot_state(chassis, slot) for slot in chassis.layout.slots},
-        "paths": {name: path_faults(wire) for name, wire in chassis.wires.items()},
+        "paths": {name: _path_state(wire) for name, wire in chassis.wires.items()},
         "fans": [
             {
                 "name": fan.name,
@@ -33,9 +35,37 @@ def chassis_state(chassis: Chassis) -> dict[str, Any]:
                 "name": sensor.name,
                 "value": chassis.plant.value(sensor.name),
                 "set": chassis.plant.is_fixed(sensor.name),
+                "slow": any(tree.is_blocked(sensor.name) for tree in chassis.trees.values()),
             }
             for sensor in chassis.plan.chassis.sensors
         ],
+        "supplies": [
+            {
+                "name": supply.name,
+                "ok": chassis.plant.is_supply_ok(supply.name),
+                "output_milliwatt": chassis.plant.supply_milliwatt(supply.name),
+            }
+            for supply in chassis.plan.chassis.supplies
+        ],
+        "blades": [
+            {
+                "name": blade.name,
+                "on": chassis.plant.is_blade_on(blade.name),
+                "power_milliwatt": chassis.plant.blade_milliwatt(blade.name),
+            }
+            for blade in chassis.plan.chassis.blades
+        ],
+    }
+
+
+def _path_state(wire: Wire) -> dict[str, Any]:
+    faults = wire.faults
+    return {
+        "cut": sorted(faults.cut_senders),
+        "unplugged": sorted(faults.unplugged),
+        "loss_percent": {str(slot): share for slot, share in sorted(faults.loss_percent.items())},
+        "delay_ms": {str(slot): late for slot, late in sorted(faults.delay_ms.items())},
+        "noise_bytes_per_s": faults.noise_bytes_per_s,
     }
 
 
@@ -47,6 +77,8 @@ def _slot_state(chassis: Chassis, slot: int) -> dict[str, Any]:
         "alive": module.is_alive,
         "stopped": module.is_stopped,
         "pid": module.pid,
+        "chassis_id": chassis.foreign.get(slot, CHASSIS_ID),
+        "disk_full": slot in chassis.full_disks,
         "gate": "open" if backplane.is_open(slot) else "shut",
         "watchdog_fed": backplane.is_fed(slot) if chassis.plan.watchdog_file else None,
         "lines": {
@@ -69,15 +101,39 @@ def state_text(state: dict[str, Any]) -> list[str]:
         up = [name for name, is_up in module["lines"].items() if is_up]
         forced = [f"{name} {'high' if up else 'low'}" for name, up in module["forced"].items()]
         text = f"slot {slot}: {life}; gate {module['gate']}; up: {', '.join(up) or 'nothing'}"
-        lines.append(text + (f"; stuck: {', '.join(forced)}" if forced else ""))
-    for path, faults in state["paths"].items():
-        cut = faults["cut"]
-        told = "whole" if not cut else "cut" if len(cut) > 1 else f"drops what slot {cut[0]} sends"
-        lines.append(f"path {path}: {told}")
+        text += f"; stuck: {', '.join(forced)}" if forced else ""
+        text += "; disk full" if module["disk_full"] else ""
+        foreign = module["chassis_id"] != CHASSIS_ID
+        lines.append(text + (f"; of chassis {module['chassis_id']}" if foreign else ""))
+    lines += [f"path {path}: {_path_text(faults)}" for path, faults in state["paths"].items()]
+    return lines + _unit_lines(state)
+
+
+def _path_text(faults: dict[str, Any]) -> str:
+    cut = faults["cut"]
+    if len(cut) > 1:
+        return "cut"
+    told = [f"drops what slot {slot} sends" for slot in cut]
+    told += [f"loses {loss:g} % from slot {s}" for s, loss in faults["loss_percent"].items()]
+    told += [f"{late} ms late from slot {s}" for s, late in faults["delay_ms"].items()]
+    noise = faults["noise_bytes_per_s"]
+    told += [f"noise of {noise} bytes a second"] if noise else []
+    return "; ".join(told) or "whole"
+
+
+def _unit_lines(state: dict[str, Any]) -> list[str]:
+    lines = []
     for fan in state["fans"]:
         ending = ", failed" if fan["failed"] else ""
         lines.append(f"fan {fan['name']}: pwm {fan['pwm']}, {fan['rpm']} rpm{ending}")
     for sensor in state["sensors"]:
         ending = ", set by hand" if sensor["set"] else ""
+        ending += ", answers nobody" if sensor["slow"] else ""
         lines.append(f"sensor {sensor['name']}: {sensor['value']}{ending}")
+    for supply in state["supplies"]:
+        told = f"gives {supply['output_milliwatt'] / 1000:g} W" if supply["ok"] else "failed"
+        lines.append(f"supply {supply['name']}: {told}")
+    for blade in state["blades"]:
+        told = f"on, {blade['power_milliwatt'] / 1000:g} W" if blade["on"] else "off"
+        lines.append(f"blade {blade['name']}: {told}")
     return lines

@@ -42,25 +42,25 @@ never event-loss
 
 _FAULTS = {
     "cut": "Path {value} is cut.",
+    "loss": "A path loses part of what is sent, in percent: {value}.",
+    "delay": "A path is slow, in milliseconds: {value}.",
+    "noise": "A path has noise, in bytes a second: {value}.",
     "kill": "Module {slot} is killed with SIGKILL.",
     "stop": "Module {slot} is stopped with SIGSTOP.",
     "restart": "Module {slot} is restarted with SIGTERM.",
     "pull": "Module {slot} is pulled out.",
     "line": "A line of module {slot} is forced: {value}.",
     "set": "A sensor is set by hand: {value}.",
+    "sensor": "A sensor answers nobody: {value}.",
     "fan": "A fan stands still: {value}.",
+    "psu": "A power supply gives nothing: {value}.",
+    "blade": "A blade: {value}.",
+    "disk": "The disk of module {slot} is full.",
+    "start": "Module {slot} is started as a module of another chassis: {value}.",
+    "insert": "A module of another chassis is put into slot {slot}: {value}.",
     "ended": "The process of module {slot} has ended: {value}.",
 }
 """What the journal's fault lines mean, by name."""
-_MENDS = {
-    "heal": "Path {0} is whole again.",
-    "cont": "The stopped module goes on (SIGCONT).",
-    "start": "A module is started.",
-    "insert": "A module is put in.",
-    "switchover": "A planned switchover is asked for.",
-}
-"""Actions that are no fault and hence in no journal, by first word."""
-
 _ALARMS = {"alarm-raised": "Alarm: {0}.", "alarm-cleared": "{0}."}
 
 Say = Callable[[str], None]
@@ -94,15 +94,23 @@ class Narrator:
                 pass
 
     def act(self, step: At | None, text: str) -> None:
-        """The runner's word: an action just before it is done, or an expectation that was met."""
+        """The runner's word: what an action did, or an expectation that was met."""
         if step is None:
             if self._is_strict:
                 self._tell(time.monotonic_ns(), f"As expected: {text}.")
-        elif step.words[0] in _MENDS:
-            self._tell(time.monotonic_ns(), _MENDS[step.words[0]].format(*step.words[1:]))
+        elif not _is_fault(step.words):  # the journal tells of those
+            self._tell(time.monotonic_ns(), f"{text[:1].upper()}{text[1:]}.")
 
     def _tell(self, t_ns: int, text: str) -> None:
         self._say(f"{self.since_start_ms(t_ns) / 1000:7.3f} s  {text}")
+
+
+def _is_fault(words: Sequence[str]) -> bool:
+    """Mends are in no journal."""
+    is_mended = words[-1] in ("ok", "on", "auto", "follow") or words[2:3] == ("0",)
+    is_foreign = "--chassis" in words
+    mends = ("heal", "cont", "start", "insert", "switchover", "state")
+    return is_foreign or not (is_mended or words[0] in mends)
 
 
 def _line_text(line: Line) -> str:

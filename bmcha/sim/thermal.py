@@ -4,7 +4,8 @@ Pure and deterministic: it is told how much time has passed. It knows the board'
 and fans, and nothing about modules, gates or files. The model is a small one, but its loop is
 closed: temperatures follow blade load and airflow with a lag, airflow follows the fans' speed,
 speed follows the applied pwm with a lag. Fans keep the last applied pwm, whoever is gone; before
-the first one they run at full speed, which is the boards' power-up default.
+the first one they run at full speed, which is the boards' power-up default. What the chassis draws
+is shared by the supplies that work; a sensor belongs to a supply whose name begins its own.
 
 Values are in hwmon's units (m°C, mV, mA, µW, rpm). Called by `bmcha.sim.chassis`.
 """
@@ -18,6 +19,7 @@ from bmcha.model.reading import SensorKind
 from bmcha.model.settings import ChassisSettings, SensorSettings
 
 AMBIENT_MILLI = 24_000
+OUTPUT_V = 12
 RPM_MAX = 12_000
 PWM_MAX = 255
 FAN_LAG_S = 0.8
@@ -26,6 +28,8 @@ AIRFLOW_MIN = 0.08
 """Convection: what is left when every fan of a zone stands."""
 RISE_SHARE = 0.12
 """At full airflow and full load a part warms by this share of its room up to its limit."""
+IDLE_SHARE = 0.15
+"""Of what the supplies can give together, what fans and modules take before any blade does."""
 RIPPLE_PERIOD_S = 7.0
 """Readings are never quite still: a mirror that is never changed would prove nothing."""
 
@@ -38,13 +42,35 @@ class _Fan:
     is_failed: bool = False
 
 
+@dataclass(slots=True)
+class _Blade:
+    budget_milliwatt: int
+    load_milliwatt: int
+    is_on: bool = True
+
+    @property
+    def drawn_milliwatt(self) -> int:
+        return self.load_milliwatt if self.is_on else 0
+
+
 class Plant:
-    """State of the physics. Sensors and fans are named as in the board file."""
+    """State of the physics. Sensors, fans, supplies and blades are named as in the board file."""
 
     def __init__(self, settings: ChassisSettings) -> None:
         self._sensors = {sensor.name: sensor for sensor in settings.sensors}
         self._fans = {fan.name: _Fan(fan.zone) for fan in settings.fans}
-        self._blade_load = {blade.name: 0.5 for blade in settings.blades}
+        self._blades = {
+            blade.name: _Blade(blade.budget_milliwatt, blade.budget_milliwatt // 2)
+            for blade in settings.blades
+        }
+        self._rated_milliwatt = {each.name: each.rated_milliwatt for each in settings.supplies}
+        self._failed_supplies: set[str] = set()
+        self._supply_of = {
+            sensor: supply
+            for sensor in self._sensors
+            for supply in self._rated_milliwatt
+            if sensor.startswith(f"{supply}_")
+        }
         self._heat_milli = {
             name: float(AMBIENT_MILLI)
             for name, sensor in self._sensors.items()
@@ -69,9 +95,15 @@ class Plant:
         else:
             self._fixed[sensor] = value
 
-    def load_blade(self, blade: str, load: float) -> None:
-        """0 (idle) to 1 (all it can)."""
-        self._blade_load[blade] = max(0.0, min(1.0, load))
+    def load_blade(self, blade: str, load_milliwatt: int) -> None:
+        """What it draws when it is on; nobody keeps it to its budget."""
+        self._blades[blade].load_milliwatt = load_milliwatt
+
+    def switch_blade(self, blade: str, is_on: bool) -> None:
+        self._blades[blade].is_on = is_on
+
+    def fail_supply(self, supply: str, is_failed: bool) -> None:
+        (self._failed_supplies.add if is_failed else self._failed_supplies.discard)(supply)
 
     def step(self, elapsed_s: float) -> None:
         self._time_s += elapsed_s
@@ -90,6 +122,9 @@ class Plant:
             return self._fixed[sensor]
         settings = self._sensors[sensor]
         ripple = self._ripple(sensor)
+        supply = self._supply_of.get(sensor)
+        if supply is not None and settings.kind in (SensorKind.CURRENT, SensorKind.POWER):
+            return self._supply_value(supply, settings.kind, ripple)
         if settings.kind is SensorKind.TEMPERATURE:
             return round((self._heat_milli[sensor] + 120 * ripple) / 125) * 125
         room = settings.high_milli - settings.low_milli
@@ -105,6 +140,25 @@ class Plant:
     def pwm(self, fan: str) -> int:
         return self._fans[fan].pwm
 
+    def supplies(self) -> list[str]:
+        return list(self._rated_milliwatt)
+
+    def is_supply_ok(self, supply: str) -> bool:
+        return supply not in self._failed_supplies
+
+    def supply_milliwatt(self, supply: str) -> int:
+        """What it gives: an even share of what is drawn."""
+        if not self.is_supply_ok(supply):
+            return 0
+        working_count = len(self._rated_milliwatt) - len(self._failed_supplies)
+        return self._drawn_milliwatt() // working_count
+
+    def is_blade_on(self, blade: str) -> bool:
+        return self._blades[blade].is_on
+
+    def blade_milliwatt(self, blade: str) -> int:
+        return self._blades[blade].drawn_milliwatt
+
     def is_fixed(self, sensor: str) -> bool:
         return sensor in self._fixed
 
@@ -114,7 +168,20 @@ class Plant:
     # ------------------------------------------------------------ how
 
     def _load(self) -> float:
-        return sum(self._blade_load.values()) / max(1, len(self._blade_load))
+        """1: every blade draws its whole budget."""
+        budget_milliwatt = sum(blade.budget_milliwatt for blade in self._blades.values())
+        return sum(b.drawn_milliwatt for b in self._blades.values()) / max(1, budget_milliwatt)
+
+    def _drawn_milliwatt(self) -> int:
+        rated_milliwatt = sum(self._rated_milliwatt.values())
+        blades_milliwatt = sum(blade.drawn_milliwatt for blade in self._blades.values())
+        return round(rated_milliwatt * IDLE_SHARE) + blades_milliwatt
+
+    def _supply_value(self, supply: str, kind: SensorKind, ripple: float) -> int:
+        milliwatt = self.supply_milliwatt(supply) * (1 + 0.005 * ripple)
+        if kind is SensorKind.POWER:
+            return round(milliwatt) * 1000
+        return round(milliwatt / OUTPUT_V)
 
     def _airflow(self, zone: str) -> float:
         """Share of the full airflow. Without fans of its own a zone gets everybody's."""
@@ -125,7 +192,11 @@ class Plant:
     def _heat_target(self, sensor: SensorSettings) -> float:
         if sensor.name.startswith(("inlet", "ambient")):
             return AMBIENT_MILLI
-        rise = (sensor.high_milli - AMBIENT_MILLI) * RISE_SHARE * self._load()
+        load = self._load()
+        supply = self._supply_of.get(sensor.name)
+        if supply is not None:
+            load = 2 * self.supply_milliwatt(supply) / self._rated_milliwatt[supply]
+        rise = (sensor.high_milli - AMBIENT_MILLI) * RISE_SHARE * load
         return AMBIENT_MILLI + rise / math.pow(self._airflow(sensor.zone), 0.8)
 
     def _ripple(self, sensor: str) -> float:

@@ -1,13 +1,14 @@
 """The heartbeat paths' media between two modules: serial wires and a network, with faults.
 
 Serial is two ptys with this process between them; the module ends are kept open here too, so
-that a module that closes its end hangs nobody up, as on a real cable. The network is two sockets
-on loopback with this process between them: each module talks to its own relay and never to the
-other module, so that a missing process refuses nothing, as behind a real switch. Each direction
-can be cut; a slot can be unplugged, which drops all that it sends and that is sent to it.
+that a module that closes its end hangs nobody up and a dead one leaves the line quiet, as on a
+real cable. The network is two sockets on loopback with this process between them: each module
+talks to its own relay and never to the other module. Where a process is gone its host answers
+that the port is closed (ICMP); a pulled module, or one behind a cut, answers nothing.
 
-Nothing is delayed and nothing is kept: what a receiver cannot take now is lost. It knows nothing
-of frames. Owned by the chassis thread; called by `bmcha.sim.chassis`.
+What a receiver cannot take now is lost; what is lost, late or noise on the way is decided by
+`bmcha.sim.wire_faults`. It knows nothing of frames. Owned by the chassis thread; called by
+`bmcha.sim.chassis`.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ import os
 import socket
 import termios
 import tty
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
+from random import Random
+
+from bmcha.sim.wire_faults import NOISE_PERIOD_NS, Delay, Loss, Noise, WireFaults
 
 UDP, SERIAL = "udp", "serial"
 PATH_NAMES = (UDP, SERIAL)
@@ -38,52 +42,102 @@ class WireEnd:
     remote: tuple[str, int] = ("", 0)
 
 
-class Wire(Protocol):
-    """One path between two slots."""
+class Wire(ABC):
+    """One path between two slots. ``faults`` may be changed by anybody who calls `settle` then."""
 
-    name: str
-    kind: str
+    kind = ""
+    is_stream = False
 
-    def end(self, slot: int) -> WireEnd: ...
+    def __init__(self, name: str, slots: tuple[int, int], seed: int) -> None:
+        self.name = name
+        self.faults = WireFaults()
+        self._other = {slots[0]: slots[1], slots[1]: slots[0]}
+        self._losses = {
+            slot: Loss(Random(f"{seed} {name} loss {slot}"), self.is_stream) for slot in slots
+        }
+        self._noises = {slot: Noise(Random(f"{seed} {name} noise {slot}")) for slot in slots}
+        self._delays = {slot: Delay() for slot in slots}
+        self._noise_due_ns: int | None = None
 
+    @abstractmethod
+    def end(self, slot: int) -> WireEnd:
+        """What that module's configuration says of it."""
+
+    @abstractmethod
     def fds(self) -> dict[int, int]:
         """Descriptors to watch for input, and from which slot their bytes come."""
 
-    def relay(self, slot: int) -> None:
-        """Pass on, or drop, what ``slot`` has sent."""
-
-    def faults(self) -> WireFaults: ...
-
+    @abstractmethod
     def forget(self, slot: int) -> None:
         """What the last process in this slot had not read is not for the next one."""
 
+    @abstractmethod
     def close(self) -> None: ...
 
+    @abstractmethod
+    def _received(self, slot: int) -> list[bytes]:
+        """What this slot has sent and nobody has taken yet, for one turn."""
 
-class WireFaults:
-    """What of a wire is broken just now."""
+    @abstractmethod
+    def _deliver(self, receiver: int, data: bytes) -> None:
+        """Now, or never if the receiver cannot take it."""
 
-    def __init__(self) -> None:
-        self.cut_senders: set[int] = set()
-        self.unplugged: set[int] = set()
-        self.deaf: set[int] = set()
-        """Slots without a process: nobody takes what is sent to them. What a process sent just
-        before its end is still under way and arrives."""
+    @abstractmethod
+    def _disturb(self, receiver: int, noise: bytes) -> None: ...
 
-    def drops(self, sender: int, receiver: int) -> bool:
-        is_broken = sender in self.cut_senders or bool(self.unplugged & {sender, receiver})
-        return is_broken or receiver in self.deaf
+    def relay(self, slot: int, now_ns: int) -> None:
+        """Pass on, hold back or drop what ``slot`` has sent."""
+        faults = self.faults
+        for data in self._received(slot):
+            if faults.drops(slot, self._other[slot]):
+                continue
+            left = self._losses[slot].survivors(data, faults.loss_percent.get(slot, 0.0))
+            if left:
+                self._delays[slot].send(left, faults.delay_ms.get(slot, 0), now_ns)
+        self._pass_on(slot, now_ns)
+
+    def settle(self, now_ns: int) -> None:
+        """The faults have changed, and are in force on return."""
+        for slot, delay in self._delays.items():
+            if self.faults.drops(slot, self._other[slot]):
+                delay.forget()
+            if slot not in self.faults.delay_ms:
+                self._pass_on(slot, now_ns)
+        if not self.faults.noise_bytes_per_s:
+            self._noise_due_ns = None
+        elif self._noise_due_ns is None:
+            self._noise_due_ns = now_ns
+
+    def due_ns(self) -> int | None:
+        """When `act` has something to do."""
+        dues = [delay.due_ns() for delay in self._delays.values()]
+        return min((due for due in (*dues, self._noise_due_ns) if due is not None), default=None)
+
+    def act(self, now_ns: int) -> None:
+        """Deliver what was late, and make the noise that is due."""
+        for slot in self._delays:
+            self._pass_on(slot, now_ns)
+        if self._noise_due_ns is None or self._noise_due_ns > now_ns:
+            return
+        self._noise_due_ns = now_ns + NOISE_PERIOD_NS
+        for slot, noise in self._noises.items():
+            grown = noise.grown(self.faults.noise_bytes_per_s, now_ns)
+            if grown and not self.faults.drops(self._other[slot], slot):
+                self._disturb(slot, grown)
+
+    def _pass_on(self, sender: int, now_ns: int) -> None:
+        for data in self._delays[sender].arrived(now_ns):
+            self._deliver(self._other[sender], data)
 
 
-class SerialWire:
+class SerialWire(Wire):
     """A crossed cable between two UARTs."""
 
     kind = "serial"
+    is_stream = True
 
-    def __init__(self, name: str, slots: tuple[int, int]) -> None:
-        self.name = name
-        self._other = {slots[0]: slots[1], slots[1]: slots[0]}
-        self._faults = WireFaults()
+    def __init__(self, name: str, slots: tuple[int, int], seed: int) -> None:
+        super().__init__(name, slots, seed)
         self._near: dict[int, int] = {}
         self._far: dict[int, int] = {}
         for slot in slots:
@@ -98,21 +152,6 @@ class SerialWire:
     def fds(self) -> dict[int, int]:
         return {fd: slot for slot, fd in self._near.items()}
 
-    def faults(self) -> WireFaults:
-        return self._faults
-
-    def relay(self, slot: int) -> None:
-        try:
-            data = os.read(self._near[slot], READ_BYTES_MAX)
-        except OSError:
-            return
-        receiver = self._other[slot]
-        if data and not self._faults.drops(slot, receiver):
-            try:
-                os.write(self._near[receiver], data)
-            except OSError:
-                return  # the receiver's queue is full: an overrun, the bytes are lost
-
     def forget(self, slot: int) -> None:
         termios.tcflush(self._far[slot], termios.TCIFLUSH)
 
@@ -121,24 +160,44 @@ class SerialWire:
             os.close(fd)
         self._near, self._far = {}, {}
 
+    def _received(self, slot: int) -> list[bytes]:
+        try:
+            return [os.read(self._near[slot], READ_BYTES_MAX)]
+        except OSError:
+            return []
 
-class UdpWire:
+    def _deliver(self, receiver: int, data: bytes) -> None:
+        rate = self.faults.noise_bytes_per_s
+        self._write(receiver, self._noises[receiver].mixed_into(data, rate) if rate else data)
+
+    def _disturb(self, receiver: int, noise: bytes) -> None:
+        self._write(receiver, noise)
+
+    def _write(self, receiver: int, data: bytes) -> None:
+        try:
+            os.write(self._near[receiver], data)
+        except OSError:
+            return  # the receiver's queue is full: an overrun, the bytes are lost
+
+
+class UdpWire(Wire):
     """A network of two ports. Each rig has a loopback address of its own, so that the modules'
     ports stay free for them while they are down, whatever else runs on the machine."""
 
     kind = "udp"
 
-    def __init__(self, name: str, slots: tuple[int, int], host: str) -> None:
-        self.name = name
-        self._other = {slots[0]: slots[1], slots[1]: slots[0]}
-        self._faults = WireFaults()
+    def __init__(self, name: str, slots: tuple[int, int], seed: int, host: str) -> None:
+        super().__init__(name, slots, seed)
         self._relays: dict[int, socket.socket] = {}
         self._modules: dict[int, tuple[str, int]] = {}
+        self._refused: set[int] = set()
         try:
             for slot in slots:
                 self._relays[slot] = _bind_free(host, taken=self._ports())
                 with _bind_free(host, taken=self._ports()) as probe:
                     self._modules[slot] = probe.getsockname()
+                # Connected: the kernel drops what strangers send.
+                self._relays[slot].connect(self._modules[slot])
         except BaseException:
             self.close()
             raise
@@ -153,24 +212,16 @@ class UdpWire:
     def fds(self) -> dict[int, int]:
         return {relay.fileno(): slot for slot, relay in self._relays.items()}
 
-    def faults(self) -> WireFaults:
-        return self._faults
-
-    def relay(self, slot: int) -> None:
-        receiver = self._other[slot]
-        for _ in range(BURST_MAX):
-            try:
-                data, sender = self._relays[slot].recvfrom(READ_BYTES_MAX)
-            except BlockingIOError:
-                return
-            except OSError:
-                continue  # an earlier datagram was refused: its module is down
-            if sender != self._modules[slot] or self._faults.drops(slot, receiver):
+    def settle(self, now_ns: int) -> None:
+        super().settle(now_ns)
+        for slot, relay in self._relays.items():
+            is_refused = self.faults.answers_for(self._other[slot], slot)
+            if is_refused == (slot in self._refused):
                 continue
-            try:
-                self._relays[receiver].sendto(data, self._modules[receiver])
-            except OSError:
-                continue
+            # A socket that is connected to somebody else is no receiver for this module: the
+            # kernel itself answers it that the port is closed, which nobody else may.
+            relay.connect(relay.getsockname() if is_refused else self._modules[slot])
+            (self._refused.add if is_refused else self._refused.discard)(slot)
 
     def forget(self, slot: int) -> None:
         """Its socket went with it, and what was in it."""
@@ -179,6 +230,30 @@ class UdpWire:
         for relay in self._relays.values():
             relay.close()
         self._relays = {}
+
+    def _received(self, slot: int) -> list[bytes]:
+        found: list[bytes] = []
+        for _ in range(BURST_MAX):
+            try:
+                found.append(self._relays[slot].recv(READ_BYTES_MAX))
+            except BlockingIOError:
+                break
+            except OSError:
+                continue  # an earlier datagram was refused: its module is down
+        return found
+
+    def _deliver(self, receiver: int, data: bytes) -> None:
+        # Twice: the first call may only tell what became of an earlier datagram.
+        for _ in range(2):
+            try:
+                self._relays[receiver].sendto(data, self._modules[receiver])
+                return
+            except OSError:
+                continue
+
+    def _disturb(self, receiver: int, noise: bytes) -> None:
+        for data in self._noises[receiver].datagrams(noise):
+            self._deliver(receiver, data)
 
 
 def _bind_free(host: str, taken: set[int]) -> socket.socket:
@@ -213,17 +288,11 @@ def choose_host() -> str:
     return host
 
 
-def make_wires(slots: tuple[int, int]) -> list[Wire]:
+def make_wires(slots: tuple[int, int], seed: int) -> list[Wire]:
     """The paths of the virtual chassis, in the order of the modules' configuration."""
-    udp = UdpWire(UDP, slots, choose_host())
+    udp = UdpWire(UDP, slots, seed, choose_host())
     try:
-        return [udp, SerialWire(SERIAL, slots)]
+        return [udp, SerialWire(SERIAL, slots, seed)]
     except BaseException:
         udp.close()
         raise
-
-
-def path_faults(wire: Wire) -> dict[str, list[int]]:
-    """For people: which senders are cut, which slots unplugged."""
-    faults = wire.faults()
-    return {"cut": sorted(faults.cut_senders), "unplugged": sorted(faults.unplugged)}

@@ -182,7 +182,7 @@ def test_the_story_is_told_without_a_terminal() -> None:
     for sentence in (
         "Module 1 is ACTIVE",
         "Path udp is cut.",
-        "Path udp is whole again.",
+        "Path udp carries everything again.",
         "Module 1 is killed with SIGKILL.",
         "A planned switchover is asked for.",
         "from the kill to the survivor's first output",

@@ -66,6 +66,7 @@ def test_the_object_has_the_public_keys() -> None:
         "roles",
         "mirror",
         "events",
+        "seed",
     ]
     assert set(body["mirror"]) == {"staleness_ms", "cells_differing", "cells_compared"}
     assert set(body["events"]) == {"lost", "doubled"}

@@ -1,10 +1,26 @@
 """The grammar of scenario files: what it accepts, and what it says about the rest."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
-from bmcha.sim.actions import Vocabulary
+from bmcha.sim.action_words import parse_action
+from bmcha.sim.actions import (
+    Action,
+    DelayPath,
+    FailSupply,
+    FillDisk,
+    LoadBlade,
+    LosePart,
+    MakeNoise,
+    ModuleAction,
+    SlowSensor,
+    SwitchBlade,
+    Verb,
+    Vocabulary,
+)
+from bmcha.sim.board_plan import BOARD_FILES, board_vocabulary
 from bmcha.sim.scenario import (
     Aim,
     At,
@@ -24,8 +40,10 @@ GATED = Vocabulary(
     lines=("PRESENCE", "HEALTH", "ACTIVE"),
     sensors=("inlet",),
     fans=("fan1", "fan2"),
+    supplies=("psu1", "psu2"),
+    blades=("blade1",),
 )
-BARE = Vocabulary("bare", (1, 2), ("udp", "serial"), (), ("inlet",), ("fan1", "fan2"))
+BARE = replace(GATED, board="bare", lines=())
 KNOWN = {"gated": GATED, "bare": BARE}
 
 
@@ -53,10 +71,32 @@ def test_every_kind_of_step_is_understood() -> None:
     scenario = parse(
         "empty 2\nuntil 12\nwithin 3 alarm path-silent\nwithin 3 output survivor\n"
         "at 4 switchover --to 2 --force\nat 5 cut udp --one-way standby\nat 6 line mm1.HEALTH low\n"
+        "within 3 no alarm path-silent\n"
     )
     assert (scenario.empty_slots, scenario.until_s) == ((2,), 12)
     assert scenario.ends_s() == 12
-    assert len(scenario.steps) == 5
+    assert len(scenario.steps) == 6
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("loss udp 2.5", LosePart("udp", 2.5, None)),
+        ("loss all 0 --from active", LosePart("all", 0, "active")),
+        ("delay serial 40 --from 2", DelayPath("serial", 40, "2")),
+        ("noise serial 1000", MakeNoise("serial", 1000)),
+        ("sensor inlet slow", SlowSensor("inlet", True)),
+        ("psu 2 fail", FailSupply("psu2", True)),
+        ("psu psu1 ok", FailSupply("psu1", False)),
+        ("blade 1 off", SwitchBlade("blade1", False)),
+        ("blade blade1 load 200", LoadBlade("blade1", 200_000)),
+        ("disk standby full", FillDisk("standby", True)),
+        ("insert 2 --chassis 99", ModuleAction(Verb.INSERT, "2", 99)),
+        ("start 2", ModuleAction(Verb.START, "2", None)),
+    ],
+)
+def test_the_words_of_an_action_make_a_value(words: str, expected: Action) -> None:
+    assert parse_action(words.split(), GATED) == expected
 
 
 def test_a_step_for_another_board_is_left_out() -> None:
@@ -73,12 +113,30 @@ def test_a_step_for_another_board_is_checked_all_the_same() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("at 1 explode 2", "unknown action 'explode'; there are: cut, heal, kill"),
+        ("at 1 explode 2", "unknown action 'explode'; there are: cut, loss, delay, noise, heal"),
         ("at 1 cut ethernet", "unknown path 'ethernet'; there are: udp, serial, all"),
         ("at 1 kill 3", "unknown slot '3'; allowed are: 1, 2, active, standby, victim, survivor"),
         ("at 1 line mm1.RESET high", "unknown line 'mm1.RESET'; there are: mm1.PRESENCE"),
         ("at 1 line mm1.HEALTH up", "allowed are high, low and follow"),
         ("at 1 fan 9 fail", "unknown fan '9'; there are 1 to 2"),
+        ("at 1 loss udp 101", "loss udp '101': allowed are 0 to 100 percent"),
+        ("at 1 loss udp nan", "allowed are 0 to 100 percent"),
+        ("at 1 loss udp 5 --to 1", "write loss PATH PERCENT [--from SLOT]"),
+        ("at 1 loss udp 5 --from 3", "unknown slot '3'; allowed are: 1, 2, active, standby"),
+        ("at 1 delay udp -5", "delay udp -5: allowed are 0 to 10000, milliseconds"),
+        ("at 1 delay ethernet 5", "unknown path 'ethernet'"),
+        ("at 1 noise serial 1e6", "noise serial 1e6: allowed are 0 to 2000000, bytes a second"),
+        ("at 1 noise serial 5 --from 1", "write noise PATH BYTES_PER_S"),
+        ("at 1 psu 3 fail", "unknown psu '3'; there are 1 to 2: psu1, psu2"),
+        ("at 1 psu 1 off", "psu 1 'off': allowed are fail and ok"),
+        ("at 1 blade 2 on", "unknown blade '2'; there are 1 to 1: blade1"),
+        ("at 1 blade 1 load 1001", "blade 1 load 1001: allowed are 0 to 1000, watts"),
+        ("at 1 blade 1 load", "blade 1 'load': allowed are on, off and load W"),
+        ("at 1 sensor outlet slow", "unknown sensor 'outlet'; there are: inlet"),
+        ("at 1 sensor inlet stuck", "sensor inlet 'stuck': allowed are slow and ok"),
+        ("at 1 disk 1 broken", "disk 1 'broken': allowed are full and ok"),
+        ("at 1 insert 2 --chassis x", "allowed are 1 to 4294967295, a chassis id"),
+        ("at 1 kill 2 --chassis 5", "write kill SLOT"),
         ("at 1 set inlet warm", "allowed are a whole number in hwmon's unit"),
         ("at 1 set outlet 5", "unknown sensor 'outlet'; there are: inlet"),
         ("at 1 switchover to 2", "write switchover [--to SLOT] [--force]"),
@@ -123,20 +181,34 @@ def test_an_unknown_scenario_lists_the_known_ones() -> None:
 def test_the_shipped_scenarios_are_these() -> None:
     assert shipped_scenarios() == [
         "cold-start",
+        "cut-both",
         "cut-serial",
         "cut-udp",
+        "disk-full",
+        "foreign-chassis",
         "kill-active",
+        "newcomer-while-active",
+        "one-way-serial",
+        "one-way-udp",
+        "pull-active",
+        "pull-standby",
         "restart-standby",
+        "serial-noise",
+        "simultaneous-start",
         "single-module",
+        "slow-sensor",
         "stop-active",
+        "stuck-health",
         "switchover",
+        "udp-loss",
     ]
 
 
 @pytest.mark.parametrize("board", list(KNOWN))
 @pytest.mark.parametrize("name", shipped_scenarios())
 def test_every_shipped_scenario_is_sound_on_every_board(name: str, board: str) -> None:
-    scenario = parse_scenario(*find_scenario(name), board, KNOWN)
+    known = {board: board_vocabulary(board) for board in BOARD_FILES}
+    scenario = parse_scenario(*find_scenario(name), board, known)
     assert scenario.steps
     assert scenario.rules
     assert scenario.ends_s() <= 30

@@ -8,6 +8,7 @@ from bmcha.model.settings import (
     ChassisSettings,
     FanSettings,
     SensorSettings,
+    SupplySettings,
 )
 from bmcha.sim.thermal import AMBIENT_MILLI, PWM_MAX, RPM_MAX, Plant
 
@@ -28,13 +29,17 @@ def plant() -> Plant:
                 sensor("v12", SensorKind.VOLTAGE, 11_400, 12_600),
                 sensor("amps", SensorKind.CURRENT, 0, 100_000),
                 sensor("watts", SensorKind.POWER, 0, 1_200_000),
+                sensor("psu1_amps", SensorKind.CURRENT, 0, 100_000),
+                sensor("psu2_amps", SensorKind.CURRENT, 0, 100_000),
+                sensor("psu2_watts", SensorKind.POWER, 0, 1_200_000),
+                sensor("psu1_heat", SensorKind.TEMPERATURE, 0, 80_000, "rear"),
             ),
             fans=(
                 FanSettings("fan1", "fan1_input", "pwm1", "front", 60, 500),
                 FanSettings("fan2", "fan2_input", "pwm2", "rear", 60, 500),
             ),
             zones=(),
-            supplies=(),
+            supplies=(SupplySettings("psu1", 1_200_000), SupplySettings("psu2", 1_200_000)),
             blades=(BladeSettings("blade1", 250_000), BladeSettings("blade2", 250_000)),
             sensor_period_ms=250,
             sensor_stale_ms=2000,
@@ -79,8 +84,8 @@ def test_load_makes_it_hotter_and_draws_more() -> None:
     found = plant()
     run(found, 60)
     before = {name: found.value(name) for name in ("exhaust", "amps", "watts", "v12")}
-    found.load_blade("blade1", 1.0)
-    found.load_blade("blade2", 1.0)
+    found.load_blade("blade1", 250_000)
+    found.load_blade("blade2", 250_000)
     run(found, 60)
     assert found.value("exhaust") > before["exhaust"]
     assert found.value("amps") > before["amps"]
@@ -139,3 +144,36 @@ def test_the_same_steps_give_the_same_values() -> None:
     assert [first.value(n) for n in ("exhaust", "v12")] == [
         second.value(n) for n in ("exhaust", "v12")
     ]
+
+
+def test_the_supplies_share_what_is_drawn() -> None:
+    found = plant()
+    # 15 % of 2400 W, and two blades at half of 250 W.
+    assert [found.supply_milliwatt(name) for name in found.supplies()] == [305_000, 305_000]
+    assert found.value("psu1_amps") == pytest.approx(305_000 / 12, rel=0.01)
+    assert found.value("psu2_watts") == pytest.approx(305_000_000, rel=0.01)
+
+
+def test_a_failed_supply_leaves_its_load_to_the_other_one() -> None:
+    found = plant()
+    run(found, 60)
+    warm = found.value("psu1_heat")
+    found.fail_supply("psu2", True)
+    assert not found.is_supply_ok("psu2")
+    assert (found.value("psu2_amps"), found.value("psu2_watts")) == (0, 0)
+    assert found.value("psu1_amps") == pytest.approx(610_000 / 12, rel=0.01)
+    run(found, 60)
+    assert found.value("psu1_heat") > warm + 1000
+    found.fail_supply("psu2", False)
+    assert found.value("psu2_amps") == pytest.approx(305_000 / 12, rel=0.01)
+
+
+def test_a_blade_that_is_off_draws_nothing_until_it_is_on() -> None:
+    found = plant()
+    found.load_blade("blade1", 400_000)  # beyond its budget: nobody keeps it
+    assert found.blade_milliwatt("blade1") == 400_000
+    found.switch_blade("blade1", False)
+    assert (found.is_blade_on("blade1"), found.blade_milliwatt("blade1")) == (False, 0)
+    assert found.supply_milliwatt("psu1") == (360_000 + 125_000) // 2
+    found.switch_blade("blade1", True)
+    assert found.blade_milliwatt("blade1") == 400_000
