@@ -6,23 +6,26 @@ changes nothing, and turns times into ages because a monotonic clock means nothi
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from bmcha.chassis.keeper import ChassisKeeper
 from bmcha.chassis.mirror_receiver import MirrorState
 from bmcha.ha.conditions import redundancy_of
-from bmcha.ha.evidence import rank_wait_ns
+from bmcha.ha.evidence import rank_wait_ns, unheld_by_line_since_ns
 from bmcha.ha.path_monitor import PathMonitor
 from bmcha.ha.peer_view import PeerView
 from bmcha.ha.role_keeper import RoleKeeper
 from bmcha.model.event import PathCounts, Question, StatusAsked
-from bmcha.model.moment import NS_PER_MS, NS_PER_S, ms_from_ns, ns_from_ms
+from bmcha.model.moment import NS_PER_S, ms_from_ns, ns_from_ms
 from bmcha.model.reading import Quality
 from bmcha.model.role import Role
 from bmcha.model.settings import NodeSettings
 
 Body = dict[str, Any]
+Wait = tuple[str, int]
+"""What is waited for, and for how much longer in ns."""
 
 SCHEMA = 1
 """Grows when a field changes its meaning; new fields do not change it."""
@@ -92,6 +95,11 @@ def status(facts: Facts, now_ns: int) -> Body:
         "redundancy": {"state": redundancy.state.value, "reasons": list(redundancy.reasons)},
         "mirror": mirror(facts, now_ns),
         "waits": waits(facts, now_ns),
+        "maintenance": {
+            "is_on": facts.roles.maintenance.is_on(now_ns),
+            "remaining_s": facts.roles.maintenance.remaining_s(now_ns),
+            "asked_by": facts.roles.maintenance.asked_by,
+        },
         "alarms": [
             {
                 "id": alarm.alarm_id,
@@ -201,27 +209,52 @@ def mirror(facts: Facts, now_ns: int) -> Body:
 
 def waits(facts: Facts, now_ns: int) -> list[Body]:
     """Everything this node is waiting for before it does something by itself."""
-    roles, timers = facts.roles, facts.settings.timers
-    left: list[tuple[str, int]] = []
-    if roles.machine.role is Role.STARTING:
-        left.append(("boot window", roles.machine.boot_window_left_ns(now_ns)))
-    for peer in roles.peers:
-        rank_ns = rank_wait_ns(facts.settings, roles.own_slot)
-        is_waiting = roles.machine.role in (Role.STARTING, Role.STANDBY)
-        if is_waiting and peer.unheld_since_ns is not None and rank_ns:
-            left.append(("rank delay", peer.unheld_since_ns + rank_ns - now_ns))
-        if is_waiting and peer.contradiction_since_ns is not None:
-            limit_ns = ns_from_ms(timers.unverified_takeover_ms)
-            left.append(("unverified takeover", peer.contradiction_since_ns + limit_ns - now_ns))
-    if roles.relinquishing is not None:
-        begun_ns = roles.relinquishing.released_ns or roles.relinquishing.begun_ns
-        end_ns = begun_ns + roles.relinquishing.take_back_after_ns
-        left.append(("confirmation of the peer", end_ns - now_ns))
+    left = [*_role_waits(facts, now_ns)]
+    for peer in facts.roles.peers:
+        left += _peer_waits(facts, peer, now_ns)
     return [
-        {"what": what, "remaining_ms": remaining_ns // NS_PER_MS}
+        {"what": what, "remaining_ms": ms_from_ns(remaining_ns)}
         for what, remaining_ns in left
         if remaining_ns > 0
     ]
+
+
+def _role_waits(facts: Facts, now_ns: int) -> Iterator[Wait]:
+    roles = facts.roles
+    if roles.machine.role is Role.STARTING:
+        yield "boot window", roles.machine.boot_window_left_ns(now_ns)
+    if roles.own.must_listen(now_ns):
+        yield "listening to the others first", roles.own.must_listen_until_ns - now_ns
+    if roles.maintenance.is_on(now_ns):
+        yield "maintenance", roles.maintenance.remaining_s(now_ns) * NS_PER_S
+    if roles.claim is not None:
+        claim_ends_ns = roles.claim.deadline_ns()
+        if claim_ends_ns is not None:
+            yield "claim: store and line", claim_ends_ns - now_ns
+    if roles.relinquishing is not None:
+        begun_ns = roles.relinquishing.released_ns or roles.relinquishing.begun_ns
+        end_ns = begun_ns + roles.relinquishing.take_back_after_ns
+        yield "confirmation of the peer", end_ns - now_ns
+
+
+def _peer_waits(facts: Facts, peer: PeerView, now_ns: int) -> Iterator[Wait]:
+    """What stands between this node and a claim, as far as this peer goes."""
+    roles, timers = facts.roles, facts.settings.timers
+    if roles.machine.role not in (Role.STARTING, Role.STANDBY):
+        return
+    probe_ends_ns = peer.lines.deadline_ns()
+    if probe_ends_ns is not None:
+        yield "answer to a probe", probe_ends_ns - now_ns
+    rank_ns = rank_wait_ns(facts.settings, roles.own_slot)
+    if peer.unheld_since_ns is not None and rank_ns:
+        yield "rank delay", peer.unheld_since_ns + rank_ns - now_ns
+    unheld_ns = unheld_by_line_since_ns(peer, roles.machine.boot_window_ends_ns)
+    if unheld_ns is not None and facts.settings.has_active:
+        window_ns = ns_from_ms(timers.claim_window_ms) + rank_ns
+        yield "claim window", unheld_ns + window_ns - now_ns
+    if peer.contradiction_since_ns is not None:
+        limit_ns = ns_from_ms(timers.unverified_takeover_ms)
+        yield "unverified takeover", peer.contradiction_since_ns + limit_ns - now_ns
 
 
 def sensors(facts: Facts, now_ns: int) -> list[Body]:
@@ -235,6 +268,7 @@ def sensors(facts: Facts, now_ns: int) -> list[Body]:
             "low_milli": cell.low_milli,
             "high_milli": cell.high_milli,
             "state": facts.chassis.limits.state(cell.index).value,
+            "why": facts.chassis.sensor_judge.why(cell.index),
         }
         for cell in facts.chassis.picture.sensors()
     ]
@@ -250,6 +284,7 @@ def fans(facts: Facts, now_ns: int) -> list[Body]:
             "zone": zone_of.get(cell.name),
             "state": cell.state.name,
             "age_ms": ms_from_ns(now_ns - cell.stamp_ns),
+            "why": facts.chassis.fan_judge.why(cell.index),
         }
         for cell in facts.chassis.picture.fans()
     ]

@@ -18,9 +18,9 @@ from bmcha.chassis.keeper import ChassisKeeper
 from bmcha.chassis.mirror_sender import PathRoom
 from bmcha.ha.chassis_word import ChassisWord
 from bmcha.ha.conditions import conditions_of
-from bmcha.ha.path_monitor import PathHealth, PathMonitor
-from bmcha.ha.peer_view import PeerView
+from bmcha.ha.path_monitor import PathMonitor
 from bmcha.ha.role_keeper import RoleKeeper
+from bmcha.hearing import Hearing
 from bmcha.model.effect import (
     Answer,
     DriveLine,
@@ -28,16 +28,16 @@ from bmcha.model.effect import (
     EnterRole,
     FeedWatchdog,
     OwnLine,
-    SendMessage,
-    WatchPath,
 )
 from bmcha.model.event import (
     EffectFailed,
     EpochStored,
     Event,
+    FanDriven,
     FanRead,
     HeartbeatHeard,
     LinesRead,
+    MaintenanceAsked,
     MessageHeard,
     OutputsWithheld,
     PathOverdue,
@@ -49,17 +49,6 @@ from bmcha.model.event import (
     StoreRecovered,
     SwitchoverAsked,
     Tick,
-)
-from bmcha.model.message import (
-    Delta,
-    DeltaAck,
-    Goodbye,
-    Handover,
-    Header,
-    Heartbeat,
-    MirrorJoin,
-    Probe,
-    ProbeReply,
 )
 from bmcha.model.moment import ns_from_ms
 from bmcha.model.reading import EventCell
@@ -97,14 +86,12 @@ class Node:
             now_ns,
         )
         self.facts = answers.Facts(settings, own_slot, boot_id, now_ns, self.roles, self.chassis)
+        self.hearing = Hearing(self.facts)
         self.chassis.new_epoch(stored_epoch)
         self.failed_effects_count = 0
-        self._armed: dict[str, int | None] = {}
         self._last_step_ns = now_ns
         self._was_role = Role.STARTING
-        self._path_health: dict[str, PathHealth] = {}
         self._effects: list[Effect] = []
-        self._monitors = {m.name: (peer, m) for peer in self.roles.peers for m in peer.monitors}
 
     @property
     def output_gap_limit_ns(self) -> int:
@@ -132,6 +119,7 @@ class Node:
             self._let_go_late(now_ns)
         self._last_step_ns = now_ns
         self._dispatch(event, now_ns)
+        self._effects += self.hearing.take_effects()
         if not isinstance(event, READINGS):
             self._judge(now_ns)
         self._speak(now_ns)
@@ -148,19 +136,21 @@ class Node:
             case Tick():
                 self._emit(FeedWatchdog())
             case HeartbeatHeard():
-                self._heartbeat(event)
+                self.hearing.heartbeat(event)
             case MessageHeard():
-                self._message(event, now_ns)
+                self.hearing.message(event, now_ns)
             case PathOverdue():
-                self._overdue(event, now_ns)
+                self.hearing.overdue(event, now_ns)
             case PathSummarised():
-                self._summarised(event)
+                self.hearing.summarised(event)
             case LinesRead():
                 self.roles.read_lines(event, now_ns)
             case SensorRead():
                 self.chassis.sensor_read(event)
             case FanRead():
                 self.chassis.fan_read(event)
+            case FanDriven():
+                self.chassis.fan_driven(event)
             case EpochStored():
                 self.roles.epoch_stored(event.epoch, now_ns)
             case StoreFailed():
@@ -171,6 +161,11 @@ class Node:
                 self.facts.store_fault = ""
             case SwitchoverAsked():
                 self.roles.switchover_asked(event, self._word(), now_ns)
+            case MaintenanceAsked():
+                for_s = f"for {event.for_s} s" if event.for_s else "off"
+                text = f"{for_s}, asked by {event.asked_by}"
+                self.chassis.record(Severity.MINOR, "maintenance", text, now_ns)
+                self.roles.maintenance_asked(event, now_ns)
             case StatusAsked():
                 body = answers.answer(self.facts, event, now_ns)
                 self._emit(Answer(event.request_id, True, body))
@@ -192,92 +187,6 @@ class Node:
             text = f"{event.effect}: {event.why}"
             self.chassis.record(Severity.MAJOR, "effect-failed", text, now_ns)
 
-    def _known(self, path: str, header: Header) -> PeerView | None:
-        """The peer whose present life this message is from."""
-        known = self._monitors.get(path)
-        if known is None or header.source_slot != known[0].slot:
-            return None
-        return known[0] if known[0].accepts(header) else None
-
-    def _hear(self, path: str, header: Header, heartbeat: Heartbeat, heard_ns: int) -> bool:
-        """A new life of the peer has nothing of the picture, whatever the former one had."""
-        peer, monitor = self._monitors[path]
-        former_boot_id = peer.boot_id
-        is_accepted = header.source_slot == peer.slot and peer.meet(header, path, heard_ns)
-        if peer.boot_id != former_boot_id:
-            self.chassis.sender.forget_peer()
-        if is_accepted:
-            monitor.announced(heartbeat.deadtime_ms)
-            peer.hear(heartbeat, self.facts.boot_id, heard_ns)
-            self.chassis.receiver.level_at(heartbeat.draft.mirror_sequence, heard_ns)
-        return is_accepted
-
-    def _heartbeat(self, event: HeartbeatHeard) -> None:
-        if event.path not in self._monitors:
-            return
-        if self._hear(event.path, event.header, event.heartbeat, event.heard_ns):
-            self._monitors[event.path][1].heard(event.heard_ns, event.beats_in_row)
-
-    def _summarised(self, event: PathSummarised) -> None:
-        self.facts.counts[event.path] = event.counts
-        self.facts.port_faults[event.path] = event.fault
-        if event.path not in self._monitors:
-            return
-        monitor = self._monitors[event.path][1]
-        heard_ns, header, heartbeat = event.last_heard_ns, event.header, event.heartbeat
-        if heard_ns is None or header is None or heartbeat is None:
-            return
-        is_new = monitor.last_heard_ns is None or heard_ns > monitor.last_heard_ns
-        monitor.summarised(heard_ns)
-        if is_new:
-            self._hear(event.path, header, heartbeat, heard_ns)
-
-    def _overdue(self, event: PathOverdue, now_ns: int) -> None:
-        if event.path not in self._monitors:
-            return
-        peer, monitor = self._monitors[event.path]
-        is_last = peer.is_in_jeopardy_on(event.path)
-        monitor.overdue(event.last_heard_ns, now_ns, is_last)
-        self._armed[event.path] = None
-
-    def _message(self, event: MessageHeard, now_ns: int) -> None:
-        peer = self._known(event.path, event.header)
-        if peer is None:
-            return
-        match event.message:
-            case Probe(nonce=nonce):
-                self._emit(SendMessage(event.path, peer.slot, ProbeReply(nonce)))
-            case ProbeReply(nonce=nonce):
-                peer.lines.answered(nonce)
-            case Goodbye():
-                peer.hear_goodbye()
-                self.chassis.record(Severity.INFO, "goodbye", f"slot {peer.slot} left", now_ns)
-            case Handover():
-                if event.header.epoch >= self.roles.seen_epoch:
-                    peer.hear_handover(event.message, event.header.epoch)
-            case MirrorJoin():
-                self._mirror_join(event.message, peer, now_ns)
-            case Delta():
-                self._delta(event, event.message, peer, now_ns)
-            case DeltaAck():
-                self.chassis.peer_acked(event.message, now_ns)
-            case Heartbeat():
-                pass  # heartbeats come as HeartbeatHeard
-
-    def _mirror_join(self, join: MirrorJoin, peer: PeerView, now_ns: int) -> None:
-        if self.roles.machine.role is Role.ACTIVE and not self.chassis.peer_joined(join):
-            text = f"slot {peer.slot} has another image layout ({join.layout_id:08x})"
-            self.chassis.record(Severity.MAJOR, "mirror-refused", text, now_ns)
-
-    def _delta(self, event: MessageHeard, delta: Delta, peer: PeerView, now_ns: int) -> None:
-        """A writer whose epoch is older than one already seen is stale: refused."""
-        if event.header.epoch < self.roles.seen_epoch:
-            self.chassis.receiver.refused_count += 1
-            return
-        ack = self.chassis.delta_heard(delta, now_ns)
-        if ack is not None:
-            self.chassis.send(event.path, peer.slot, ack)
-
     # ---- out: the common tail of every step
 
     def _judge(self, now_ns: int) -> None:
@@ -285,7 +194,7 @@ class Node:
         self._settle_roles(now_ns)
         self._follow(now_ns)
         self.chassis.tick(now_ns)
-        self._log_paths(now_ns)
+        self.hearing.log_paths(now_ns)
         conditions = conditions_of(self.roles, self.facts.store_fault, now_ns)
         self.chassis.judge_alarms(conditions, now_ns)
 
@@ -294,7 +203,8 @@ class Node:
         self.chassis.flush()
         self._mirror(now_ns)
         self._effects += self.chassis.take_effects()
-        self._arm_watches()
+        self.hearing.arm_watches()
+        self._effects += self.hearing.take_effects()
 
     def _settle_roles(self, now_ns: int) -> None:
         """Judge the role, then carry a change to the chassis within the same list of effects."""
@@ -353,23 +263,6 @@ class Node:
             for delta in self.chassis.deltas_due(_room(best), now_ns):
                 self.chassis.send(best.name, peer.slot, delta)
 
-    def _log_paths(self, now_ns: int) -> None:
-        for name, (peer, monitor) in self._monitors.items():
-            before = self._path_health.get(name)
-            if before is monitor.health:
-                continue
-            self._path_health[name] = monitor.health
-            if before is not None and PathHealth.LATE not in (before, monitor.health):
-                text = f"path {name} to slot {peer.slot} is {monitor.health.value}"
-                self.chassis.record(Severity.INFO, "path", text, now_ns)
-
-    def _arm_watches(self) -> None:
-        for name, (peer, monitor) in self._monitors.items():
-            wanted_ns = monitor.next_watch_ns(peer.is_in_jeopardy_on(name))
-            if wanted_ns is not None and wanted_ns != self._armed.get(name):
-                self._emit(WatchPath(name, wanted_ns))
-                self._armed[name] = wanted_ns
-
     def _word(self) -> ChassisWord:
         chassis = self.chassis
         return ChassisWord(
@@ -396,5 +289,5 @@ class Node:
 def _room(monitor: PathMonitor) -> PathRoom:
     settings = monitor.settings
     is_serial = settings.kind is PathKind.SERIAL
-    bytes_per_s = settings.baud // 10 if is_serial else UDP_BYTES_PER_S
+    bytes_per_s = settings.line.bytes_per_s if is_serial else UDP_BYTES_PER_S
     return PathRoom(settings.name, settings.frame_bytes_max - FRAME_OVERHEAD_BYTES, bytes_per_s)

@@ -322,7 +322,7 @@ class World:
         self.now_ms = start_ms
         self.cuts: set[tuple[str, int]] = set()
         self.delay_ms = dict.fromkeys(path_names, 1)
-        self.stuck: dict[tuple[int, str], bool] = {}
+        self.stuck: dict[tuple[int, str], bool | None] = {}
         self.dual_ms = 0
         self.unheld_ms = 0
         self._later: list[tuple[int, int, Callable[[], None]]] = []
@@ -369,15 +369,16 @@ class World:
         gate, active = own.is_gate_open(now_ms), own.is_active(now_ms)
         return LinesRead(((3 - slot, levels),), gate, active, self.now_ns)
 
-    def _seen(self, slot: int, name: str, level: bool) -> bool:
+    def _seen(self, slot: int, name: str, level: bool) -> bool | None:
         return self.stuck.get((slot, name), level)
 
     def stick(self, slot: int, name: str, level: bool | None) -> None:
-        """The line as the module in ``slot`` reads it; None: it follows again."""
-        if level is None:
-            del self.stuck[(slot, name)]
-        else:
-            self.stuck[(slot, name)] = level
+        """The line as the module in ``slot`` reads it; None: it cannot be read."""
+        self.stuck[(slot, name)] = level
+        self.tell_lines()
+
+    def unstick(self, slot: int, name: str) -> None:
+        del self.stuck[(slot, name)]
         self.tell_lines()
 
     def tell_lines(self) -> None:

@@ -55,10 +55,17 @@ ACTIVE_LINE_LAG_NS = ns_from_ms(1000)
 """A word and a line change within milliseconds of each other; a second apart, one of them lies."""
 
 
+ISOLATED = (
+    *(Reason.ISOLATED, Reason.LINE_FAULT_SUSPECTED),
+    *(Reason.HELD_BY_POLICY, Reason.ACTIVE_LINE_UNREADABLE),
+)
+"""A STANDBY that hears nobody and may not claim."""
+
+
 def conditions_of(keeper: RoleKeeper, store_fault: str, now_ns: int) -> list[Condition]:
-    found = _of_role(keeper)
+    found = _of_role(keeper) + _of_maintenance(keeper, now_ns)
     is_settled = now_ns - keeper.machine.since_ns >= ACTIVE_LINE_LAG_NS
-    if keeper.machine.role is Role.ACTIVE and keeper.own_active is False and is_settled:
+    if keeper.machine.role is Role.ACTIVE and keeper.own.active_sense is False and is_settled:
         text = "the own ACTIVE line is driven and does not rise: the peer cannot see who holds"
         found.append(("own-active-line-fault", Severity.MAJOR, text))
     if store_fault:
@@ -86,12 +93,25 @@ def _of_role(keeper: RoleKeeper) -> list[Condition]:
     role, reason = keeper.machine.role, keeper.machine.reason
     if role is Role.FAULT:
         return [("own-fault", Severity.CRITICAL, reason.sentence)]
-    if reason in (Reason.ISOLATED, Reason.LINE_FAULT_SUSPECTED, Reason.HELD_BY_POLICY):
+    if reason in ISOLATED:
         return [("isolated", Severity.MAJOR, reason.sentence)]
-    if keeper.is_unverified and role in (Role.FENCING, Role.ACTIVE):
+    if keeper.own.is_unverified and role in (Role.FENCING, Role.ACTIVE):
         text = "took the chassis although a line of the peer says that it is held"
         return [("unverified-takeover", Severity.CRITICAL, text)]
     return []
+
+
+def _of_maintenance(keeper: RoleKeeper, now_ns: int) -> list[Condition]:
+    if not keeper.maintenance.is_on(now_ns):
+        return []
+    if keeper.machine.reason is Reason.IN_MAINTENANCE:
+        text = "nobody is known to hold the chassis: end maintenance with `bmcha maintenance off`"
+        return [("maintenance", Severity.CRITICAL, text)]
+    told = [peer.draft for peer in keeper.peers if peer.is_heard() and peer.draft is not None]
+    is_alone = any(not (draft.maintenance and draft.maintenance.remaining_s) for draft in told)
+    text = f"failover is inhibited, asked by {keeper.maintenance.asked_by}"
+    text += "; the other module does not know of it" if is_alone else ""
+    return [("maintenance", Severity.MINOR, text)]
 
 
 def _of_path(monitor: PathMonitor, now_ns: int) -> list[Condition]:

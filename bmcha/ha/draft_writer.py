@@ -8,9 +8,48 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bmcha.ha.peer_view import REVISION_SPAN
+from bmcha.ha.chassis_word import ChassisWord
+from bmcha.ha.evidence import is_claim_certain_on_silence
+from bmcha.ha.revision import REVISION_SPAN
+from bmcha.ha.role_machine import RoleMachine
+from bmcha.ha.switchover import Relinquishing
 from bmcha.model.effect import PublishHeartbeat
-from bmcha.model.message import HeartbeatDraft
+from bmcha.model.message import HeartbeatDraft, Maintenance
+from bmcha.model.role import Role
+from bmcha.model.settings import NodeSettings
+
+
+def draft_of(
+    settings: NodeSettings,
+    machine: RoleMachine,
+    epoch: int,
+    relinquishing: Relinquishing | None,
+    word: ChassisWord,
+    echo_boot_id: int,
+    maintenance: Maintenance | None,
+) -> HeartbeatDraft:
+    """All that this node has to say; the revision is the writer's."""
+    role = machine.role
+    is_released = relinquishing is not None and relinquishing.is_released
+    is_in_maintenance = maintenance is not None and maintenance.remaining_s > 0
+    return HeartbeatDraft(
+        revision=0,
+        epoch=epoch,
+        role=role,
+        reason=machine.reason,
+        is_holding=role is Role.ACTIVE or (role is Role.RELINQUISHING and not is_released),
+        is_released=is_released,
+        will_claim_on_silence=(
+            is_claim_certain_on_silence(settings, role) and not is_in_maintenance
+        ),
+        health=word.health,
+        echo_boot_id=echo_boot_id,
+        mirror_sequence=word.mirror_sequence,
+        settings_sequence=0,
+        progress=word.progress,
+        firmware_level=settings.firmware_level,
+        maintenance=maintenance,
+    )
 
 
 class DraftWriter:
@@ -36,4 +75,5 @@ def _role_word(draft: HeartbeatDraft) -> tuple[object, ...]:
         draft.is_holding,
         draft.is_released,
         draft.will_claim_on_silence,
+        draft.maintenance.stamp if draft.maintenance is not None else 0,
     )

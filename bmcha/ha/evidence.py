@@ -57,7 +57,7 @@ def evidence_of(
         has_line_spoken=peer.lines.has_spoken,
         is_rank_delay_over=is_over(peer.unheld_since_ns, rank_wait_ns(settings, own_slot), now_ns),
         is_claim_window_over=is_over(
-            _unheld_by_line_since_ns(peer, boot_window_ends_ns),
+            unheld_by_line_since_ns(peer, boot_window_ends_ns),
             ns_from_ms(timers.claim_window_ms) + rank_wait_ns(settings, own_slot),
             now_ns,
         ),
@@ -86,7 +86,7 @@ def _two_beats_ns(peer: PeerView) -> int:
     return 2 * max((m.interval_ns for m in peer.monitors), default=0)
 
 
-def _unheld_by_line_since_ns(peer: PeerView, boot_window_ends_ns: int) -> int | None:
+def unheld_by_line_since_ns(peer: PeerView, boot_window_ends_ns: int) -> int | None:
     """Since when every path is silent *and* the ACTIVE line is down; not before the boot window
     has ended, so that two modules that start cut off still claim one after the other."""
     if peer.first_silent_ns is None or peer.lines.active_down_since_ns is None:

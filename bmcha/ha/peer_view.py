@@ -14,19 +14,14 @@ from dataclasses import replace
 from bmcha.ha.line_watch import LineWatch
 from bmcha.ha.lives import Lives
 from bmcha.ha.path_monitor import PathHealth, PathMonitor
+from bmcha.ha.revision import is_older
 from bmcha.model.identity import EPOCH_MAX
 from bmcha.model.message import Handover, Header, Heartbeat, HeartbeatDraft
 from bmcha.model.role import Role
 
-REVISION_SPAN = 1 << 16
 EPOCH_BELIEVED_MAX = EPOCH_MAX - (1 << 16)
 """A takeover a minute for a month reaches 43,000. Whoever says more is broken or lies, and to
 follow it would leave no number for the next claim."""
-
-
-def is_older(revision: int, than: int) -> bool:
-    """Order of two wrapping u16 counters."""
-    return 0 < (than - revision) % REVISION_SPAN < REVISION_SPAN // 2
 
 
 class PeerView:

@@ -13,9 +13,11 @@ from dataclasses import replace
 from bmcha.ha import claim as claiming
 from bmcha.ha import switchover
 from bmcha.ha.chassis_word import ChassisWord
-from bmcha.ha.draft_writer import DraftWriter
-from bmcha.ha.evidence import is_claim_certain_on_silence, last_rank_wait_ns
+from bmcha.ha.draft_writer import DraftWriter, draft_of
+from bmcha.ha.evidence import last_rank_wait_ns
 from bmcha.ha.line_watch import Step as LineStep
+from bmcha.ha.maintenance import MaintenanceMode
+from bmcha.ha.own_state import OwnState
 from bmcha.ha.peer_list import PeerList
 from bmcha.ha.peer_view import PeerView
 from bmcha.ha.role_machine import OutputAct, RoleMachine
@@ -30,16 +32,19 @@ from bmcha.model.effect import (
     SendMessage,
     StoreEpoch,
 )
-from bmcha.model.event import LineLevels, LinesRead, StopAsked, SwitchoverAsked
+from bmcha.model.event import (
+    LineLevels,
+    LinesRead,
+    MaintenanceAsked,
+    StopAsked,
+    SwitchoverAsked,
+)
 from bmcha.model.identity import EPOCH_MAX, next_epoch
 from bmcha.model.invariant import check
 from bmcha.model.message import Goodbye, Handover, HeartbeatDraft, Probe
-from bmcha.model.moment import NS_PER_MS, ns_from_ms
+from bmcha.model.moment import ns_from_ms
 from bmcha.model.role import Reason, Refusal, Role
 from bmcha.model.settings import NodeSettings
-
-OUTPUTS_SENSE_NS = ns_from_ms(500)
-"""After opening, the sense of the own gate may lag for this long before its word counts."""
 
 
 class RoleKeeper:
@@ -60,21 +65,23 @@ class RoleKeeper:
             now_ns, ns_from_ms(timers.initdead_ms), ns_from_ms(timers.hold_off_ms)
         )
         self.peers = PeerList(settings, own_slot, now_ns)
-        self.seen_epoch = stored_epoch
-        self.held_epoch = 0
-        self.outputs_open: bool | None = None
-        self.own_active: bool | None = None
+        self.own = OwnState(now_ns, stored_epoch, must_listen_until_ns=now_ns)
         self.claim: claiming.Claim | None = None
         self.relinquishing: switchover.Relinquishing | None = None
         self.is_stopping = False
         self.has_ended = False
-        self.is_unverified = False
-        self._has_yielded = False
-        self._is_late = False
-        self._must_listen_until_ns = now_ns
-        self._started_ns = now_ns
+        self.maintenance = MaintenanceMode()
         self._drafts = DraftWriter()
         self._effects: list[Effect] = []
+
+    @property
+    def seen_epoch(self) -> int:
+        return self.own.seen_epoch
+
+    @property
+    def held_epoch(self) -> int:
+        """0 while it holds or claims nothing."""
+        return self.own.held_epoch
 
     # ---- facts that arrive
 
@@ -85,17 +92,16 @@ class RoleKeeper:
     def stood_still(self, now_ns: int) -> None:
         """This node missed more time than it may: nothing it knew is fresh, and what waits in
         its buffers may be older than it looks."""
-        self._is_late = True
-        self._must_listen_until_ns = now_ns + 2 * self.peers.slowest_interval_ns()
+        self.own.is_late = True
+        self.own.must_listen_until_ns = now_ns + 2 * self.peers.slowest_interval_ns()
         self.peers.listen_anew(now_ns)
 
     def saw_epoch(self, epoch: int) -> None:
         check(epoch <= EPOCH_MAX, f"epoch {epoch} is beyond u32")
-        self.seen_epoch = max(self.seen_epoch, epoch)
+        self.own.seen_epoch = max(self.own.seen_epoch, epoch)
 
     def read_lines(self, lines: LinesRead, now_ns: int) -> None:
-        self.outputs_open = lines.outputs_open
-        self.own_active = lines.own_active
+        self.own.read_lines(lines)
         for slot, levels in lines.peers:
             peer = self.peers.get(slot)
             if peer is not None:
@@ -144,6 +150,10 @@ class RoleKeeper:
         else:
             self._say_goodbye(now_ns)
 
+    def maintenance_asked(self, asked: MaintenanceAsked, now_ns: int) -> None:
+        unheard = [peer.slot for peer in self.peers if not peer.is_heard()]
+        self._effects.append(self.maintenance.asked(asked, unheard, now_ns))
+
     def _refusals(
         self, target: int | None, is_forced: bool, word: ChassisWord, now_ns: int
     ) -> frozenset[Refusal]:
@@ -166,53 +176,52 @@ class RoleKeeper:
             return
         self._apply(decide(self.inputs(now_ns)), now_ns)
         self._carry_on(word, now_ns)
-        self._is_late = False
-        self._publish(word)
+        self.own.is_late = False
+        self._publish(word, now_ns)
 
     def _note_word(self, draft: HeartbeatDraft, hears_us: bool | None) -> None:
         self.saw_epoch(draft.epoch)
         if hears_us:
-            self._has_yielded = False
-        is_overtaken = self.machine.role is Role.ACTIVE and draft.epoch > self.held_epoch
+            self.own.has_yielded = False
+        is_overtaken = self.machine.role is Role.ACTIVE and draft.epoch > self.own.held_epoch
         if is_overtaken and draft.role not in (Role.ACTIVE, Role.FENCING):
             self._renew_epoch()
 
     def _renew_epoch(self) -> None:
         """A peer that holds nothing knows a newer epoch than this holder: a store that outlived
         a replaced module. Without a newer one still, it would take us for a stale writer."""
-        self.held_epoch = self.seen_epoch = self._next_epoch()
-        self._effects.append(StoreEpoch(self.held_epoch))
+        self.own.held_epoch = self.own.seen_epoch = self._next_epoch()
+        self._effects.append(StoreEpoch(self.own.held_epoch))
 
     def _next_epoch(self) -> int:
-        return next_epoch(self.seen_epoch, self.settings.succession, self.own_slot)
+        return next_epoch(self.own.seen_epoch, self.settings.succession, self.own_slot)
 
     def inputs(self, now_ns: int) -> RoleInputs:
         settings = self.settings
         return RoleInputs(
             role=self.machine.role,
             reason=self.machine.reason,
-            peers=self.peers.evidence(self.held_epoch, now_ns, self.machine.boot_window_ends_ns),
+            peers=self.peers.evidence(
+                self.own.held_epoch, now_ns, self.machine.boot_window_ends_ns
+            ),
             board=settings.board_class,
             policy=settings.isolation_policy,
             is_slot_known=self.is_slot_known,
             is_boot_window_over=self.machine.is_boot_window_over(now_ns),
             is_lone_start_due=self._is_lone_start_due(now_ns),
-            must_listen=now_ns < self._must_listen_until_ns,
-            is_own_gap_too_long=self._is_late,
-            are_outputs_shut=self._are_outputs_shut(now_ns),
-            has_yielded=self._has_yielded,
+            must_listen=self.own.must_listen(now_ns),
+            is_own_gap_too_long=self.own.is_late,
+            are_outputs_shut=self.own.are_outputs_shut(self.machine.since_ns, now_ns),
+            has_yielded=self.own.has_yielded,
             is_take_back_due=self._is_take_back_due(now_ns),
+            is_in_maintenance=self.maintenance.is_on(now_ns),
+            is_last_holder=self.own.is_last_holder,
         )
 
     def _is_lone_start_due(self, now_ns: int) -> bool:
         if not self.settings.is_lone_start_allowed or self.peers.is_any_known():
             return False
-        return now_ns - self._started_ns >= ns_from_ms(self.settings.timers.lone_start_ms)
-
-    def _are_outputs_shut(self, now_ns: int) -> bool:
-        """The board senses the own gate shut although this node opened it a while ago."""
-        is_lagging = now_ns - self.machine.since_ns < OUTPUTS_SENSE_NS
-        return self.outputs_open is False and not is_lagging
+        return now_ns - self.own.started_ns >= ns_from_ms(self.settings.timers.lone_start_ms)
 
     def _is_take_back_due(self, now_ns: int) -> bool:
         return self.relinquishing is not None and self.relinquishing.is_take_back_due(now_ns)
@@ -222,7 +231,7 @@ class RoleKeeper:
     def _carry_on(self, word: ChassisWord, now_ns: int) -> None:
         """The claim's waits and the handover's next move."""
         if self.claim is not None:
-            self._claim_step(self.claim.tick(self.own_active, now_ns), now_ns)
+            self._claim_step(self.claim.tick(self.own.active_sense, now_ns), now_ns)
         if self.relinquishing is not None:
             self._relinquish_step(self.relinquishing, word, now_ns)
 
@@ -230,7 +239,7 @@ class RoleKeeper:
         before = self.machine.role
         if decision.role is before:
             if decision.reason is not self.machine.reason:
-                self.machine.enter(decision.role, decision.reason, self.seen_epoch, now_ns)
+                self.machine.enter(decision.role, decision.reason, self.own.seen_epoch, now_ns)
                 self._announce(before)
             return
         if decision.role is Role.RELINQUISHING:
@@ -242,7 +251,9 @@ class RoleKeeper:
 
     def _enter(self, role: Role, reason: Reason, now_ns: int) -> None:
         before = self.machine.role
-        transition = self.machine.enter(role, reason, self.held_epoch or self.seen_epoch, now_ns)
+        if before is Role.ACTIVE:
+            self.own.last_held_epoch = self.own.held_epoch
+        transition = self.machine.enter(role, reason, self.own.epoch, now_ns)
         check(transition is not None, "a role is entered once")
         act = transition.act if transition is not None else OutputAct.NOTHING
         if act is OutputAct.OPEN:
@@ -255,7 +266,7 @@ class RoleKeeper:
 
     def _announce(self, before: Role) -> None:
         machine = self.machine
-        epoch = self.held_epoch or self.seen_epoch
+        epoch = self.own.epoch
         self._effects.append(EnterRole(machine.role, machine.reason, epoch, before))
 
     def _release_outputs(self) -> None:
@@ -268,11 +279,11 @@ class RoleKeeper:
     def _end_change(self, role: Role, reason: Reason, now_ns: int) -> None:
         """Back to waiting: a claim or a handover that was under way has ended."""
         self.claim = None
-        self.held_epoch = 0
-        self.is_unverified = False
+        self.own.held_epoch = 0
+        self.own.is_unverified = False
         if reason in (Reason.OUTPUTS_SHUT, Reason.CONTEST_LOST):
             # It would end the same way again: every other node goes first, even the last.
-            self._must_listen_until_ns = now_ns + last_rank_wait_ns(self.settings)
+            self.own.must_listen_until_ns = now_ns + last_rank_wait_ns(self.settings)
         self._end_handover(role is Role.STANDBY and reason is Reason.HANDED_OVER, now_ns)
         if self.is_stopping:
             self._say_goodbye(now_ns)
@@ -281,13 +292,13 @@ class RoleKeeper:
         """Whoever asked for the switchover is told how it ended, however it ended."""
         ended, self.relinquishing = self.relinquishing, None
         if ended is not None and ended.request_id is not None:
-            self._effects.append(switchover.ended(ended, is_done, self.seen_epoch, now_ns))
+            self._effects.append(switchover.ended(ended, is_done, self.own.seen_epoch, now_ns))
 
     # ---- the claim
 
     def _begin_claim(self, decision: RoleDecision, now_ns: int) -> None:
         epoch = self._next_epoch()
-        self.held_epoch = self.seen_epoch = epoch
+        self.own.held_epoch = self.own.seen_epoch = epoch
         self.claim = claiming.Claim(
             epoch=epoch,
             is_first=self.settings.succession.rank(self.own_slot) == 0,
@@ -296,7 +307,7 @@ class RoleKeeper:
             timers=self.settings.timers,
             begun_ns=now_ns,
         )
-        self.is_unverified = decision.is_active_line_doubted
+        self.own.is_unverified = decision.is_active_line_doubted
         self._enter(Role.FENCING, decision.reason, now_ns)
         self._claim_step(self.claim.begin(), now_ns)
         self._end_handover(False, now_ns)
@@ -323,17 +334,8 @@ class RoleKeeper:
     def _relinquish(
         self, reason: Reason, peer: PeerView | None, now_ns: int, request_id: int | None = None
     ) -> None:
-        self.relinquishing = switchover.Relinquishing(
-            reason=reason,
-            target_slot=peer.slot if peer is not None else 0,
-            nonce=(now_ns // NS_PER_MS) & 0xFFFF_FFFF,
-            begun_ns=now_ns,
-            timers=self.settings.timers,
-            take_back_after_ns=switchover.take_back_after_ns(self.settings, peer),
-            request_id=request_id,
-            is_goodbye_due=reason is Reason.STOP_ASKED,
-        )
-        self._has_yielded = self._has_yielded or reason is Reason.RELEASED_UNHEARD
+        self.relinquishing = switchover.begin(reason, peer, self.settings, request_id, now_ns)
+        self.own.has_yielded = self.own.has_yielded or reason is Reason.RELEASED_UNHEARD
         self._enter(Role.RELINQUISHING, reason, now_ns)
 
     def _relinquish_step(
@@ -343,7 +345,7 @@ class RoleKeeper:
         if act is switchover.Act.RELEASE:
             relinquishing.released_ns = now_ns
             self._release_outputs()
-            self._publish(word)
+            self._publish(word, now_ns)
             act = relinquishing.due(word.is_mirror_drained, now_ns)
         if act is switchover.Act.SEND:
             self._send_handover(relinquishing, word)
@@ -371,25 +373,15 @@ class RoleKeeper:
 
     # ---- what every beat says
 
-    def _publish(self, word: ChassisWord) -> None:
-        role = self.machine.role
-        relinquishing = self.relinquishing
-        is_released = relinquishing is not None and relinquishing.released_ns is not None
-        is_holding = role is Role.ACTIVE or (role is Role.RELINQUISHING and not is_released)
-        draft = HeartbeatDraft(
-            revision=self._drafts.revision,
-            epoch=self.held_epoch or self.seen_epoch,
-            role=role,
-            reason=self.machine.reason,
-            is_holding=is_holding,
-            is_released=is_released,
-            will_claim_on_silence=is_claim_certain_on_silence(self.settings, role),
-            health=word.health,
-            echo_boot_id=self.peers.heard_boot_id(),
-            mirror_sequence=word.mirror_sequence,
-            settings_sequence=0,
-            progress=word.progress,
-            firmware_level=self.settings.firmware_level,
+    def _publish(self, word: ChassisWord, now_ns: int) -> None:
+        draft = draft_of(
+            self.settings,
+            self.machine,
+            self.own.epoch,
+            self.relinquishing,
+            word,
+            self.peers.heard_boot_id(),
+            self.maintenance.word(now_ns),
         )
         self._effects.append(self._drafts.publish(draft))
 

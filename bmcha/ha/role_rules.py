@@ -55,7 +55,8 @@ class RoleInputs:
     """``must_listen``: this node stood still a moment ago; what waits in its buffers is old.
 
     ``has_yielded``: it already let go once for a peer that hears nothing, and was not heard since.
-    ``is_take_back_due``: nobody took what it let go; ``is_release_done``: outputs are released.
+    ``is_take_back_due``: nobody took what it let go. ``is_last_holder``: no newer epoch was seen
+    than the one that it held itself.
     """
 
     role: Role
@@ -71,6 +72,8 @@ class RoleInputs:
     are_outputs_shut: bool = False
     has_yielded: bool = False
     is_take_back_due: bool = False
+    is_in_maintenance: bool = False
+    is_last_holder: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,11 +183,20 @@ def _decide_waiting(i: RoleInputs) -> RoleDecision:
         return _stay(i)
     verdicts = [_judge(i, peer) for peer in i.peers]
     blocked = next((v for v in verdicts if not v.is_clear), None)
+    if blocked is None and i.is_in_maintenance and not _may_claim_in_maintenance(i):
+        return RoleDecision(Role.STANDBY, Reason.IN_MAINTENANCE)
     if blocked is None:
         return _claim(verdicts)
     if i.role is Role.STARTING and not i.is_boot_window_over:
         return _stay(i)
     return RoleDecision(Role.STANDBY, blocked.reason)
+
+
+def _may_claim_in_maintenance(i: RoleInputs) -> bool:
+    """Only where the role was, or where a person asked for it to go."""
+    if i.is_last_holder or i.role is Role.STARTING:
+        return True
+    return all(peer.has_handed_over or peer.has_said_goodbye for peer in i.peers)
 
 
 def _has_fresh_word(i: RoleInputs, peer: PeerEvidence) -> bool:
@@ -261,7 +273,8 @@ def _judge_heard(i: RoleInputs, peer: PeerEvidence) -> Verdict:
         return Verdict(True, Reason.HANDOVER_ASKED if asked else Reason.PEER_RELEASED)
     if i.role is Role.STANDBY and peer.role is Role.STARTING:
         return Verdict(True, Reason.STANDBY_BEFORE_STARTING)
-    if i.role is Role.STARTING and peer.role is Role.STANDBY:
+    is_pinned = i.is_in_maintenance  # then a STANDBY does not go before the restarted holder
+    if i.role is Role.STARTING and peer.role is Role.STANDBY and not is_pinned:
         return Verdict(False, Reason.PEER_CLAIMS_FIRST)
     if not peer.is_earlier:
         return Verdict(True, Reason.FIRST_IN_SUCCESSION)
@@ -284,6 +297,8 @@ def _judge_silent_gated(peer: PeerEvidence) -> Verdict:
         if peer.is_contradiction_over:
             return Verdict(True, Reason.UNVERIFIED_TAKEOVER, is_active_line_doubted=True)
         return Verdict(False, Reason.LINE_FAULT_SUSPECTED)
+    if peer.active is None:
+        return Verdict(False, Reason.ACTIVE_LINE_UNREADABLE)
     return Verdict(False, Reason.ISOLATED)
 
 

@@ -14,7 +14,7 @@ from bmcha.ha.chassis_word import ChassisWord
 from bmcha.ha.peer_view import PeerView
 from bmcha.ha.role_machine import RoleMachine
 from bmcha.model.effect import Answer
-from bmcha.model.moment import ms_from_ns, ns_from_ms
+from bmcha.model.moment import NS_PER_MS, ms_from_ns, ns_from_ms
 from bmcha.model.role import Reason, Refusal, Role
 from bmcha.model.settings import BoardClass, NodeSettings, TimerSettings
 
@@ -139,6 +139,10 @@ class Relinquishing:
     _last_sent_ns: int = 0
 
     @property
+    def is_released(self) -> bool:
+        return self.released_ns is not None
+
+    @property
     def hands_over(self) -> bool:
         return self.reason is not Reason.RELEASED_UNHEARD
 
@@ -164,6 +168,26 @@ class Relinquishing:
         if not self.is_goodbye_due or self.released_ns is None:
             return False
         return now_ns - self.released_ns >= ns_from_ms(self.timers.handover_deadline_ms)
+
+
+def begin(
+    reason: Reason,
+    peer: PeerView | None,
+    settings: NodeSettings,
+    request_id: int | None,
+    now_ns: int,
+) -> Relinquishing:
+    """``peer`` None: nobody is there to take it."""
+    return Relinquishing(
+        reason=reason,
+        target_slot=peer.slot if peer is not None else 0,
+        nonce=(now_ns // NS_PER_MS) & 0xFFFF_FFFF,
+        begun_ns=now_ns,
+        timers=settings.timers,
+        take_back_after_ns=take_back_after_ns(settings, peer),
+        request_id=request_id,
+        is_goodbye_due=reason is Reason.STOP_ASKED,
+    )
 
 
 def take_back_after_ns(settings: NodeSettings, peer: PeerView | None) -> int:

@@ -67,15 +67,17 @@ class LinkSigns:
     """What a port and the kernel know beside the bytes. Hints: shown, and no reason to act.
 
     ``refused_count``: how often the peer's port was refused, its module being there and nobody
-    having the port open; ``refused_ns`` when last. ``has_carrier`` is of the own end; None where
-    it cannot be known. ``unread_count``: datagrams that the kernel dropped before we read them,
-    because they could not be frames or because they were too many.
+    having the port open; ``refused_ns`` when last. ``has_carrier`` is of the own end, and
+    ``is_clear_to_send`` what the far end of a line with flow control says; None where it cannot
+    be known. ``unread_count``: datagrams that the kernel dropped before we read them, because
+    they could not be frames or because they were too many.
     """
 
     refused_count: int = 0
     refused_ns: int | None = None
     is_hung_up: bool = False
     has_carrier: bool | None = None
+    is_clear_to_send: bool | None = None
     unread_count: int = 0
     uart: UartCounts | None = None
 
@@ -86,6 +88,8 @@ class PathCounts:
 
     ``bad_counts`` splits ``bad_count`` by reason. ``noise_per_s`` is what comes and is no frame:
     bytes on a stream, datagrams elsewhere; ``is_noisy`` while that is more than a path may have.
+    ``foreign_count``: sound frames that are not for this path, and ``foreign_chassis_id`` the last
+    other chassis that was heard on it.
     """
 
     rx_count: int
@@ -98,6 +102,8 @@ class PathCounts:
     bad_counts: tuple[tuple[str, int], ...] = ()
     noise_per_s: int = 0
     is_noisy: bool = False
+    foreign_count: int = 0
+    foreign_chassis_id: int | None = None
     signs: LinkSigns = LinkSigns()
 
     @property
@@ -147,20 +153,38 @@ class LinesRead:
 
 @dataclass(frozen=True, slots=True)
 class SensorRead:
-    """``value_milli`` is None exactly when quality is BAD."""
+    """``value_milli`` is None exactly when quality is BAD.
+
+    ``why`` is for people: why it is BAD; with a good value, what the device itself complains of.
+    ``low_milli`` and ``high_milli`` are limits that come with the reading; None: as configured.
+    """
 
     index: int
     value_milli: int | None
     quality: Quality
     read_ns: int
+    why: str = ""
+    low_milli: int | None = None
+    high_milli: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FanRead:
+    """``rpm`` None and ``why`` as in `SensorRead`."""
+
     index: int
     rpm: int | None
     quality: Quality
     read_ns: int
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FanDriven:
+    """Told when it changes: why a fan does not do what `SetFan` asks for; "" when it does."""
+
+    index: int
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +273,7 @@ Event = (
     | LinesRead
     | SensorRead
     | FanRead
+    | FanDriven
     | EpochStored
     | StoreFailed
     | StoreRecovered

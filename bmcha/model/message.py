@@ -54,6 +54,15 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Maintenance:
+    """Nobody takes the chassis unasked for ``remaining_s`` more (0: it is off; u16). ``stamp`` is a
+    wrapping u16 from 1: the newest command wins."""
+
+    stamp: int
+    remaining_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class HeartbeatDraft:
     """What the node has to say in every beat; replaced whole, never changed in place.
 
@@ -63,6 +72,7 @@ class HeartbeatDraft:
     ``is_released`` that it was ACTIVE and has let go, so that a STANDBY may take over.
     ``will_claim_on_silence`` says that its rules end in a takeover when every path stays silent.
     ``health`` is 0 (dead) to 100. ``mirror_sequence`` travels as its low 16 bits.
+    ``maintenance`` is None until there was one since boot.
     """
 
     revision: int
@@ -78,6 +88,7 @@ class HeartbeatDraft:
     settings_sequence: int
     progress: Progress
     firmware_level: int
+    maintenance: Maintenance | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,11 @@ class Reason(_Sentence):
     SWITCHOVER_ASKED = 30, "A planned switchover was asked for; the chassis is being handed over."
     STOP_ASKED = 31, "The service was asked to stop."
     PEER_HEARS_NOTHING = 32, "Both were ACTIVE; the peer hears nothing and cannot let go."
+    IN_MAINTENANCE = 33, "Nobody is known to hold the chassis, but maintenance forbids to take it."
+    ACTIVE_LINE_UNREADABLE = (
+        34,
+        "Every path is silent and the peer's ACTIVE line cannot be read: a claim would be a guess.",
+    )
     FROM_NEWER_VERSION = 255, "The peer's firmware is newer and gives a reason not known here."
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from bmcha.model.message import MessageType
 from bmcha.model.reading import CellKind, Quality, SensorKind, UnitState
 from bmcha.model.role import Reason, Role, Severity
-from bmcha.wire import age, codec, schema, tables
+from bmcha.wire import age, codec, schema, tables, version
 from bmcha.wire.capture import is_capture, udp_payloads
 from bmcha.wire.frame import BadFrame, BadReason, Decoded, RawFrame
 from bmcha.wire.front import parse_frame
@@ -77,11 +77,11 @@ def _type_name(raw: RawFrame) -> str:
 def _header(raw: RawFrame) -> str:
     header = raw.header
     mac = f"  mac key {header.key_id} {raw.mac.hex()}" if raw.mac else ""
-    version = "" if raw.version == 1 else f"  version {raw.version}"
+    other = "" if raw.version == version.CURRENT else f"  version {raw.version}"
     return (
         f"slot {header.source_slot}->{header.target_slot}  chassis {header.chassis_id}  "
         f"boot {header.boot_id:08x}  epoch {header.epoch}  sequence {header.sequence}  "
-        f"{raw.size} bytes{version}{mac}"
+        f"{raw.size} bytes{other}{mac}"
     )
 
 
@@ -92,11 +92,14 @@ def _body(raw: RawFrame) -> Iterator[str]:
     fields.update(fields.pop("place", None) or {})
     echoes = fields.pop("echoes", ())
     entries = fields.pop("entries", ())
+    maintenance = fields.pop("maintenance", None)
     if message_type is MessageType.HEARTBEAT:
         fields["flags"] = "+".join(_flag_names(body.flags))
     yield "          " + _fields(fields)
     for place, echo in enumerate(echoes):
         yield f"            path {place}: {_echo(echo)}"
+    if maintenance is not None:
+        yield f"            maintenance: {_fields(dict(maintenance))}"
     for entry in entries:
         yield "            " + _entry(entry)
 

@@ -12,6 +12,7 @@ from enum import Enum, unique
 from typing import Protocol
 
 from bmcha.model.message import Header
+from bmcha.wire import version
 
 
 @unique
@@ -70,12 +71,43 @@ class RawFrame:
     type_number: int
     body: bytes
     mac: bytes = b""
-    version: int = 1
+    version: int = version.CURRENT
     offset: int = field(default=0, compare=False)
     size: int = field(default=0, compare=False)
 
 
 Decoded = RawFrame | BadFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Whose frames a path is for."""
+
+    chassis_id: int
+    own_slot: int
+    peer_slot: int
+
+
+class Sieve(Protocol):
+    """Hands out the sound frames of one address (None: of all) and counts everything else, so
+    that noise costs as little as it can. One a path, used by that path's thread alone."""
+
+    @property
+    def bad_counts(self) -> dict[BadReason, int]:
+        """Since the start; a reason that was never met is missing."""
+
+    @property
+    def noise_bytes(self) -> int:
+        """Of streams and datagrams, in no sound frame of anybody."""
+
+    @property
+    def foreign_chassis_id(self) -> int | None:
+        """The last other chassis heard."""
+
+    def sift_stream(self, buffer: bytes) -> tuple[list[RawFrame], int]:
+        """As `decode_stream`."""
+
+    def sift_datagrams(self, datagrams: list[bytes]) -> list[RawFrame]: ...
 
 
 class Codec(Protocol):
@@ -98,6 +130,9 @@ class Codec(Protocol):
 
     @property
     def decode_datagram(self) -> Callable[[bytes], Decoded]: ...
+
+    @property
+    def make_sieve(self) -> Callable[[Address | None], Sieve]: ...
 
 
 def judge_address(

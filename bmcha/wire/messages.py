@@ -19,6 +19,7 @@ from bmcha.model.message import (
     Handover,
     Heartbeat,
     HeartbeatDraft,
+    Maintenance,
     Message,
     MessageType,
     MirrorJoin,
@@ -131,7 +132,10 @@ def _build_heartbeat(heartbeat: Heartbeat) -> bytes:
         draft.progress.power & 0xFF,
         draft.firmware_level,
     )
-    return head + b"".join(map(_build_echo, heartbeat.echoes))
+    tail = b""
+    if draft.maintenance is not None:
+        tail = tables.MAINTENANCE.pack(draft.maintenance.stamp, draft.maintenance.remaining_s)
+    return b"".join((head, *map(_build_echo, heartbeat.echoes), tail))
 
 
 def _heartbeat_flags(heartbeat: Heartbeat) -> int:
@@ -171,6 +175,7 @@ def _parse_heartbeat(body: bytes, epoch: int) -> Heartbeat:
     echo_boot_id, mirror_sequence, settings_sequence, *progress, firmware_level = fields[7:]
     if health > HEALTH_MAX or interval_ms == 0 or deadtime_beats < DEADTIME_BEATS_MIN:
         raise ValueError("health, interval or dead time out of range")
+    echoes = _parse_echoes(body, flags >> tables.ECHO_SHIFT)
     draft = HeartbeatDraft(
         revision=revision,
         epoch=epoch,
@@ -185,8 +190,8 @@ def _parse_heartbeat(body: bytes, epoch: int) -> Heartbeat:
         settings_sequence=settings_sequence,
         progress=Progress(*progress),
         firmware_level=firmware_level,
+        maintenance=_parse_maintenance(body, len(echoes)),
     )
-    echoes = _parse_echoes(body, flags >> tables.ECHO_SHIFT)
     return Heartbeat(draft, interval_ms, interval_ms * deadtime_beats, echoes)
 
 
@@ -199,6 +204,15 @@ def _parse_echoes(body: bytes, count: int) -> tuple[PathEcho, ...]:
         age_ns = AGE_NEVER_NS if is_never else age.decode_age(code, age.ECHO_UNIT_NS)
         echoes.append(PathEcho(sequence, age_ns))
     return tuple(echoes)
+
+
+def _parse_maintenance(body: bytes, echoes_count: int) -> Maintenance | None:
+    """None: a sender of version 1, or one that has nothing to say of it."""
+    at = tables.HEARTBEAT_HEAD.size + echoes_count * tables.ECHO.size
+    if len(body) < at + tables.MAINTENANCE.size:
+        return None
+    stamp, remaining_s = tables.MAINTENANCE.unpack_from(body, at)
+    return Maintenance(stamp, remaining_s) if stamp else None
 
 
 def _reason(number: int) -> Reason:

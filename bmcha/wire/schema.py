@@ -28,6 +28,7 @@ from construct import (
     Int32sl,
     Int32ul,
     Int64ul,
+    Optional,
     PascalString,
     Struct,
     Switch,
@@ -102,9 +103,12 @@ HEARTBEAT_HEAD: Final = Struct(
     "power_progress" / Int8ul,
     "firmware_level" / Int16ul,
 )
+MAINTENANCE: Final = Struct("stamp" / Int16ul, "remaining_s" / Int16ul)
 HEARTBEAT: Final = Struct(
     *HEARTBEAT_HEAD.subcons,
     "echoes" / Array(this.flags >> ECHO_SHIFT, ECHO),
+    # Since version 2, once there was a maintenance: stamp 0 and its absence say the same.
+    "maintenance" / Optional(MAINTENANCE),
 )
 
 PROBE: Final = Struct("nonce" / Int32ul)
@@ -211,6 +215,7 @@ FIXED: Final[dict[str, Struct]] = {
     "FRAME_HEADER": FRAME_HEADER,
     "HEARTBEAT_HEAD": HEARTBEAT_HEAD,
     "ECHO": ECHO,
+    "MAINTENANCE": MAINTENANCE,
     "PROBE": PROBE,
     "PROBE_REPLY": PROBE_REPLY,
     "GOODBYE": GOODBYE,

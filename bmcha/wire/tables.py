@@ -33,6 +33,8 @@ FRAME_HEADER: Final = Struct("<BBBBIBBIIIH")
 HEARTBEAT_HEAD: Final = Struct("<BBBBHBHIHHBBBH")
 # sequence age
 ECHO: Final = Struct("<HH")
+# stamp remaining_s
+MAINTENANCE: Final = Struct("<HH")
 # nonce
 PROBE: Final = Struct("<I")
 # nonce

@@ -11,10 +11,12 @@ Two modules are never updated at the same instant, so a pair of neighbouring ver
 4. `CURRENT` grows by one when rule 2 was used; `MIN` grows only with a decision record that says
    which released firmware is left behind.
 
-`tests/golden/wire-1.txt` holds the bytes. Lines are added there and never edited.
+`tests/golden/wire-N.txt` holds the bytes of version N. Lines are added there and never edited.
+
+Version 2 appends the maintenance word to a heartbeat's body.
 """
 
 from typing import Final
 
-CURRENT: Final = 1
+CURRENT: Final = 2
 MIN: Final = 1

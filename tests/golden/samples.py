@@ -21,6 +21,7 @@ from bmcha.model.message import (
     Header,
     Heartbeat,
     HeartbeatDraft,
+    Maintenance,
     Message,
     MirrorJoin,
     PathEcho,
@@ -44,11 +45,15 @@ from bmcha.model.reading import (
     UnitState,
 )
 from bmcha.model.role import Reason, Role, Severity
-from bmcha.wire import codec
+from bmcha.wire import codec, version
 from bmcha.wire.front import build_frame
 
 NOW_NS = 1_000_000_000_000
-GOLDEN = Path(__file__).with_name("wire-1.txt")
+GOLDEN = {
+    number: Path(__file__).with_name(f"wire-{number}.txt")
+    for number in range(version.MIN, version.CURRENT + 1)
+}
+"""One file for each version of the wire that is still understood."""
 _MS = 1_000_000
 
 HEADER = Header(
@@ -126,6 +131,18 @@ MESSAGES: dict[str, Message] = {
         255_000,
         (_echo(1, 0),) * 7,
     ),
+    "heartbeat-in-maintenance": Heartbeat(
+        dataclasses.replace(DRAFT, maintenance=Maintenance(stamp=3, remaining_s=43_200)),
+        100,
+        500,
+        (_echo(4709, 1_230_000), _echo(0, AGE_NEVER_NS)),
+    ),
+    "heartbeat-after-maintenance": Heartbeat(
+        dataclasses.replace(DRAFT, maintenance=Maintenance(stamp=65_535, remaining_s=0)),
+        100,
+        500,
+        (),
+    ),
     "probe": Probe(0xDEADBEEF),
     "probe-reply": ProbeReply(0xDEADBEEF),
     "goodbye": Goodbye(Reason.STOP_ASKED),
@@ -142,22 +159,24 @@ MESSAGES: dict[str, Message] = {
 
 
 def text_of(value: object) -> str:
-    """A value as one line that is the same in every Python."""
+    """A value as one line that is the same in every Python. A field that is None was appended by a
+    later version of the wire and is not shown, so that old lines stay as they are."""
     if isinstance(value, Enum):
         return f"{type(value).__name__}.{value.name}"
     if isinstance(value, tuple):
         return "(" + ", ".join(map(text_of, value)) + ")"
     if dataclasses.is_dataclass(value):
-        fields = (f"{f.name}={text_of(getattr(value, f.name))}" for f in dataclasses.fields(value))
+        values = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+        fields = (f"{name}={text_of(each)}" for name, each in values.items() if each is not None)
         return f"{type(value).__name__}({', '.join(fields)})"
     return repr(value)
 
 
-def read_golden() -> dict[str, dict[str, str]]:
+def read_golden(file: Path) -> dict[str, dict[str, str]]:
     """name → {"bare", "stuffed", "header", "message"}."""
     entries: dict[str, dict[str, str]] = {}
     name = ""
-    for line in GOLDEN.read_text(encoding="utf-8").splitlines():
+    for line in file.read_text(encoding="utf-8").splitlines():
         if line.startswith("    "):
             key, _, value = line.strip().partition(" ")
             entries[name][key] = value.strip()
@@ -168,8 +187,9 @@ def read_golden() -> dict[str, dict[str, str]]:
 
 
 def append_missing() -> None:
-    known = read_golden()
-    with GOLDEN.open("a", encoding="utf-8") as out:
+    file = GOLDEN[version.CURRENT]
+    known = read_golden(file)
+    with file.open("a", encoding="utf-8") as out:
         for name, message in MESSAGES.items():
             if name in known:
                 continue

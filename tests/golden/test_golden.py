@@ -8,12 +8,18 @@ import pytest
 
 from bmcha.model.message import MessageType
 from bmcha.model.reading import CellKind
-from bmcha.wire import codec, codec_native, generate, tables
+from bmcha.wire import codec, codec_native, generate, tables, version
 from bmcha.wire.frame import Codec, RawFrame
 from bmcha.wire.front import build_frame, parse_frame
 from tests.golden.samples import GOLDEN, NOW_NS, read_golden, text_of
 
-ENTRIES = read_golden()
+BY_VERSION = {number: read_golden(file) for number, file in GOLDEN.items()}
+ENTRIES = BY_VERSION[version.CURRENT]
+EVER_SAID = {
+    f"{name}-{number}": entry
+    for number, entries in BY_VERSION.items()
+    for name, entry in entries.items()
+}
 CODECS = {"twin": codec, "native": codec_native}
 
 
@@ -23,7 +29,7 @@ def any_codec(request: pytest.FixtureRequest) -> Codec:
     return found
 
 
-@pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES)
+@pytest.mark.parametrize("entry", EVER_SAID.values(), ids=EVER_SAID)
 def test_golden_bytes_say_what_they_said(entry: dict[str, str], any_codec: Codec) -> None:
     bare = any_codec.decode_datagram(bytes.fromhex(entry["bare"]))
     stuffed, taken = any_codec.decode_stream(bytes.fromhex(entry["stuffed"]))
@@ -50,7 +56,8 @@ def test_a_newer_sender_that_appended_is_understood(any_codec: Codec) -> None:
     """Rule 1 and 2 of version.py: a higher version, a reserved flag, a longer body."""
     known = any_codec.decode_datagram(bytes.fromhex(ENTRIES["heartbeat-three-paths"]["bare"]))
     assert isinstance(known, RawFrame)
-    longer = known.body + b"appended"
+    # What this version itself appends, said empty, and more behind it.
+    longer = known.body + bytes(tables.MAINTENANCE.size) + b"appended"
     frame = bytearray(any_codec.encode_frame(known.header, known.type_number, longer, False, b""))
     frame[0] = 9
     frame[2] = 0xFE
@@ -64,14 +71,14 @@ def test_a_newer_sender_that_appended_is_understood(any_codec: Codec) -> None:
 def test_every_message_and_every_cell_has_golden_bytes() -> None:
     types = {bytes.fromhex(entry["bare"])[1] for entry in ENTRIES.values()}
     assert types == {kind.value for kind in MessageType}
-    text = GOLDEN.read_text(encoding="utf-8")
+    text = GOLDEN[version.CURRENT].read_text(encoding="utf-8")
     cells = {f"{kind.name.title()}Cell(" for kind in CellKind} | {"SensorValue(", "FanValue("}
     assert {cell for cell in cells if cell not in text} == set()
 
 
 def test_the_image_layout_is_a_known_one() -> None:
     layouts = {}
-    for file in GOLDEN.parent.glob("image-*.txt"):
+    for file in GOLDEN[version.CURRENT].parent.glob("image-*.txt"):
         _, heading, text = file.read_text(encoding="utf-8").split("\n", 2)
         layouts[int(heading.rpartition(" ")[2], 16)] = text
     assert layouts[tables.LAYOUT_ID] == generate.canonical_layout()

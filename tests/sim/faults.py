@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from bmcha.model.event import SwitchoverAsked
+from bmcha.model.event import MaintenanceAsked, SwitchoverAsked
 from bmcha.model.role import Role
 from bmcha.model.settings import BoardClass
 from tests.world import Module, World
@@ -38,6 +38,7 @@ class Storm:
             self._start,
             self._pull,
             self._ask,
+            self._maintain,
             self._delay,
             self._stick if self.lines_lie else self._cut_all,
             self._unstick if self.lines_lie else self._cut_one_way,
@@ -65,10 +66,11 @@ class Storm:
         world.heal()
         world.delay_ms = dict.fromkeys(world.path_names, 1)
         for slot, name in list(world.stuck):
-            world.stick(slot, name, None)
+            world.unstick(slot, name)
         for module in world.modules.values():
             self._go_on(module)
             self._start(module)
+            module.ask(MaintenanceAsked(2, "calm", 0))
         self.log.append(f"{world.now_ms} healed")
         world.run(HEAL_MS)
 
@@ -130,6 +132,12 @@ class Storm:
         module.ask(SwitchoverAsked(1, "storm", None, self.random.random() < 0.5))
         return True
 
+    def _maintain(self, module: Module) -> bool:
+        if module.node is None:
+            return False
+        module.ask(MaintenanceAsked(2, "storm", self.random.choice((0, 1, 60))))
+        return True
+
     def _delay(self, _: Module) -> bool:
         path = self.random.choice(self.world.path_names)
         self.world.delay_ms[path] = self.random.choice((1, 5, 60))
@@ -144,7 +152,7 @@ class Storm:
 
     def _unstick(self, _: Module) -> bool:
         for slot, name in list(self.world.stuck):
-            self.world.stick(slot, name, None)
+            self.world.unstick(slot, name)
             return True
         return False
 

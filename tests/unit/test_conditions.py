@@ -145,7 +145,7 @@ def test_a_takeover_against_a_line_is_critical_for_as_long_as_it_lasts(
     roles: tuple[Role, ...], is_alarm: bool
 ) -> None:
     keeper = hearing()
-    keeper.is_unverified = True
+    keeper.own.is_unverified = True
     for role in roles:
         keeper.machine.enter(role, Reason.UNVERIFIED_TAKEOVER, 0, ms(LATER_MS))
     assert ids(keeper) == ({"unverified-takeover"} if is_alarm else set())

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bmcha.ha.draft_writer import DraftWriter
-from bmcha.ha.peer_view import REVISION_SPAN, is_older
+from bmcha.ha.revision import REVISION_SPAN, is_older
 from bmcha.model.message import Progress
 from bmcha.model.role import Reason, Role
 from tests.speech import draft

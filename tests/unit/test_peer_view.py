@@ -5,12 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bmcha.ha.path_monitor import PathMonitor
-from bmcha.ha.peer_view import (
-    EPOCH_BELIEVED_MAX,
-    REVISION_SPAN,
-    PeerView,
-    is_older,
-)
+from bmcha.ha.peer_view import EPOCH_BELIEVED_MAX, PeerView
+from bmcha.ha.revision import REVISION_SPAN, is_older
 from bmcha.model.event import LineLevels
 from bmcha.model.message import Handover
 from bmcha.model.role import Role

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from bmcha.model.effect import OwnLine
-from bmcha.model.event import StopAsked, StoreFailed, SwitchoverAsked
+from bmcha.model.event import MaintenanceAsked, StopAsked, StoreFailed, SwitchoverAsked
 from bmcha.model.message import MessageType
 from bmcha.model.role import Reason, Refusal, Role
 from bmcha.model.settings import BoardClass, IsolationPolicy
@@ -104,6 +104,20 @@ def isolated() -> World:
     world = settled()
     world.cut()
     return wait_for(world, 2, Reason.ISOLATED)
+
+
+def active_line_unreadable() -> World:
+    world = isolated()
+    world.stick(2, "active", None)
+    return wait_for(world, 2, Reason.ACTIVE_LINE_UNREADABLE)
+
+
+def in_maintenance() -> World:
+    world = settled()
+    world.modules[1].ask(MaintenanceAsked(1, "test", 60))
+    world.run(300)
+    world.kill(1)
+    return wait_for(world, 2, Reason.IN_MAINTENANCE)
 
 
 def line_fault_suspected() -> World:
@@ -280,6 +294,8 @@ REASONS: dict[Reason, ReasonStory] = {
     Reason.PEER_HEARS_NOTHING: peer_hears_nothing,
     Reason.PEER_CLAIMS_FIRST: peer_claims_first,
     Reason.ISOLATED: isolated,
+    Reason.ACTIVE_LINE_UNREADABLE: active_line_unreadable,
+    Reason.IN_MAINTENANCE: in_maintenance,
     Reason.LINE_FAULT_SUSPECTED: line_fault_suspected,
     Reason.HELD_BY_POLICY: held_by_policy,
     Reason.CONTEST_LOST: contest_lost,

@@ -244,7 +244,7 @@ def test_one_lying_line_moves_nothing_and_is_named(line: str) -> None:
     world.run(3000)
     assert world.roles() == (Role.ACTIVE, Role.STANDBY)
     assert "line-fault-slot1" in alarms_of(world.modules[2])
-    world.stick(2, line, None)
+    world.unstick(2, line)
     world.run(100)
     assert not alarms_of(world.modules[2])
 
@@ -291,7 +291,7 @@ def test_two_modules_that_start_cut_off_claim_one_after_the_other() -> None:
 def test_a_line_that_bounces_for_a_moment_is_not_even_an_alarm() -> None:
     world = World(GATED).settled()
     world.stick(2, "health", False)
-    world.stick(2, "health", None)
+    world.unstick(2, "health")
     world.run(500)
     assert world.roles() == (Role.ACTIVE, Role.STANDBY)
     assert not alarms_of(world.modules[2])

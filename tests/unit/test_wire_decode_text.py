@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from bmcha.wire import codec
+from bmcha.wire import codec, version
 from bmcha.wire.decode_text import dissect
-from tests.golden.samples import CELLS, HEADER, MESSAGES, read_golden
+from tests.golden.samples import CELLS, GOLDEN, HEADER, MESSAGES, read_golden
 
 
 def stuffed(name: str) -> bytes:
-    return bytes.fromhex(read_golden()[name]["stuffed"])
+    return bytes.fromhex(read_golden(GOLDEN[version.CURRENT])[name]["stuffed"])
 
 
 def test_a_heartbeat_reads_like_this() -> None:

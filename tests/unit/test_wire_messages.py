@@ -14,6 +14,7 @@ from bmcha.model.message import (
     Goodbye,
     Handover,
     Heartbeat,
+    Maintenance,
     Message,
     MessageType,
     PathEcho,
@@ -49,7 +50,7 @@ def test_a_body_cut_short_is_refused_or_holds_less(message: Message) -> None:
     body = build_body(message, NOW_NS)
     for size in range(len(body)):
         found = parse_body(type_of(message), body[:size], DRAFT.epoch, NOW_NS)
-        assert found is None or (isinstance(found, Delta) and found != message)
+        assert found is None or (isinstance(found, Delta | Heartbeat) and found != message)
 
 
 # ------------------------------------------------------------------------------------ heartbeat
@@ -59,6 +60,14 @@ def test_a_heartbeat_with_mac_and_three_paths_fits_80_bytes_on_a_serial_line() -
     body = build_body(BEAT, NOW_NS)
     assert len(body) == 22 + 3 * 4
     assert len(codec.encode_frame(HEADER, 1, body, True, bytes(16))) == 80
+    said = dataclasses.replace(BEAT.draft, maintenance=Maintenance(1, 60))
+    body = build_body(dataclasses.replace(BEAT, draft=said), NOW_NS)
+    assert len(codec.encode_frame(HEADER, 1, body, True, bytes(16))) == 84
+
+
+def test_a_maintenance_word_without_a_stamp_says_nothing() -> None:
+    body = build_body(BEAT, NOW_NS) + bytes(tables.MAINTENANCE.size)
+    assert parse_body(type_of(BEAT), body, BEAT.draft.epoch, NOW_NS) == BEAT
 
 
 @pytest.mark.parametrize(

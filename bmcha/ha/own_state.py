@@ -1,0 +1,59 @@
+"""What this node knows of itself that the rules ask for: its gaps, its senses, what it held.
+
+Plain facts and the waits that belong to them; it decides nothing. Kept by
+`bmcha.ha.role_keeper`, which alone writes here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bmcha.model.event import LinesRead
+from bmcha.model.moment import ns_from_ms
+
+OUTPUTS_SENSE_NS = ns_from_ms(500)
+"""After opening, the sense of the own gate may lag for this long before its word counts."""
+
+
+@dataclass(slots=True)
+class OwnState:
+    """``outputs_open`` and ``active_sense`` are None where the board has no such sense.
+
+    ``is_late``: this node stood still, and the rules have not judged that yet.
+    ``has_yielded``: it let go once for a peer that hears nothing, and was not heard since.
+    ``is_unverified``: the present claim went on against a line. Epochs: 0 for none.
+    """
+
+    started_ns: int
+    seen_epoch: int
+    must_listen_until_ns: int
+    held_epoch: int = 0
+    last_held_epoch: int = 0
+    outputs_open: bool | None = None
+    active_sense: bool | None = None
+    is_late: bool = False
+    has_yielded: bool = False
+    is_unverified: bool = False
+
+    @property
+    def epoch(self) -> int:
+        """What it says on every message: the epoch that it holds, or the highest seen."""
+        return self.held_epoch or self.seen_epoch
+
+    @property
+    def is_last_holder(self) -> bool:
+        """Nobody has claimed since it held the chassis itself."""
+        return 0 < self.last_held_epoch == self.seen_epoch
+
+    def read_lines(self, lines: LinesRead) -> None:
+        self.outputs_open = lines.outputs_open
+        self.active_sense = lines.own_active
+
+    def must_listen(self, now_ns: int) -> bool:
+        """It stood still, or lost a claim: the others come first."""
+        return now_ns < self.must_listen_until_ns
+
+    def are_outputs_shut(self, role_since_ns: int, now_ns: int) -> bool:
+        """The board senses the own gate shut although this node opened it a while ago."""
+        is_lagging = now_ns - role_since_ns < OUTPUTS_SENSE_NS
+        return self.outputs_open is False and not is_lagging
