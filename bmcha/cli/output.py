@@ -9,7 +9,16 @@ from typing import Any
 
 
 def complain(text: str, code: int) -> int:
-    """Prints the reason; returns the exit code."""
+    """Prints the reason, on a terminal without breaking a word; returns the exit code."""
+    if sys.stderr.isatty():
+        import shutil
+        import textwrap
+
+        width = shutil.get_terminal_size().columns
+        text = "\n".join(
+            textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
+            for line in text.splitlines()
+        )
     print(text, file=sys.stderr)
     return code
 

@@ -11,9 +11,6 @@ from bmcha import __version__, cli
 from bmcha.cli.commands import Parser
 from bmcha.cli.output import print_json
 from bmcha.cli.parser import NAMES, whole_parser
-from bmcha.cli.text.columns import clean, duration, table
-from bmcha.cli.text.history import events_lines, switchover_lines
-from bmcha.cli.text.paths import paths_lines
 from tests.process.rig import run_cli
 
 
@@ -130,71 +127,6 @@ def test_a_question_loads_nothing_heavy() -> None:
     )
     heavy = {"construct", "serial", "posix_ipc", "sqlite3", "periphery", "cffi", "tomllib"}
     assert not heavy.intersection(ended.stdout.split())
-
-
-# ---------------------------------------------------------------- text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (None, "-"),
-        (0.34, "340 ms"),
-        (12, "12 s"),
-        (60, "1 min"),
-        (250, "4 min 10 s"),
-        (3600, "1 h"),
-        (11_520, "3 h 12 min"),
-        (86_399, "23 h 59 min"),
-        (792_000, "9 d 4 h"),
-        (40_000_000, "462 d 23 h"),
-    ],
-)
-def test_durations_have_two_figures(seconds, text) -> None:
-    assert duration(seconds) == text
-
-
-def test_columns_line_up_and_numbers_stand_to_the_right() -> None:
-    assert list(table(["NAME", ">V"], [["a", "1"], ["long name", "12"]])) == [
-        "NAME        V",
-        "a           1",
-        "long name  12",
-    ]
-
-
-def test_nothing_from_outside_moves_the_cursor() -> None:
-    assert clean("a\x1b[2Jb\nc") == "a?[2Jb?c"
-    event = {"wall_ms": 0, "severity": "INFO", "slot": 1, "text": "a\x1b[2J\r" + "word " * 40}
-    lines = list(events_lines({"events": [event]}))
-    assert all(line.isprintable() and len(line) <= 80 for line in lines)
-
-
-def test_all_refusals_are_printed() -> None:
-    refusals = [{"id": "A", "text": "First."}, {"id": "B", "text": "Second."}]
-    body = {"result": "refused", "text": "switchover refused", "refusals": refusals}
-    assert list(switchover_lines(body)) == ["switchover refused", "  - First.", "  - Second."]
-
-
-def test_a_path_that_works_one_way_only_is_told_in_a_sentence() -> None:
-    path = {
-        "kind": "udp",
-        "peer": 2,
-        "health": "ONE_WAY",
-        "one_way": "tx",
-        "fault": "",
-        "interval_ms": 100,
-        "warntime_ms": 500,
-        "deadtime_ms": 1500,
-        "peer_hears_us": False,
-        "rx": 1,
-        "tx": 2,
-        "lost": 0,
-        "bad": 0,
-        "rtt_us": None,
-        "last_heard_ms": None,
-    }
-    text = " ".join(" ".join(paths_lines({"paths": {"udp": path}})).split())
-    assert "What this module sends does not arrive there." in text
 
 
 def test_json_goes_out_as_it_came_in(capsys) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from bmcha.cli.text.columns import Body, Lines, clean, milliseconds, table
+from collections.abc import Sequence
+
+from bmcha.cli.text.columns import Body, Lines, clean, indented, milliseconds, table
 
 _UNITS = {"temperature": "°C", "voltage": "V", "current": "A", "power": "W"}
 _DECIMALS = {"temperature": 1, "voltage": 3, "current": 3, "power": 1}
 
 
 def sensors_lines(body: Body) -> Lines:
+    """Behind the table a sentence for each sensor that is not to be trusted."""
     heads = ["SENSOR", ">VALUE", ">LOW", ">HIGH", "STATE", "QUALITY", ">AGE"]
     yield from table(
         heads,
@@ -25,6 +28,15 @@ def sensors_lines(body: Body) -> Lines:
             for sensor in body["sensors"]
         ],
     )
+    yield from _doubts(body["sensors"])
+
+
+def _doubts(units: Sequence[Body]) -> Lines:
+    doubted = [unit for unit in units if unit.get("why")]
+    if doubted:
+        yield ""
+    for unit in doubted:
+        yield from indented(f"{unit['name']}: {unit['why']}", "")
 
 
 def _quantity(value_milli: int | None, kind: str) -> str:
@@ -34,6 +46,7 @@ def _quantity(value_milli: int | None, kind: str) -> str:
 
 
 def fans_lines(body: Body) -> Lines:
+    """Likewise."""
     heads = ["FAN", "ZONE", ">SPEED", ">PWM", ">DRIVE", "STATE", ">AGE"]
     yield from table(
         heads,
@@ -50,3 +63,4 @@ def fans_lines(body: Body) -> Lines:
             for fan in body["fans"]
         ],
     )
+    yield from _doubts(body["fans"])

@@ -28,7 +28,7 @@ def duration(seconds: float | None) -> str:
     """Two figures are enough to act on: 340 ms, 12 s, 4 min 10 s, 3 h 12 min, 9 d 4 h."""
     if seconds is None:
         return "-"
-    if seconds < 1:
+    if 0 < seconds < 1:
         return f"{round(seconds * 1000)} ms"
     whole = int(seconds)
     if whole < 60:
@@ -45,7 +45,14 @@ def duration(seconds: float | None) -> str:
 
 
 def milliseconds(value_ms: int | None) -> str:
-    return "-" if value_ms is None else duration(value_ms / 1000)
+    return "0 ms" if value_ms == 0 else duration(None if value_ms is None else value_ms / 1000)
+
+
+def about(value_ms: int | None) -> str:
+    """For what a module itself knows to half a second only."""
+    if value_ms is None:
+        return "-"
+    return f"~{value_ms / 1000:.1f} s" if value_ms < 10_000 else f"~{milliseconds(value_ms)}"
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Lines:
@@ -79,5 +86,5 @@ def labelled_rows(label: str, rows: Iterable[str]) -> Lines:
         label = ""
 
 
-def indented(text: str) -> Lines:
-    yield from textwrap.wrap(clean(text), WIDTH, initial_indent="  ", subsequent_indent="  ")
+def indented(text: str, indent: str = "  ") -> Lines:
+    yield from textwrap.wrap(clean(text), WIDTH, initial_indent=indent, subsequent_indent="  ")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bmcha.cli.text.columns import Body, Lines, clean, labelled, milliseconds, table
+from bmcha.cli.text.columns import Body, Lines, about, clean, labelled, table
 
 
 def paths_lines(body: Body) -> Lines:
@@ -16,7 +16,7 @@ def paths_lines(body: Body) -> Lines:
             path["kind"],
             str(path["peer"]),
             path["health"],
-            milliseconds(path["last_heard_ms"]),
+            about(path["last_heard_ms"]),
             _microseconds(path["rtt_us"]),
             *(str(path[key]) for key in ("rx", "tx", "lost", "bad")),
         ]

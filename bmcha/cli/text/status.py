@@ -9,6 +9,7 @@ from bmcha.cli.text.columns import (
     YES_NO,
     Body,
     Lines,
+    about,
     clean,
     duration,
     indented,
@@ -27,10 +28,10 @@ def status_lines(body: Body) -> Lines:
     yield from indented(role["reason_text"])
     yield ""
     up_for = duration(node["uptime_s"])
-    about = f"chassis {node['chassis_id']}, bmcha {node['version']}, up for {up_for}"
-    yield from labelled("Module", [clean(about)])
+    module = f"chassis {node['chassis_id']}, bmcha {node['version']}, up for {up_for}"
+    yield from labelled("Module", [clean(module)])
     peers = body.get("peers") or [body.get("peer")]
-    yield from labelled("Peer", [_peer_text(peer) for peer in peers])
+    yield from labelled("Peer", [_peer_text(peer, node) for peer in peers])
     yield from labelled_rows("Paths", _short_paths(body["paths"]))
     redundancy = body["redundancy"]
     reasons = "; ".join(map(clean, redundancy["reasons"]))
@@ -41,7 +42,7 @@ def status_lines(body: Body) -> Lines:
     yield from labelled("Alarms", [_alarm_text(alarm) for alarm in body["alarms"]] or ["none"])
 
 
-def _peer_text(peer: Body | None) -> str:
+def _peer_text(peer: Body | None, node: Body) -> str:
     if peer is None:
         return "none is configured"
     lines = [
@@ -55,7 +56,11 @@ def _peer_text(peer: Body | None) -> str:
     ]
     said = "not heard"
     if peer.get("role") is not None:
-        said = f"{peer['role']}, epoch {clean(peer['epoch'])}, health {clean(peer['health'])}"
+        said = f"{peer['role']}, epoch {clean(peer['epoch'])}, health {clean(peer['health'])} %"
+        # What a peer tells of its version is its firmware's level, and only a difference matters.
+        if peer["version"] != node.get("firmware_level", peer["version"]):
+            own = node["firmware_level"]
+            said += f", firmware level {clean(peer['version'])} (this module: {own})"
     text = f"slot {peer['slot']}: {said}; {peer['state']}"
     return text + (f" (lines: {', '.join(lines)})" if lines else "")
 
@@ -67,7 +72,7 @@ def _short_paths(paths: Mapping[str, Body]) -> Iterator[str]:
             path["health"],
             "never heard"
             if path["last_heard_ms"] is None
-            else f"heard {milliseconds(path['last_heard_ms'])} ago",
+            else f"heard {about(path['last_heard_ms'])} ago",
             f"lost {path['lost']}",
             f"bad {path['bad']}",
         ]
