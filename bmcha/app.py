@@ -35,6 +35,7 @@ from bmcha.runtime.audience import Audience
 from bmcha.runtime.control_server import ControlServer
 from bmcha.runtime.control_socket import SocketTaken, listen
 from bmcha.runtime.effect_runner import EffectRunner, Outlets, PathOutlet
+from bmcha.runtime.fan_worker import FanDesk, fan_workers
 from bmcha.runtime.image_writer import ImageWriter
 from bmcha.runtime.lines_worker import LinesWorker
 from bmcha.runtime.mailbox import Mailbox
@@ -44,7 +45,7 @@ from bmcha.runtime.path_worker import PathWorker
 from bmcha.runtime.published import DraftBoard, EchoBoard
 from bmcha.runtime.pulse import Pulse
 from bmcha.runtime.pulse_settings import pulse_settings
-from bmcha.runtime.sensor_worker import SensorWorker
+from bmcha.runtime.sensor_worker import sensor_workers
 from bmcha.runtime.store_worker import Loaded, StoreWorker
 from bmcha.runtime.supervisor import EXIT_DONE, Supervisor
 from bmcha.runtime.worker import Worker
@@ -112,12 +113,20 @@ class _Service:
         )
         self._image = ImageWriter(image, self._boot_id, self._own_slot, clock)
 
+        chassis, post = config.node.chassis, self._mailbox.post
+        self._fans = fan_workers(
+            chassis, lambda device: HwmonFans(chassis.hwmon_root, device), post, clock
+        )
+        self._sensors = sensor_workers(
+            chassis, lambda device: HwmonSensors(chassis.hwmon_root, device), post, clock
+        )
+        self._fan_desk = FanDesk(self._fans)
     def run(self) -> int:
         log = self._log.say
         log(f"bmcha {__version__} starts, configuration {self._config.service.config_file}")
         if self._slot_fault:
             log(self._slot_fault, Level.ERROR)
-        supervisor = Supervisor(self._lines, log, self._on_stopping)
+        supervisor = Supervisor(self._lines, self._fan_desk.leave, log, self._on_stopping)
         supervisor.start(self._store)
         node = self._node(self._store.wait_loaded(STORE_WAIT_S))
         runner = EffectRunner(
@@ -171,11 +180,11 @@ class _Service:
 
     def _workers(self) -> list[Worker]:
         """All threads but the store's, which runs already."""
-        chassis = self._config.node.chassis
         return [
             *self._paths.values(),
             LinesWorker(self._lines, self._mailbox.post, clock),
-            SensorWorker(chassis, HwmonSensors(), self._mailbox.post, clock),
+            *self._sensors,
+            *self._fans,
             self._control,
         ]
 
@@ -189,8 +198,7 @@ class _Service:
             store=self._store,
             lines=self._lines,
             watchdog=self._watchdog,
-            fans=HwmonFans(),
-            pwm_files=[fan.pwm_file for fan in self._config.node.chassis.fans],
+            fans=self._fan_desk,
             image=self._image,
             audience=self._audience,
         )

@@ -1,14 +1,14 @@
 """Fan control: one curve a zone, driven by the zone's hottest sensor.
 
-Rules: a zone whose sensor cannot be trusted runs at full speed; a zone with a failed fan runs
-its other fans at full speed; rising demand is followed at once, falling demand by at most
-``pwm_step_max`` an evaluation and only past the hysteresis, so that fans do not hunt. A new
-ACTIVE starts from the mirrored pwm, so a takeover cannot be heard.
+Rules: a zone whose sensor cannot be trusted runs at full speed; a zone with a fan that has failed,
+cannot be read or does not obey runs all its fans at full speed; rising demand is followed at once,
+falling demand by at most ``pwm_step_max`` an evaluation and only past the hysteresis, so that fans
+do not hunt. A new ACTIVE starts from the mirrored pwm, so a takeover cannot be heard.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -16,6 +16,7 @@ from bmcha.model.reading import FanCell, Quality, SensorCell, UnitState
 from bmcha.model.settings import ChassisSettings, ZoneSettings
 
 PWM_FULL = 255
+_UNTRUSTED = (UnitState.FAILED, UnitState.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,27 +41,38 @@ class Cooling:
         self._settings = settings
         self.turn_count = 0
 
-    def demands(self, sensors: Sequence[SensorCell], fans: Sequence[FanCell]) -> list[FanDemand]:
-        """What every fan shall do now, whether it changes or not."""
+    def demands(
+        self,
+        sensors: Sequence[SensorCell],
+        fans: Sequence[FanCell],
+        undriven: Collection[int] = (),
+    ) -> list[FanDemand]:
+        """What every fan shall do now, whether it changes or not. ``undriven``: by index, those
+        that did not do what they were told last."""
         self.turn_count += 1
         by_name = {cell.name: cell for cell in sensors}
         zone_of_fan = {fan.name: fan.zone for fan in self._settings.fans}
         found = []
         for zone in self._settings.zones:
             zone_fans = [fan for fan in fans if zone_of_fan.get(fan.name) == zone.name]
-            found += self._zone_demands(zone, by_name, zone_fans)
+            is_short = any(f.state in _UNTRUSTED or f.index in undriven for f in zone_fans)
+            found += self._zone_demands(zone, by_name, zone_fans, is_short)
         return found
 
     def _zone_demands(
-        self, zone: ZoneSettings, by_name: dict[str, SensorCell], fans: list[FanCell]
+        self,
+        zone: ZoneSettings,
+        by_name: dict[str, SensorCell],
+        fans: list[FanCell],
+        is_short: bool,
     ) -> list[FanDemand]:
-        has_failed_fan = any(fan.state is UnitState.FAILED for fan in fans)
+        """``is_short``: a fan of the zone cannot be counted on."""
         hottest_milli = self._hottest_milli(zone, by_name)
         return [
             FanDemand(
                 fan.index,
                 PWM_FULL
-                if has_failed_fan or hottest_milli is None
+                if is_short or hottest_milli is None
                 else self._settled_pwm(zone, fan, hottest_milli),
             )
             for fan in fans

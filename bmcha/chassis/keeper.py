@@ -11,15 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from bmcha.chassis import sensors as judging
 from bmcha.chassis.alarms import Alarm, AlarmTable, cell_of
+from bmcha.chassis.conditions import Condition, chassis_conditions
 from bmcha.chassis.cooling import Cooling
 from bmcha.chassis.event_log import EventLog
+from bmcha.chassis.fans import FanJudge, initial_fan
 from bmcha.chassis.mirror_receiver import Accepted, MirrorReceiver
 from bmcha.chassis.mirror_sender import MirrorSender, PathRoom
 from bmcha.chassis.picture import ChassisPicture
+from bmcha.chassis.sensors import Limits, SensorJudge, initial_sensor
 from bmcha.model.effect import Effect, RecordEvent, SendMessage, SetFan, WriteImage
-from bmcha.model.event import FanRead, SensorRead
+from bmcha.model.event import FanDriven, FanRead, SensorRead
 from bmcha.model.message import Delta, DeltaAck, MirrorJoin, Progress
 from bmcha.model.moment import NS_PER_MS, ns_from_ms
 from bmcha.model.reading import (
@@ -36,9 +38,6 @@ from bmcha.model.reading import (
 )
 from bmcha.model.role import Role, Severity
 from bmcha.model.settings import ChassisSettings
-
-Condition = tuple[str, Severity, str]
-"""Alarm id, severity, sentence: true now."""
 
 
 class ChassisKeeper:
@@ -58,7 +57,9 @@ class ChassisKeeper:
         self.log = EventLog(own_slot, tail)
         self.sender = MirrorSender(layout_id)
         self.receiver = MirrorReceiver(layout_id)
-        self.limits = judging.Limits(settings)
+        self.limits = Limits(settings)
+        self.sensor_judge = SensorJudge(settings)
+        self.fan_judge = FanJudge(settings)
         self.is_holding = False
         self.is_frozen = False
         self.epoch = 0
@@ -113,6 +114,8 @@ class ChassisKeeper:
         self.is_holding = False
         self.sender.forget_peer()
         self.alarms.drop_chassis_alarms()
+        self.sensor_judge.forget()
+        self.fan_judge.forget()
         self._changed.clear()
 
     def new_epoch(self, epoch: int) -> None:
@@ -122,10 +125,10 @@ class ChassisKeeper:
         """Cells that the configuration knows and the mirror has not brought."""
         for index, sensor in enumerate(self.settings.sensors):
             if self.picture.sensor(index) is None:
-                self._put(judging.initial_sensor(index, sensor, now_ns))
+                self._put(initial_sensor(index, sensor, now_ns))
         for index, fan in enumerate(self.settings.fans):
             if self.picture.fan(index) is None:
-                self._put(judging.initial_fan(index, fan, now_ns))
+                self._put(initial_fan(index, fan, now_ns))
         for index, supply in enumerate(self.settings.supplies):
             if self.picture.get((CellKind.SUPPLY, index)) is None:
                 rated = supply.rated_milliwatt
@@ -152,8 +155,9 @@ class ChassisKeeper:
         cell = self.picture.sensor(read.index)
         if not self.is_holding or self.is_frozen or cell is None:
             return
-        judged = judging.judge_sensor(cell, read)
+        judged = self.sensor_judge.judge(cell, read)
         self.limits.judge(judged)
+        self._conditions = None
         if judged != cell:
             self._put(judged)
 
@@ -161,9 +165,15 @@ class ChassisKeeper:
         cell = self.picture.fan(read.index)
         if not self.is_holding or self.is_frozen or cell is None:
             return
-        judged = judging.judge_fan(cell, read, self.settings.fans[read.index])
+        judged = self.fan_judge.judge(cell, read)
+        self._conditions = None
         if judged != cell:
             self._put(judged)
+
+    def fan_driven(self, driven: FanDriven) -> None:
+        """Also when this node holds the chassis no more: only changes are told."""
+        self.fan_judge.driven(driven)
+        self._conditions = None
 
     def tick(self, now_ns: int) -> None:
         """Once a sensor period: what grew stale, and what the fans shall do."""
@@ -172,16 +182,24 @@ class ChassisKeeper:
         if now_ns - self._cooled_ns < ns_from_ms(self.settings.sensor_period_ms):
             return
         self._cooled_ns = now_ns
-        for cell in judging.age_out(self.picture.sensors(), self.settings, now_ns):
+        for cell in self.sensor_judge.age_out(self.picture.sensors(), now_ns):
             self.limits.judge(cell)
             self._put(cell)
-        self._cool()
+        for fan in self.fan_judge.age_out(self.picture.fans(), now_ns):
+            self._put(fan)
+        self._conditions = None
+        self._cool(now_ns)
 
-    def _cool(self) -> None:
-        cells = [c for c in self.picture.sensors() if c.quality is not Quality.NONE]
-        if len(cells) < len(self.settings.sensors):
-            return
-        for demand in self._cooling.demands(cells, self.picture.fans()):
+    def _cool(self, now_ns: int) -> None:
+        """Not before every sensor was read once, or has had its time for it."""
+        known = []
+        for cell in self.picture.sensors():
+            if cell.quality is not Quality.NONE:
+                known.append(cell)
+            elif not self.sensor_judge.is_overdue(cell, now_ns):
+                return
+        fans = self.picture.fans()
+        for demand in self._cooling.demands(known, fans, self.fan_judge.undriven()):
             fan = self.picture.fan(demand.index)
             self._effects.append(SetFan(demand.index, demand.pwm))
             if fan is not None and fan.pwm != demand.pwm:
@@ -194,27 +212,10 @@ class ChassisKeeper:
         if not self.is_holding:
             return []
         if self._conditions is None:
-            self._conditions = self._judge_chassis()
+            self._conditions = chassis_conditions(
+                self.picture, self.limits, self.sensor_judge, self.fan_judge
+            )
         return self._conditions
-
-    def _judge_chassis(self) -> list[Condition]:
-        found: list[Condition] = []
-        for sensor in self.picture.sensors():
-            state = self.limits.state(sensor.index)
-            if sensor.quality in (Quality.BAD, Quality.STALE):
-                text = f"{sensor.name}: {sensor.quality.name}, last value {sensor.value_milli}"
-                found.append((f"sensor-{sensor.name}-unreadable", Severity.MAJOR, text))
-            elif state in (judging.LimitState.LOW, judging.LimitState.HIGH):
-                text = (
-                    f"{sensor.name} is {state.value}: {sensor.value_milli}, allowed is "
-                    f"{sensor.low_milli} to {sensor.high_milli}"
-                )
-                found.append((f"sensor-{sensor.name}-limit", Severity.MAJOR, text))
-        for fan in self.picture.fans():
-            if fan.state is UnitState.FAILED:
-                text = f"{fan.name} turns at {fan.rpm} rpm, asked for pwm {fan.pwm}"
-                found.append((f"fan-{fan.name}-failed", Severity.MAJOR, text))
-        return found
 
     def judge_alarms(self, of_node: list[Condition], now_ns: int) -> None:
         """Raise what has become true, clear what is true no more."""

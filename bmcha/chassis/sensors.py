@@ -1,18 +1,31 @@
-"""Judges readings: limits with hysteresis, and the quality of what could not be read.
+"""Judges readings: whether to believe them, how old they may grow, and limits with hysteresis.
 
-A failed read is a reading of quality BAD that keeps the last value; a good value that has grown
-too old is STALE. Judgements are values; alarms are raised by `Node` from them.
+A failed read, or a value that the quantity cannot have, makes a cell BAD and keeps the last value;
+a good value that has grown too old is STALE; a sensor that was never read stays NONE. A value that
+jumps further than the sensor may is not taken until the next reading is near it: a disturbed
+transfer passes unseen, a real step is a period late, and what cannot be confirmed grows STALE.
+Judgements are values with a reason for people; alarms are made of them by `keeper`.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from enum import Enum, unique
+from typing import Final
 
-from bmcha.model.event import FanRead, SensorRead
+from bmcha.model.event import SensorRead
 from bmcha.model.moment import ns_from_ms
-from bmcha.model.reading import FanCell, Quality, SensorCell, UnitState
-from bmcha.model.settings import ChassisSettings, FanSettings, SensorSettings
+from bmcha.model.reading import Quality, SensorCell, SensorKind
+from bmcha.model.settings import ChassisSettings, SensorSettings
+
+BELIEVABLE_MILLI: Final = {
+    SensorKind.TEMPERATURE: (-100_000, 250_000),
+    SensorKind.VOLTAGE: (-1_000_000, 1_000_000),
+    SensorKind.CURRENT: (-1_000_000, 1_000_000),
+    SensorKind.POWER: (-100_000_000, 100_000_000),
+}
+"""Wide: silicon is dead beyond it, and no rail of a chassis has a kilovolt or carries a
+kiloampere. What is merely wrong for a sensor is beyond its limits."""
 
 
 @unique
@@ -36,32 +49,84 @@ def initial_sensor(index: int, settings: SensorSettings, now_ns: int) -> SensorC
     )
 
 
-def initial_fan(index: int, settings: FanSettings, now_ns: int) -> FanCell:
-    """A fan whose controller is not known yet runs at full speed: the safe side."""
-    return FanCell(
-        index=index,
-        name=settings.name,
-        rpm=0,
-        pwm=255,
-        pwm_min=settings.pwm_min,
-        state=UnitState.UNKNOWN,
-        stamp_ns=now_ns,
-    )
+class SensorJudge:
+    """Remembers of each sensor what it does not believe yet, and why a value is not good."""
 
+    def __init__(self, settings: ChassisSettings) -> None:
+        self._settings = settings
+        self._doubted: dict[int, int] = {}
+        self._whys: dict[int, str] = {}
 
-def judge_sensor(cell: SensorCell, read: SensorRead) -> SensorCell:
-    """The cell after the reading; a reading without a value keeps value and age."""
-    if read.value_milli is None:
+    def why(self, index: int) -> str:
+        """Why the value is not good; of a good one, what the device complains of; "" otherwise."""
+        return self._whys.get(index, "")
+
+    def forget(self) -> None:
+        """From now on others judge."""
+        self._doubted.clear()
+        self._whys.clear()
+
+    def judge(self, cell: SensorCell, read: SensorRead) -> SensorCell:
+        """The cell after the reading; a reading that brings no good value keeps value and age."""
+        index, value = read.index, read.value_milli
+        if value is None:
+            return self._bad(cell, read.why)
+        low, high = BELIEVABLE_MILLI[cell.kind]
+        if not low <= value <= high:
+            return self._bad(cell, f"no {cell.kind.name.lower()} is {value}")
+        settings = self._settings.sensors[index]
+        if self._is_doubtful(cell, value, settings.jump_milli_max):
+            self._doubted[index] = value
+            return cell
+        self._doubted.pop(index, None)
+        self._whys[index] = read.why
+        return replace(
+            cell,
+            value_milli=value,
+            quality=Quality.GOOD,
+            stamp_ns=read.read_ns,
+            low_milli=settings.low_milli if read.low_milli is None else read.low_milli,
+            high_milli=settings.high_milli if read.high_milli is None else read.high_milli,
+        )
+
+    def age_out(self, cells: list[SensorCell], now_ns: int) -> list[SensorCell]:
+        """The cells whose good value has become too old, as STALE."""
+        old = [c for c in cells if c.quality is Quality.GOOD and self._is_old(c, now_ns)]
+        for cell in old:
+            doubted = self._doubted.get(cell.index)
+            self._whys[cell.index] = (
+                f"{doubted} after {cell.value_milli} is not believed"
+                if doubted is not None
+                else self._unanswered()
+            )
+        return [replace(cell, quality=Quality.STALE) for cell in old]
+
+    def is_overdue(self, cell: SensorCell, now_ns: int) -> bool:
+        """Never read, although there was time enough."""
+        is_overdue = cell.quality is Quality.NONE and self._is_old(cell, now_ns)
+        if is_overdue:
+            self._whys[cell.index] = self._unanswered()
+        return is_overdue
+
+    def _bad(self, cell: SensorCell, why: str) -> SensorCell:
+        self._doubted.pop(cell.index, None)
+        self._whys[cell.index] = why
         return cell if cell.quality is Quality.BAD else replace(cell, quality=Quality.BAD)
-    return replace(cell, value_milli=read.value_milli, quality=read.quality, stamp_ns=read.read_ns)
 
+    def _is_doubtful(self, cell: SensorCell, value: int, jump_milli_max: int) -> bool:
+        if not jump_milli_max or cell.quality is Quality.NONE:
+            return False
+        if abs(value - cell.value_milli) <= jump_milli_max:
+            return False
+        doubted = self._doubted.get(cell.index)
+        # Zero is what a dead sensor says, as often as it is asked.
+        return doubted is None or value == 0 or abs(value - doubted) > jump_milli_max
 
-def judge_fan(cell: FanCell, read: FanRead, settings: FanSettings) -> FanCell:
-    if read.rpm is None:
-        return replace(cell, state=UnitState.UNKNOWN)
-    is_failed = read.rpm < settings.rpm_min
-    state = UnitState.FAILED if is_failed else UnitState.OK
-    return replace(cell, rpm=read.rpm, state=state, stamp_ns=read.read_ns)
+    def _is_old(self, cell: SensorCell, now_ns: int) -> bool:
+        return now_ns - cell.stamp_ns > ns_from_ms(self._settings.sensor_stale_ms)
+
+    def _unanswered(self) -> str:
+        return f"not read for {self._settings.sensor_stale_ms} ms: its device does not answer"
 
 
 class Limits:
@@ -78,7 +143,8 @@ class Limits:
         if cell.quality is not Quality.GOOD:
             self._states[cell.index] = LimitState.UNKNOWN
             return LimitState.UNKNOWN
-        slack = self._slack(cell.index)
+        # Limits of the device's own may be closer together than the hysteresis.
+        slack = min(self._slack(cell.index), max(0, cell.high_milli - cell.low_milli - 1))
         before = self.state(cell.index)
         high = cell.high_milli - (slack if before is LimitState.HIGH else 0)
         low = cell.low_milli + (slack if before is LimitState.LOW else 0)
@@ -93,13 +159,3 @@ class Limits:
     def _slack(self, index: int) -> int:
         sensors = self._settings.sensors
         return sensors[index].hysteresis_milli if index < len(sensors) else 0
-
-
-def age_out(cells: list[SensorCell], settings: ChassisSettings, now_ns: int) -> list[SensorCell]:
-    """The cells whose good value has become too old, as STALE."""
-    limit_ns = ns_from_ms(settings.sensor_stale_ms)
-    return [
-        replace(cell, quality=Quality.STALE)
-        for cell in cells
-        if cell.quality is Quality.GOOD and now_ns - cell.stamp_ns > limit_ns
-    ]

@@ -1,7 +1,7 @@
 """Takes the chassis of a board file apart: sensors, fans, zones, supplies and blades.
 
-Knows the keys of one entry and the relations inside it or between entries of one board. Called by
-`bmcha.config.board_tables`.
+Knows the keys of one entry and the relations inside it or between entries of one board; where a
+value is read or written is `bmcha.config.place_keys`. Called by `bmcha.config.board_tables`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
+from bmcha.config.place_keys import HWMON_ROOT, read_fan_places, read_sensor_place
 from bmcha.config.table import Table, shown
 from bmcha.model.reading import (
     BLADES_MAX,
@@ -35,7 +36,11 @@ RPM_MAX: Final = 100_000
 ZONES_MAX: Final = 16
 CURVE_POINTS_MAX: Final = 16
 
+JUMP_MILLI_MAX: Final = 30_000
+"""30 °C from one reading to the next, the default for temperatures: metal and air take seconds."""
+
 _SENSOR_KINDS: Final = {member.name.lower(): member for member in SensorKind}
+_LIMITS: Final = {"fixed": False, "device": True}
 
 
 def read_chassis(table: Table) -> ChassisSettings:
@@ -56,6 +61,7 @@ def read_chassis(table: Table) -> ChassisSettings:
         blades=table.each("blades", BLADES_MAX, _blade),
         sensor_period_ms=table.integer("sensor_period_ms", 10, 60_000, 250),
         sensor_stale_ms=table.integer("sensor_stale_ms", 20, 600_000, 2000),
+        hwmon_root=table.file("hwmon_root", HWMON_ROOT),
     )
     period_ms, stale_ms = chassis.sensor_period_ms, chassis.sensor_stale_ms
     if table.is_sound("sensor_period_ms", "sensor_stale_ms") and stale_ms <= period_ms:
@@ -70,8 +76,14 @@ def read_chassis(table: Table) -> ChassisSettings:
 
 
 def _sensor(entry: Table, zone_names: Sequence[str]) -> SensorSettings:
-    low = entry.integer("low_milli", -MILLI_MAX, MILLI_MAX)
-    high = entry.integer("high_milli", -MILLI_MAX, MILLI_MAX)
+    has_device_limits = entry.choice("limits", _LIMITS, "fixed")
+    # What the device gives goes first; these then stand where it gives nothing.
+    low = entry.integer(
+        "low_milli", -MILLI_MAX, MILLI_MAX, -MILLI_MAX if has_device_limits else None
+    )
+    high = entry.integer(
+        "high_milli", -MILLI_MAX, MILLI_MAX, MILLI_MAX if has_device_limits else None
+    )
     hysteresis = entry.integer("hysteresis_milli", 0, MILLI_MAX)
     if entry.is_sound("low_milli", "high_milli"):
         span = high - low
@@ -83,25 +95,33 @@ def _sensor(entry: Table, zone_names: Sequence[str]) -> SensorSettings:
     zone = _zone_name(entry, zone_names) if entry.has("zone") else entry.name("zone", 1, "")
     if zone and entry.is_sound("kind") and kind is not SensorKind.TEMPERATURE:
         entry.refuse("zone", shown(zone), "none: only a temperature steers the fans of a zone")
+    jump = JUMP_MILLI_MAX if kind is SensorKind.TEMPERATURE else 0
+    file, channel = read_sensor_place(entry, kind)
     return SensorSettings(
         name=entry.name("name", NAME_BYTES_MAX),
         kind=kind,
-        file=entry.file("file"),
+        file=file,
         low_milli=low,
         high_milli=high,
         hysteresis_milli=hysteresis,
         zone=zone,
+        channel=channel,
+        has_device_limits=has_device_limits,
+        jump_milli_max=entry.integer("jump_milli_max", 0, MILLI_MAX, jump),
     )
 
 
 def _fan(entry: Table, zone_names: Sequence[str]) -> FanSettings:
+    places = read_fan_places(entry)
     return FanSettings(
         name=entry.name("name", NAME_BYTES_MAX),
-        rpm_file=entry.file("rpm_file"),
-        pwm_file=entry.file("pwm_file"),
+        rpm_file=places.rpm_file,
+        pwm_file=places.pwm_file,
         zone=_zone_name(entry, zone_names),
         pwm_min=entry.integer("pwm_min", 0, PWM_MAX),
         rpm_min=entry.integer("rpm_min", 0, RPM_MAX),
+        rpm_channel=places.rpm_channel,
+        pwm_channel=places.pwm_channel,
     )
 
 

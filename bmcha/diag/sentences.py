@@ -11,6 +11,7 @@ from bmcha.model.event import (
     EffectFailed,
     EpochStored,
     Event,
+    FanDriven,
     FanRead,
     HeartbeatHeard,
     LinesRead,
@@ -59,6 +60,8 @@ def sentence_of_event(event: Event, now_ns: int) -> str | None:
             return f"asked to stop by {asked_by}"
         case OutputsWithheld(gap_ns):
             return f"outputs withheld: this module stood still for {ms_from_ns(gap_ns)} ms"
+        case FanDriven(index, why):
+            return f"fan {index} does not follow: {why}" if why else f"fan {index} follows again"
         case EffectFailed(effect, why):
             return f"{effect} failed: {why}"
         case StoreRecovered():

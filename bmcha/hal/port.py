@@ -8,10 +8,17 @@ a device that fails raises `PortError` with a sentence naming the device, nothin
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Final, Protocol
 
-from bmcha.model.event import LinesRead
+from bmcha.model.event import LinesRead, LinkSigns
 from bmcha.model.reading import EventCell
+from bmcha.model.settings import Place
+
+
+PULSE_MS_MIN: Final = 1
+PULSE_MS_MAX: Final = 5000
+"""A peer in reset answers to nobody: longer than any module's reset circuit needs is a mistake."""
 
 
 class PortError(Exception):
@@ -40,12 +47,16 @@ class Link(Protocol):
         """Never blocks. False: the medium cannot take it now and nothing of it was sent.
         A stream that took a part keeps the rest and sends it before the next frame."""
 
+    def signs(self) -> LinkSigns:
+        """What port and kernel know beside the bytes; open or not, at once, and never raises."""
+
     def wake(self) -> None:
         """The only call allowed from other threads: makes a waiting `read` return at once."""
 
 
 class LinePort(Protocol):
-    """The board's lines. Owned by the lines thread, but for `drive` and `read` (thread-safe)."""
+    """The board's lines. `wait` is the lines thread's; `drive`, `read` and `pulse_reset` are for
+    any thread."""
 
     def read(self) -> LinesRead:
         """Levels of each peer's lines, and the senses of this module's own gate and line. The
@@ -57,8 +68,12 @@ class LinePort(Protocol):
     def drive(self, name: str, is_up: bool) -> None:
         """name is an `OwnLine` value. A line that this board does not have is ignored."""
 
+    def pulse_reset(self, slot: int, pulse_ms: int) -> bool:
+        """Holds that slot's module in reset for ``pulse_ms`` (PULSE_MS_MIN to PULSE_MS_MAX) and
+        does not wait for it. False: no such line. PortError: no pulse was begun."""
+
     def read_slot(self) -> int:
-        """The slot by the straps. PortError: unreadable."""
+        """The slot by the straps. PortError: unreadable, or disproved by their check."""
 
     def close(self) -> None: ...
 
@@ -70,15 +85,34 @@ class WatchdogPort(Protocol):
         """``is_disarmed`` True: magic close, the hardware must not fire."""
 
 
-class SensorPort(Protocol):
-    """Reads hwmon-shaped files. A failed read is None, not an exception."""
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a sensor said. ``value`` None: nothing, and ``why`` tells why; else ``why`` is what the
+    device itself complains of. ``low`` and ``high``: its own limits, where asked for and given.
+    """
 
-    def read_milli(self, file: str) -> int | None: ...
+    value: int | None
+    why: str = ""
+    low: int | None = None
+    high: int | None = None
+
+
+class SensorPort(Protocol):
+    """One device with sensors. Owned by one thread, which waits as long as the driver does."""
+
+    def read(self, place: Place, has_device_limits: bool) -> Sample:
+        """Never raises."""
+
+    def close(self) -> None: ...
 
 
 class FanPort(Protocol):
-    def set_pwm(self, file: str, pwm: int) -> None:
-        """PortError: not written."""
+    """One device with fan outputs. Owned by one thread, which waits as long as the driver does."""
+
+    def drive(self, place: Place, pwm: int) -> None:
+        """PortError: not written, or not taken over by the device."""
+
+    def close(self) -> None: ...
 
 
 class ImagePort(Protocol):

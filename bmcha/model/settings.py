@@ -127,8 +127,39 @@ class ChassisSettings:
     fans: tuple[FanSettings, ...]
     zones: tuple[ZoneSettings, ...]
     supplies: tuple[SupplySettings, ...]
+@dataclass(frozen=True, slots=True)
+class HwmonChannel:
+    """One value of a hwmon device, found by what it is called and where it sits.
+
+    ``device``: what its `name` file says. ``at``: a shell pattern that one component of the
+    device's resolved path must fit, "" when the name is enough. ``channel``: as in the files' names
+    ("temp1", "pwm2"); with a ``label`` only their kind ("temp"), and the number is that of the one
+    whose `_label` file says so.
+    """
+
+    device: str
+    at: str = ""
+    channel: str = ""
+    label: str = ""
+
+
+Place = str | HwmonChannel
+"""Where a value is: the absolute name of a file, or a channel of a hwmon device."""
+
+
+def device_of(place: Place) -> Place:
+    """What is behind the same driver, as far as names tell: the folder, or the device."""
+    if isinstance(place, str):
+        return place.rpartition("/")[0] or "/"
+    return HwmonChannel(place.device, place.at)
+
+
     blades: tuple[BladeSettings, ...]
     sensor_period_ms: int
+    """``file`` is "" where there is a ``channel``. ``has_device_limits``: what the device gives
+    as its limits goes before ``low_milli`` and ``high_milli``. ``jump_milli_max`` 0: any jump
+    from one reading to the next is believed."""
+
     sensor_stale_ms: int
 
 
@@ -136,19 +167,39 @@ class ChassisSettings:
 class NodeSettings:
     """All that the core is told once, at start."""
 
+    channel: HwmonChannel | None = None
+    has_device_limits: bool = False
+    jump_milli_max: int = 0
+
+    @property
+    def place(self) -> Place:
+        return self.channel or self.file
     chassis_id: int
     succession: Succession
     board_class: BoardClass
     isolation_policy: IsolationPolicy
+    """The files are "" where there are channels."""
+
     is_lone_start_allowed: bool
     watchdog_ms: int | None
     """None: no hardware watchdog."""
     has_presence: bool
     has_health: bool
     has_active: bool
+    rpm_channel: HwmonChannel | None = None
+    pwm_channel: HwmonChannel | None = None
+
+    @property
+    def rpm_place(self) -> Place:
+        return self.rpm_channel or self.rpm_file
+
+    @property
+    def pwm_place(self) -> Place:
+        return self.pwm_channel or self.pwm_file
     paths: tuple[PathSettings, ...]
     timers: TimerSettings
     chassis: ChassisSettings
     firmware_level: int
     version: str
     layout_id: int
+    hwmon_root: str = "/sys/class/hwmon"

@@ -5,7 +5,9 @@ output write (`SetFan`; raising ACTIVE or OUTPUT_ENABLE) the clock is read again
 `output_gap_limit_ns` has passed since the step that asked for it, or since the loop was last seen
 to complete, this write and all further ones of the list are withheld and `OutputsWithheld` is
 posted: a module that was stopped in between may no longer be the one in charge. Lowering a line
-is always done. An effect that fails comes back as `EffectFailed`. Runs in the node's thread.
+is always done. Fans are ordered, not written, and an order ends with the same limit; before the
+chassis is left all orders are dropped (docs/adr/0008-slow-devices.md). An effect that fails comes
+back as `EffectFailed`. Runs in the node's thread.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from bmcha.hal.port import FanPort, LinePort, PortError, WatchdogPort
+from bmcha.hal.port import LinePort, PortError, WatchdogPort
 from bmcha.model.effect import (
     Answer,
     DriveLine,
@@ -34,9 +36,12 @@ from bmcha.model.effect import (
 )
 from bmcha.model.event import EffectFailed, OutputsWithheld
 from bmcha.model.reading import EventCell
+from bmcha.model.role import Role
 from bmcha.runtime.out_queue import OutQueue, WatchOrder
 from bmcha.runtime.published import DraftBoard
 from bmcha.runtime.worker import Clock, Post
+
+_OUTPUT_LINES = (OwnLine.ACTIVE, OwnLine.OUTPUT_ENABLE)
 
 
 class Audience(Protocol):
@@ -67,6 +72,16 @@ class Keeper(Protocol):
     def record(self, record: EventCell) -> None: ...
 
 
+class Fans(Protocol):
+    """The fan desk."""
+
+    def order(self, index: int, pwm: int, until_ns: int) -> None: ...
+
+    def drop(self) -> None: ...
+
+    def leave(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class PathOutlet:
     """The node's side of one path."""
@@ -77,15 +92,14 @@ class PathOutlet:
 
 @dataclass(frozen=True, slots=True)
 class Outlets:
-    """Everything that effects act upon. ``pwm_files`` is in the order of the fans."""
+    """Everything that effects act upon."""
 
     drafts: DraftBoard
     paths: Mapping[str, PathOutlet]
     store: Keeper
     lines: LinePort
     watchdog: WatchdogPort
-    fans: FanPort
-    pwm_files: Sequence[str]
+    fans: Fans
     image: Image
     audience: Audience
 
@@ -122,12 +136,17 @@ class EffectRunner:
     def _must_withhold(self) -> bool:
         if self._are_outputs_withheld:
             return True
-        gap_ns = self._clock() - min(self._step_ns, self._loop_completed_ns)
+        gap_ns = self._clock() - self._seen_alive_ns()
         if gap_ns <= self._output_gap_limit_ns():
             return False
         self._are_outputs_withheld = True
+        self._outlets.fans.drop()
         self._post(OutputsWithheld(gap_ns))
         return True
+
+    def _seen_alive_ns(self) -> int:
+        """From then on the own gap counts."""
+        return min(self._step_ns, self._loop_completed_ns)
 
     def _run(self, effect: Effect) -> None:
         outlets = self._outlets
@@ -148,6 +167,8 @@ class EffectRunner:
                 outlets.store.record(record)
                 outlets.audience.event_recorded(record, self._clock())
             case DriveLine(line, is_up):
+                if not is_up and line in _OUTPUT_LINES:
+                    outlets.fans.leave()
                 outlets.lines.drive(line.value, is_up)
             case ReadLines():
                 read = outlets.lines.read()
@@ -155,10 +176,13 @@ class EffectRunner:
             case FeedWatchdog():
                 outlets.watchdog.feed()
             case SetFan(index, pwm):
-                outlets.fans.set_pwm(outlets.pwm_files[index], pwm)
+                until_ns = self._seen_alive_ns() + self._output_gap_limit_ns()
+                outlets.fans.order(index, pwm, until_ns)
             case WriteImage():
                 outlets.image.write(effect)
             case EnterRole():
+                if effect.role is not Role.ACTIVE:
+                    outlets.fans.drop()
                 outlets.image.role_entered(effect)
                 outlets.audience.role_entered(effect, self._clock())
             case Answer():
@@ -181,7 +205,7 @@ def _is_output_write(effect: Effect) -> bool:
         case SetFan():
             return True
         case DriveLine(line, is_up):
-            return is_up and line in (OwnLine.ACTIVE, OwnLine.OUTPUT_ENABLE)
+            return is_up and line in _OUTPUT_LINES
         case _:
             return False
 
@@ -191,7 +215,5 @@ def _named(effect: Effect) -> str:
     match effect:
         case DriveLine(line, is_up):
             return f"DriveLine {line.value} {'up' if is_up else 'down'}"
-        case SetFan(index, _):
-            return f"SetFan {index}"
         case _:
             return type(effect).__name__

@@ -1,53 +1,100 @@
-"""Reads every sensor and every fan once a period and posts what it read.
+"""Reads the sensors and tachometers of one device once a period and posts what it read.
 
 A failed read is a reading of quality BAD, never an exception. No judging, no filtering: limits,
-staleness and hysteresis are `bmcha.chassis`. A read that hangs (a stuck bus) stops this thread
-only; the node sees the readings grow old.
+staleness and belief are `bmcha.chassis`. A device that does not answer stops its own worker only
+(docs/adr/0008-slow-devices.md); the node sees the readings grow old. A reading's time is taken
+before it is read: it may not be younger than it says, however long the driver took.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import Event as Flag
+from typing import Final
 
 from bmcha.hal.port import SensorPort
 from bmcha.model.event import FanRead, SensorRead
 from bmcha.model.moment import NS_PER_MS, NS_PER_S
 from bmcha.model.reading import Quality
-from bmcha.model.settings import ChassisSettings
+from bmcha.model.settings import ChassisSettings, FanSettings, Place, SensorSettings
+from bmcha.runtime.device_groups import Group, dealt, shown
 from bmcha.runtime.worker import Clock, Post
+
+READERS_MAX: Final = 24
+"""Threads. With more devices than that, the later ones share a thread with the first."""
+
+Item = tuple[int, SensorSettings | FanSettings]
+"""Index and settings."""
 
 
 class SensorWorker:
-    name = "sensors"
+    """``group``: the items by device. ``open_device`` opens nothing before its first read."""
 
     def __init__(
-        self, chassis: ChassisSettings, sensors: SensorPort, post: Post, clock: Clock
+        self,
+        group: Group[Item],
+        period_ms: int,
+        open_device: Callable[[Place], SensorPort],
+        post: Post,
+        clock: Clock,
     ) -> None:
-        self._chassis = chassis
-        self._sensors = sensors
+        self.name = f"sensors {shown(group)}"
+        self._items = [(open_device(device), items) for device, items in group.items()]
+        self._period_ns = period_ms * NS_PER_MS
         self._post = post
         self._clock = clock
         self._stopped = Flag()
 
     def run(self) -> None:
-        period_ns = self._chassis.sensor_period_ms * NS_PER_MS
         due_ns = self._clock()
-        while not self._stopped.is_set():
-            self.read_all()
-            # On the grid; a round that took longer than a period skips, it does not catch up.
-            due_ns += ((self._clock() - due_ns) // period_ns + 1) * period_ns
-            self._stopped.wait((due_ns - self._clock()) / NS_PER_S)
+        try:
+            while not self._stopped.is_set():
+                self.read_all()
+                # On the grid; a round that took longer than a period skips, it does not catch up.
+                late_ns = self._clock() - due_ns
+                due_ns += (late_ns // self._period_ns + 1) * self._period_ns
+                self._stopped.wait((due_ns - self._clock()) / NS_PER_S)
+        finally:
+            for port, _ in self._items:
+                port.close()
 
     def read_all(self) -> None:
-        for index, sensor in enumerate(self._chassis.sensors):
-            value = self._sensors.read_milli(sensor.file)
-            self._post(SensorRead(index, value, _quality(value), self._clock()))
-        for index, fan in enumerate(self._chassis.fans):
-            rpm = self._sensors.read_milli(fan.rpm_file)
-            self._post(FanRead(index, rpm, _quality(rpm), self._clock()))
+        for port, items in self._items:
+            for index, settings in items:
+                if self._stopped.is_set():
+                    return
+                self._read(port, index, settings)
 
     def stop(self) -> None:
         self._stopped.set()
+
+    def _read(self, port: SensorPort, index: int, settings: SensorSettings | FanSettings) -> None:
+        read_ns = self._clock()
+        if isinstance(settings, FanSettings):
+            sample = port.read(settings.rpm_place, False)
+            quality = _quality(sample.value)
+            self._post(FanRead(index, sample.value, quality, read_ns, sample.why))
+            return
+        sample = port.read(settings.place, settings.has_device_limits)
+        quality = _quality(sample.value)
+        value, why = sample.value, sample.why
+        self._post(SensorRead(index, value, quality, read_ns, why, sample.low, sample.high))
+
+
+def sensor_workers(
+    chassis: ChassisSettings, open_device: Callable[[Place], SensorPort], post: Post, clock: Clock
+) -> list[SensorWorker]:
+    """One a device."""
+    sensors: list[tuple[Place, Item]] = [
+        (sensor.place, (index, sensor)) for index, sensor in enumerate(chassis.sensors)
+    ]
+    fans: list[tuple[Place, Item]] = [
+        (fan.rpm_place, (index, fan)) for index, fan in enumerate(chassis.fans)
+    ]
+    return [
+        SensorWorker(group, chassis.sensor_period_ms, open_device, post, clock)
+        for group in dealt(sensors + fans, READERS_MAX)
+    ]
 
 
 def _quality(value: int | None) -> Quality:

@@ -74,10 +74,10 @@ def main(behaviour: str) -> int:
     clock = time.monotonic_ns
     lines: Any = Lines()
     unused: Any = None
-    outlets = Outlets(DraftBoard(), {}, unused, lines, unused, unused, [], unused, unused)
+    outlets = Outlets(DraftBoard(), {}, unused, lines, unused, unused, unused, unused)
     runner = EffectRunner(outlets, lambda: 10**9, mailbox.post, clock)
     loop = NodeLoop(Node(behaviour), mailbox, runner, 25, clock, lambda event, now_ns: None)
-    supervisor = Supervisor(lines, say, lambda: say("stopping"))
+    supervisor = Supervisor(lines, lambda: None, say, lambda: say("stopping"))
     return supervisor.run(loop, [Worker(behaviour)], lambda: say("ready"))
 
 

@@ -99,13 +99,22 @@ def test_a_zone_without_any_sensor_runs_at_full_speed() -> None:
     assert {each.pwm for each in Cooling(bare).demands([], fans(90))} == {PWM_FULL}
 
 
-def test_a_zone_with_a_failed_fan_runs_the_others_at_full_speed() -> None:
+@pytest.mark.parametrize("state", [UnitState.FAILED, UnitState.UNKNOWN])
+def test_a_zone_with_a_fan_that_failed_or_cannot_be_read_runs_at_full_speed(
+    state: UnitState,
+) -> None:
     cells = sensors(25_000, 25_000, 25_000, 25_000)
-    assert demanded(cells, fans(90, UnitState.FAILED)) == [PWM_FULL, PWM_FULL, 90]
+    assert demanded(cells, fans(90, state)) == [PWM_FULL, PWM_FULL, 90]
 
 
-@pytest.mark.parametrize("state", [UnitState.OK, UnitState.UNKNOWN])
-def test_a_fan_that_turns_or_is_not_known_yet_is_no_failed_fan(state: UnitState) -> None:
+def test_a_zone_with_a_fan_that_does_not_obey_runs_at_full_speed() -> None:
+    cells = sensors(25_000, 25_000, 25_000, 25_000)
+    found = Cooling(SETTINGS).demands(cells, fans(90), undriven={1})
+    assert [each.pwm for each in found] == [PWM_FULL, PWM_FULL, 90]
+
+
+@pytest.mark.parametrize("state", [UnitState.OK, UnitState.OFF])
+def test_a_fan_that_turns_or_was_told_to_stand_still_is_no_failed_fan(state: UnitState) -> None:
     cells = sensors(25_000, 25_000, 25_000, 25_000)
     assert demanded(cells, fans(80, state))[0] == 80
 

@@ -53,10 +53,10 @@ class World:
             lines=self,
             watchdog=self,
             fans=self,
-            pwm_files=["pwm1", "pwm2"],
             image=self,
             audience=self,
         )
+        self.until_ns = 0
         self.runner = EffectRunner(outlets, lambda: LIMIT_NS, self.post, lambda: self.now_ns)
 
     def post(self, event: object) -> bool:
@@ -90,8 +90,15 @@ class World:
     def feed(self) -> None:
         self._do("feed")
 
-    def set_pwm(self, file: str, pwm: int) -> None:
-        self._do("pwm", file, pwm)
+    def order(self, index: int, pwm: int, until_ns: int) -> None:
+        self._do("order", index, pwm)
+        self.until_ns = until_ns
+
+    def drop(self) -> None:
+        self._do("drop")
+
+    def leave(self) -> None:
+        self._do("leave")
 
     def store_epoch(self, epoch: int) -> None:
         self._do("epoch", epoch)
@@ -136,7 +143,7 @@ def test_effects_are_run_in_list_order(world) -> None:
     assert world.deeds == [
         ("epoch", 8),
         ("drive", "ACTIVE", True),
-        ("pwm", "pwm2", 200),
+        ("order", 1, 200),
         ("feed",),
         ("image", 5),
         ("record", "text"),
@@ -178,27 +185,27 @@ def test_an_output_write_too_long_after_its_step_is_withheld(world, write) -> No
     world.now_ns += LIMIT_NS + 1
     world.runner.loop_completed()
     world.run(write, step_ns=step_ns)
-    assert world.deeds == []
+    assert world.deeds == [("drop",)], "nor is what waits carried out"
     assert world.posted == [OutputsWithheld(LIMIT_NS + 1)]
 
 
 def test_an_output_write_just_within_the_limit_is_done(world) -> None:
     world.now_ns += LIMIT_NS
     world.run(SetFan(0, 90))
-    assert world.deeds == [("pwm", "pwm1", 90)]
+    assert world.deeds == [("order", 0, 90)]
 
 
 def test_an_output_write_too_long_after_the_last_completed_loop_is_withheld(world) -> None:
     world.now_ns += LIMIT_NS + 5
     world.run(SetFan(0, 90))
-    assert world.deeds == []
+    assert world.deeds == [("drop",)]
     assert world.posted == [OutputsWithheld(LIMIT_NS + 5)]
 
 
 def test_a_stop_between_two_writes_withholds_the_second_and_all_after_it(world) -> None:
-    world.slow_ns["pwm"] = LIMIT_NS + 1
+    world.slow_ns["order"] = LIMIT_NS + 1
     world.run(SetFan(0, 90), SetFan(1, 90), RAISE_ACTIVE, FeedWatchdog())
-    assert world.deeds == [("pwm", "pwm1", 90), ("feed",)]
+    assert world.deeds == [("order", 0, 90), ("drop",), ("feed",)]
     assert world.posted == [OutputsWithheld(LIMIT_NS + 1)]
 
 
@@ -206,7 +213,30 @@ def test_a_stop_between_two_writes_withholds_the_second_and_all_after_it(world) 
 def test_lowering_a_line_is_always_done(world, line) -> None:
     world.now_ns += 100 * LIMIT_NS
     world.run(SetFan(0, 90), DriveLine(line, False))
-    assert world.deeds == [("drive", line.value, False)]
+    assert world.deeds[-1] == ("drive", line.value, False)
+
+
+@pytest.mark.parametrize("line", [OwnLine.ACTIVE, OwnLine.OUTPUT_ENABLE])
+def test_the_fans_are_left_before_a_line_of_the_outputs_falls(world, line) -> None:
+    world.run(DriveLine(line, False))
+    assert world.deeds == [("leave",), ("drive", line.value, False)]
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_orders_are_dropped_with_every_role_but_active(world, role) -> None:
+    world.run(EnterRole(role, Reason.PEER_ABSENT, 8, Role.STARTING))
+    assert (("drop",) in world.deeds) == (role is not Role.ACTIVE)
+
+
+def test_an_order_ends_when_the_own_gap_would_be_too_long(world) -> None:
+    world.run(SetFan(0, 90))
+    assert world.until_ns == world.now_ns + LIMIT_NS
+    world.now_ns += 10 * MS
+    world.run(SetFan(0, 90))
+    assert world.until_ns == world.now_ns - 10 * MS + LIMIT_NS, "from the last completed loop"
+    world.runner.loop_completed()
+    world.run(SetFan(0, 90), step_ns=world.now_ns - 3 * MS)
+    assert world.until_ns == world.now_ns - 3 * MS + LIMIT_NS, "from the deciding step"
 
 
 def test_health_is_no_output_and_may_be_raised_late(world) -> None:
@@ -221,13 +251,12 @@ def test_the_next_list_is_judged_afresh(world) -> None:
     world.run(SetFan(0, 90))
     world.runner.loop_completed()
     world.run(SetFan(0, 91))
-    assert world.deeds == [("pwm", "pwm1", 91)]
+    assert world.deeds == [("drop",), ("order", 0, 91)]
 
 
 @pytest.mark.parametrize(
     ("effect", "device", "name"),
     [
-        (SetFan(1, 9), "pwm", "SetFan 1"),
         (DriveLine(OwnLine.ACTIVE, False), "drive", "DriveLine ACTIVE down"),
         (FeedWatchdog(), "feed", "FeedWatchdog"),
         (WriteImage((), 1, 1, 1, False), "image", "WriteImage"),
@@ -239,7 +268,7 @@ def test_an_effect_that_fails_comes_back_and_the_next_is_still_run(
     world.broken.add(device)
     world.run(effect, StoreEpoch(1))
     assert world.posted == [EffectFailed(name, f"{device} is broken")]
-    assert world.deeds == [("epoch", 1)]
+    assert world.deeds[-1] == ("epoch", 1)
 
 
 def test_a_mistake_of_ours_is_not_taken_for_a_broken_device(world) -> None:

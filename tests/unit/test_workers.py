@@ -1,19 +1,16 @@
-"""The threads that own lines, sensors and the store, each around a device of the test's own."""
+"""The threads that own lines and the store, each around a device of the test's own."""
 
 import threading
-import time
 from dataclasses import replace
 
 import pytest
 
 from bmcha.hal.port import PortError
-from bmcha.model.event import EpochStored, FanRead, LineLevels, LinesRead, SensorRead, StoreFailed
-from bmcha.model.reading import EventCell, Quality, SensorKind
+from bmcha.model.event import EpochStored, LineLevels, LinesRead, StoreFailed
+from bmcha.model.reading import EventCell
 from bmcha.model.role import Severity
-from bmcha.model.settings import ChassisSettings, FanSettings, SensorSettings
 from bmcha.runtime import store_worker
 from bmcha.runtime.lines_worker import POST_NS, LinesWorker
-from bmcha.runtime.sensor_worker import SensorWorker
 from bmcha.runtime.store_worker import StoreWorker
 from tests.process.rig import wait_until
 
@@ -72,47 +69,6 @@ def test_levels_are_read_at_least_every_100_ms_and_posted_every_500() -> None:
 def test_a_reading_carries_its_time() -> None:
     lines = ScriptedLines(UP, DOWN)
     assert lines.events == [UP, replace(DOWN, read_ns=100 * MS)]
-
-
-# ---------------------------------------------------------------- sensors
-
-CHASSIS = ChassisSettings(
-    sensors=tuple(
-        SensorSettings(name, SensorKind.TEMPERATURE, name, 0, 1, 0) for name in ("good", "gone")
-    ),
-    fans=(FanSettings("fan", "rpm", "pwm", "front", 60, 500),),
-    zones=(),
-    supplies=(),
-    blades=(),
-    sensor_period_ms=5,
-    sensor_stale_ms=100,
-)
-
-
-class ScriptedSensors(Posts):
-    def read_milli(self, file: str) -> int | None:
-        return {"good": 24_000, "rpm": 4000}.get(file)
-
-
-def test_every_sensor_and_fan_is_read_and_a_failed_read_is_a_bad_reading() -> None:
-    sensors = ScriptedSensors()
-    SensorWorker(CHASSIS, sensors, sensors.post, lambda: 7).read_all()
-    assert sensors.events == [
-        SensorRead(0, 24_000, Quality.GOOD, 7),
-        SensorRead(1, None, Quality.BAD, 7),
-        FanRead(0, 4000, Quality.GOOD, 7),
-    ]
-
-
-def test_sensors_are_read_once_a_period_until_the_end() -> None:
-    sensors = ScriptedSensors()
-    worker = SensorWorker(CHASSIS, sensors, sensors.post, time.monotonic_ns)
-    thread = threading.Thread(target=worker.run)
-    thread.start()
-    wait_until(lambda: len(sensors.events) >= 9, "three rounds")
-    worker.stop()
-    thread.join(10)
-    assert not thread.is_alive()
 
 
 # ---------------------------------------------------------------- store

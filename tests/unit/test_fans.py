@@ -1,0 +1,92 @@
+"""Fans: what a speed, a failed read and age make of a cell, and what is known of writes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bmcha.chassis.fans import RPM_BELIEVABLE_MAX, SPIN_UP_NS, FanJudge, initial_fan
+from bmcha.model.event import FanDriven, FanRead
+from bmcha.model.reading import FanCell, Quality, UnitState
+from tests.speech import ms
+from tests.world import CHASSIS
+
+FAN = CHASSIS.fans[0]
+SLOW = FAN.rpm_min - 1
+
+
+def read(rpm: int | None, read_ns: int = 4, why: str = "") -> FanRead:
+    return FanRead(0, rpm, Quality.BAD if rpm is None else Quality.GOOD, read_ns, why)
+
+
+def turning(rpm: int = 900, pwm: int = 120, stamp_ns: int = 0) -> FanCell:
+    fresh = initial_fan(0, FAN, stamp_ns)
+    return replace(fresh, rpm=rpm, pwm=pwm, state=UnitState.OK)
+
+
+def test_before_the_first_reading_a_fan_runs_at_full_speed() -> None:
+    fan = initial_fan(0, FAN, 5)
+    assert (fan.pwm, fan.state, fan.pwm_min) == (255, UnitState.UNKNOWN, FAN.pwm_min)
+
+
+@pytest.mark.parametrize(
+    ("rpm", "state"),
+    [(FAN.rpm_min, UnitState.OK), (SLOW, UnitState.FAILED), (0, UnitState.FAILED)],
+)
+def test_a_fan_below_its_lowest_speed_has_failed(rpm: int, state: UnitState) -> None:
+    made = FanJudge(CHASSIS).judge(initial_fan(0, FAN, 0), read(rpm))
+    assert (made.rpm, made.state, made.stamp_ns) == (rpm, state, 4)
+
+
+def test_a_fan_that_cannot_be_read_is_unknown_says_why_and_keeps_its_last_speed() -> None:
+    judge = FanJudge(CHASSIS)
+    assert judge.judge(turning(), read(None, why="it is gone")) == replace(
+        turning(), state=UnitState.UNKNOWN
+    )
+    assert judge.why(0) == "it is gone"
+    judge.judge(turning(), read(900))
+    assert judge.why(0) == ""
+
+
+@pytest.mark.parametrize("rpm", [-1, RPM_BELIEVABLE_MAX + 1])
+def test_a_speed_that_no_fan_has_is_not_believed(rpm: int) -> None:
+    judge = FanJudge(CHASSIS)
+    assert judge.judge(turning(), read(rpm)).state is UnitState.UNKNOWN
+    assert judge.why(0) == f"no fan turns at {rpm} rpm"
+
+
+def test_a_fan_that_was_told_to_stand_still_has_not_failed_and_may_take_its_time_to_start() -> None:
+    judge, still = FanJudge(CHASSIS), turning(rpm=0, pwm=0)
+    assert judge.judge(still, read(0, read_ns=10)).state is UnitState.OFF
+    asked = replace(still, pwm=120)
+    states = [
+        judge.judge(asked, read(0, read_ns=10 + later)).state
+        for later in (1, SPIN_UP_NS, SPIN_UP_NS + 1)
+    ]
+    assert states == [UnitState.OFF, UnitState.OFF, UnitState.FAILED]
+
+
+def test_a_speed_that_is_too_old_is_unknown() -> None:
+    judge, now_ns = FanJudge(CHASSIS), ms(CHASSIS.sensor_stale_ms)
+    old, young = turning(stamp_ns=-1), turning(stamp_ns=0)
+    assert judge.age_out([old, young], now_ns) == [replace(old, state=UnitState.UNKNOWN)]
+    assert "does not answer" in judge.why_unread(0)
+
+
+def test_a_fan_that_is_never_read_says_so_after_the_same_time() -> None:
+    judge = FanJudge(CHASSIS)
+    assert judge.age_out([initial_fan(0, FAN, -1)], ms(CHASSIS.sensor_stale_ms)) == []
+    assert "does not answer" in judge.why_unread(0)
+
+
+def test_a_fan_that_does_not_obey_is_known_until_it_does() -> None:
+    judge = FanJudge(CHASSIS)
+    judge.driven(FanDriven(0, "no such file"))
+    judge.judge(turning(), read(None, why="gone"))
+    assert judge.undriven() == {0}
+    assert judge.why(0) == "gone; no such file"
+    judge.forget()
+    assert judge.why(0) == "no such file", "only changes of it are told"
+    judge.driven(FanDriven(0, ""))
+    assert judge.undriven() == frozenset()
