@@ -14,6 +14,7 @@ from bmcha.chassis.keeper import ChassisKeeper
 from bmcha.chassis.mirror_receiver import MirrorState
 from bmcha.ha.conditions import redundancy_of
 from bmcha.ha.evidence import rank_wait_ns, unheld_by_line_since_ns
+from bmcha.ha.path_fault import Diagnosis, Symptoms, diagnose
 from bmcha.ha.path_monitor import PathMonitor
 from bmcha.ha.peer_view import PeerView
 from bmcha.ha.role_keeper import RoleKeeper
@@ -151,14 +152,15 @@ def _peer_state(peer: PeerView) -> str:
 
 def paths(facts: Facts, now_ns: int) -> Body:
     return {
-        monitor.name: _path(facts, monitor, now_ns)
+        monitor.name: _path(facts, peer, monitor, now_ns)
         for peer in facts.roles.peers
         for monitor in peer.monitors
     }
 
 
-def _path(facts: Facts, monitor: PathMonitor, now_ns: int) -> Body:
+def _path(facts: Facts, peer: PeerView, monitor: PathMonitor, now_ns: int) -> Body:
     counts = facts.counts.get(monitor.name)
+    found = _diagnosis(facts, peer, monitor, now_ns)
     one_way = monitor.one_way(now_ns)
     heard_ns = monitor.last_heard_ns
     settings = monitor.settings
@@ -179,7 +181,26 @@ def _path(facts: Facts, monitor: PathMonitor, now_ns: int) -> Body:
         "deadtime_ms": settings.deadtime_ms,
         "peer_hears_us": monitor.peer_hears_us(),
         "fault": facts.port_faults.get(monitor.name, ""),
+        "diagnosis": {
+            "fault": found.fault.value,
+            "text": found.fault.sentence,
+            "evidence": list(found.evidence),
+        },
     }
+
+
+def _diagnosis(facts: Facts, peer: PeerView, monitor: PathMonitor, now_ns: int) -> Diagnosis:
+    watchdog_ms = facts.settings.watchdog_ms
+    return diagnose(
+        Symptoms(
+            peer=peer,
+            monitor=monitor,
+            counts=facts.counts.get(monitor.name),
+            port_error=facts.port_faults.get(monitor.name, ""),
+            watchdog_ns=ns_from_ms(watchdog_ms) if watchdog_ms else None,
+            now_ns=now_ns,
+        )
+    )
 
 
 def mirror(facts: Facts, now_ns: int) -> Body:

@@ -39,6 +39,7 @@ class LineWatch:
         self.levels = LineLevels()
         self.step = Step.QUIET
         self.active_down_since_ns: int | None = None
+        self.health_down_since_ns: int | None = None
         self.probe_nonce = 0
         self._probe_ns = probe_ns
         self._probe_until_ns = 0
@@ -64,7 +65,8 @@ class LineWatch:
 
     def read(self, levels: LineLevels, read_ns: int) -> Step | None:
         """A reading came. Returns READ_AGAIN or PROBE when `Node` has to do that now."""
-        self._note_active(levels, read_ns)
+        self.active_down_since_ns = _since(self.active_down_since_ns, levels.active, read_ns)
+        self.health_down_since_ns = _since(self.health_down_since_ns, levels.health, read_ns)
         is_new_line_down = self._is_another_line_down(levels)
         self.levels = levels
         self._liars = frozenset(n for n in self._liars if getattr(levels, n) is False)
@@ -111,14 +113,13 @@ class LineWatch:
     def deadline_ns(self) -> int | None:
         return self._probe_until_ns if self.step is Step.PROBE else None
 
-    def _note_active(self, levels: LineLevels, read_ns: int) -> None:
-        if levels.active is not False:
-            self.active_down_since_ns = None
-        elif self.active_down_since_ns is None:
-            self.active_down_since_ns = read_ns
-
     def _is_another_line_down(self, levels: LineLevels) -> bool:
         before = self.levels
         return (levels.presence is False and before.presence is not False) or (
             levels.health is False and before.health is not False
         )
+
+
+def _since(before_ns: int | None, level: bool | None, read_ns: int) -> int | None:
+    """Since when a line is down; None while it is not."""
+    return None if level is not False else before_ns or read_ns

@@ -37,11 +37,14 @@ def _path_sentences(path: Body) -> Lines:
         f"A beat every {path['interval_ms']} ms; late after {path['warntime_ms']} ms, "
         f"silent after {path['deadtime_ms']} ms."
     )
-    if path["fault"]:
-        yield f"The port cannot be used: {clean(path['fault'])}."
-    if path["one_way"] == "tx":
-        yield "What this module sends does not arrive there."
-    elif path["one_way"] == "rx":
-        yield "What the peer sends does not arrive here."
-    elif path["peer_hears_us"]:
+    if path["peer_hears_us"] and path["diagnosis"]["fault"] == "none":
         yield "The peer hears this module here."
+    yield from _diagnosis_sentences(path["diagnosis"])
+
+
+def _diagnosis_sentences(diagnosis: Body) -> Lines:
+    if diagnosis["fault"] == "none":
+        return
+    yield f"{clean(diagnosis['fault']).upper()}: {clean(diagnosis['text'])}"
+    if diagnosis["evidence"]:
+        yield f"Evidence: {clean('; '.join(diagnosis['evidence']))}."
