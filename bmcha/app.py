@@ -49,6 +49,7 @@ from bmcha.runtime.sensor_worker import sensor_workers
 from bmcha.runtime.store_worker import Loaded, StoreWorker
 from bmcha.runtime.supervisor import EXIT_DONE, Supervisor
 from bmcha.runtime.worker import Worker
+from bmcha.wire.socket_filter import frame_filter
 from bmcha.wire.tables import LAYOUT_ID
 
 FIRMWARE_LEVEL: Final = 1
@@ -230,9 +231,9 @@ def _nobody() -> None:
 def _link(path: PathSettings) -> Link:
     match path.kind:
         case PathKind.UDP:
-            return UdpLink(path.local, path.remote)
+            return UdpLink(path.local, path.remote, frame_filter())
         case PathKind.SERIAL:
-            return SerialLink(path.device, path.baud)
+            return SerialLink(path.device, path.line)
 
 
 @contextlib.contextmanager

@@ -161,3 +161,79 @@ size_t bmcha_frame_decode_stream(const uint8_t *data, size_t data_size, uint8_t 
     *taken = start;
     return frames_count;
 }
+
+/* 1 if the frame is for this sieve; else it is counted. */
+static int is_wanted(struct bmcha_sieve *sieve, const struct bmcha_frame *frame)
+{
+    int32_t status = frame->status;
+
+    if (sieve->takes_any) {
+        /* Nobody's address is asked for. */
+    } else if (status == 0 && frame->chassis_id != sieve->chassis_id) {
+        status = BMCHA_BAD_CHASSIS;
+        sieve->has_foreign = 1;
+        sieve->foreign_chassis_id = frame->chassis_id;
+    } else if (status == 0 && (frame->source_slot != sieve->source_slot ||
+                               frame->target_slot != sieve->target_slot)) {
+        status = BMCHA_BAD_SLOT;
+    }
+    if (status < 0 && -status < BMCHA_BAD_COUNTS)
+        sieve->bad_counts[-status]++;
+    if (frame->status < 0)
+        sieve->noise_bytes += frame->size;
+    return status == 0;
+}
+
+size_t bmcha_frame_sift_stream(struct bmcha_sieve *sieve, const uint8_t *data, size_t data_size,
+                               uint8_t *scratch, size_t scratch_size, struct bmcha_frame *frames,
+                               size_t frames_max, size_t *taken)
+{
+    size_t frames_count = 0;
+    size_t start = 0;
+
+    *taken = 0;
+    if (scratch_size < data_size)
+        return 0;
+    while (start < data_size && frames_count < frames_max) {
+        struct bmcha_frame *frame = &frames[frames_count];
+        size_t one_taken;
+        size_t found = bmcha_frame_decode_stream(data + start, data_size - start, scratch + start,
+                                                 scratch_size - start, frame, 1, &one_taken);
+        if (found) {
+            /* Delimiters without anything between them are an idle line, and still no frame. */
+            sieve->noise_bytes += one_taken - frame->size;
+            frame->offset += (uint32_t)start;
+            frame->body_offset += (uint32_t)start;
+            frames_count += (size_t)is_wanted(sieve, frame);
+        } else {
+            sieve->noise_bytes += one_taken;
+        }
+        start += one_taken;
+        if (!found)
+            break;
+    }
+    *taken = start;
+    return frames_count;
+}
+
+size_t bmcha_frame_sift_datagrams(struct bmcha_sieve *sieve, const uint8_t *data, size_t data_size,
+                                  const uint32_t *sizes, size_t sizes_count,
+                                  struct bmcha_frame *frames, size_t frames_max, size_t *taken)
+{
+    size_t frames_count = 0;
+    size_t start = 0;
+    size_t at;
+
+    for (at = 0; at < sizes_count && frames_count < frames_max; at++) {
+        struct bmcha_frame *frame = &frames[frames_count];
+        if (sizes[at] > data_size - start)
+            break;
+        bmcha_frame_decode(data + start, sizes[at], frame);
+        frame->offset = (uint32_t)start;
+        frame->body_offset += (uint32_t)start;
+        frames_count += (size_t)is_wanted(sieve, frame);
+        start += sizes[at];
+    }
+    *taken = at;
+    return frames_count;
+}

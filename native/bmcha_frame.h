@@ -51,4 +51,33 @@ size_t bmcha_frame_decode_stream(const uint8_t *data, size_t data_size, uint8_t 
                                  size_t scratch_size, struct bmcha_frame *frames,
                                  size_t frames_max, size_t *taken);
 
+/* Whose frames are wanted (`takes_any`: everybody's), and what came instead: `bad_counts` by negated BMCHA_BAD_ number,
+ * `noise_bytes` of a stream that stood in no sound frame, `foreign_chassis_id` the last other
+ * chassis heard. Counts only grow. Frames of no interest are sound and counted under CHASSIS or
+ * SLOT, and are no noise. */
+#define BMCHA_BAD_COUNTS 16
+struct bmcha_sieve {
+    uint32_t chassis_id;
+    uint8_t source_slot;
+    uint8_t target_slot;
+    uint8_t takes_any;
+    uint8_t has_foreign;
+    uint32_t foreign_chassis_id;
+    uint64_t bad_counts[BMCHA_BAD_COUNTS];
+    uint64_t noise_bytes;
+};
+
+/* As bmcha_frame_decode_stream, but hands out sound frames for this sieve only and counts the
+ * rest, so that noise costs its caller nothing. Ends when `frames` is full, or at the end. */
+size_t bmcha_frame_sift_stream(struct bmcha_sieve *sieve, const uint8_t *data, size_t data_size,
+                               uint8_t *scratch, size_t scratch_size, struct bmcha_frame *frames,
+                               size_t frames_max, size_t *taken);
+
+/* The same for datagrams that lie one behind the other in `data`, `sizes_count` of them. `*taken`
+ * is how many of them were looked at; offsets are those in `data`. Ends too where a size would
+ * reach beyond `data`. */
+size_t bmcha_frame_sift_datagrams(struct bmcha_sieve *sieve, const uint8_t *data, size_t data_size,
+                                  const uint32_t *sizes, size_t sizes_count,
+                                  struct bmcha_frame *frames, size_t frames_max, size_t *taken);
+
 #endif

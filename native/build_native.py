@@ -11,7 +11,7 @@ import platform
 
 from cffi import FFI
 
-SOURCES = ("bmcha_cobs", "bmcha_crc32c", "bmcha_frame", "bmcha_seqlock")
+SOURCES = ("bmcha_cobs", "bmcha_crc32c", "bmcha_frame", "bmcha_seqlock", "bmcha_udp")
 
 ffibuilder = FFI()
 ffibuilder.cdef("""
@@ -33,6 +33,29 @@ ffibuilder.cdef("""
     size_t bmcha_frame_decode_stream(const uint8_t *data, size_t data_size, uint8_t *scratch,
                                      size_t scratch_size, struct bmcha_frame *frames,
                                      size_t frames_max, size_t *taken);
+    #define BMCHA_BAD_COUNTS ...
+    struct bmcha_sieve {
+        uint32_t chassis_id;
+        uint8_t source_slot;
+        uint8_t target_slot;
+        uint8_t takes_any;
+        uint8_t has_foreign;
+        uint32_t foreign_chassis_id;
+        uint64_t bad_counts[...];
+        uint64_t noise_bytes;
+        ...;
+    };
+    size_t bmcha_frame_sift_stream(struct bmcha_sieve *sieve, const uint8_t *data,
+                                   size_t data_size, uint8_t *scratch, size_t scratch_size,
+                                   struct bmcha_frame *frames, size_t frames_max, size_t *taken);
+    size_t bmcha_frame_sift_datagrams(struct bmcha_sieve *sieve, const uint8_t *data,
+                                      size_t data_size, const uint32_t *sizes,
+                                      size_t sizes_count, struct bmcha_frame *frames,
+                                      size_t frames_max, size_t *taken);
+
+    int bmcha_udp_filter(int fd, const void *program, size_t program_size);
+    size_t bmcha_udp_drain(int fd, uint8_t *out, size_t out_size, uint32_t *sizes,
+                           size_t sizes_max, size_t datagram_bytes_max, int *error);
 
     int bmcha_image_initialise(void *map, size_t map_size);
     int bmcha_image_write(void *map, size_t map_size, const uint8_t *patches,
@@ -72,6 +95,7 @@ ffibuilder.set_source(
     #include "bmcha_frame.h"
     #include "bmcha_layout.h"
     #include "bmcha_seqlock.h"
+    #include "bmcha_udp.h"
     """,
     sources=[f"native/{name}.c" for name in SOURCES],
     include_dirs=["native"],

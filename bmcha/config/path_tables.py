@@ -11,7 +11,15 @@ import socket
 from typing import Final
 
 from bmcha.config.table import Table, require_distinct, shown
-from bmcha.model.settings import PathKind, PathSettings
+from bmcha.model.settings import (
+    Flow,
+    LineType,
+    Parity,
+    PathKind,
+    PathSettings,
+    Rs485,
+    SerialLine,
+)
 
 PATHS_MAX: Final = 7
 """A beat has room for the echoes of seven paths (`ECHOES_MAX` of the wire)."""
@@ -26,8 +34,10 @@ BAUDS: Final = (
     *(1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200),
     *(230400, 460800, 921600, 1000000, 1500000, 2000000, 3000000, 4000000),
 )
-BITS_PER_BYTE: Final = 10
-"""8N1: start bit, eight bits, stop bit."""
+DATA_BITS: Final = 8
+"""A frame uses them all."""
+RS485_DELAY_MS_MAX: Final = 100
+"""RS485_MAX_RTS_DELAY of the kernel's serial core."""
 BEAT_BYTES_MAX: Final = 80
 FRAME_BYTES_MIN: Final = 256
 """The largest single cell, an event, has to fit into one frame."""
@@ -40,6 +50,15 @@ _NAME_ALLOWED: Final = (
 )
 _ADDRESS: Final = re.compile(r"(?:\[([^\[\]]+)\]|([^:\[\]]+)):([0-9]{1,5})")
 _ADDRESS_ALLOWED: Final = 'an address and a port as "192.0.2.1:4000" or "[2001:db8::1]:4000"'
+_PARITIES: Final = {member.value: member for member in Parity}
+_FLOWS: Final[dict[str, Flow | None]] = {
+    **{member.value: member for member in Flow},
+    # Known, so that its refusal can say why.
+    "xonxoff": None,
+}
+_LINE_TYPES: Final = {member.value: member for member in LineType}
+LINE_SPEED_KEYS: Final = ("baud", "bits", "parity", "stop_bits")
+LINE_KEYS: Final = (*LINE_SPEED_KEYS, "flow", "type", "rs485")
 _KINDS: Final = {member.value: member for member in PathKind}
 
 
@@ -67,15 +86,14 @@ def _path(entry: Table) -> PathSettings:
     # an unknown kind nothing can be said about them.
     is_kind_known = entry.is_sound("kind")
     local, remote = _addresses(entry) if is_udp and is_kind_known else (("", 0), ("", 0))
-    device, baud = _line(entry) if not is_udp and is_kind_known else ("", BAUDS[-1])
+    is_serial = not is_udp and is_kind_known
+    device = entry.file("device") if is_serial else ""
+    line = _line(entry) if is_serial else SerialLine()
     if not is_kind_known:
-        entry.ignore("local", "remote", "device", "baud")
-    elif not is_udp and entry.is_sound("baud", "heartbeat_interval_ms"):
-        beat_ms = -(-BEAT_BYTES_MAX * BITS_PER_BYTE * 1000 // baud)
-        if interval_ms < beat_ms:
-            allowed = f"at least {beat_ms}, the time a beat takes at {baud} baud"
-            entry.refuse("heartbeat_interval_ms", str(interval_ms), allowed)
-    default_bytes = FRAME_BYTES_MAX if is_udp else _serial_frame_bytes(baud, interval_ms)
+        entry.ignore("local", "remote", "device", *LINE_KEYS)
+    elif is_serial and entry.is_sound(*LINE_SPEED_KEYS, "heartbeat_interval_ms"):
+        _check_beat(entry, line, interval_ms)
+    default_bytes = FRAME_BYTES_MAX if is_udp else _serial_frame_bytes(line, interval_ms)
     return PathSettings(
         name=entry.text("name", _NAME, _NAME_ALLOWED),
         kind=kind,
@@ -88,16 +106,26 @@ def _path(entry: Table) -> PathSettings:
         local=local,
         remote=remote,
         device=device,
-        baud=baud,
+        line=line,
         frame_bytes_max=entry.integer(
             "frame_bytes_max", FRAME_BYTES_MIN, FRAME_BYTES_MAX, default_bytes
         ),
     )
 
 
-def _serial_frame_bytes(baud: int, interval_ms: int) -> int:
+def _check_beat(entry: Table, line: SerialLine, interval_ms: int) -> None:
+    beat_ms = -(-BEAT_BYTES_MAX * line.bits_per_byte * 1000 // line.baud)
+    if interval_ms < beat_ms:
+        allowed = (
+            f"at least {beat_ms}, the time a beat takes at {line.baud} baud"
+            f" and {line.bits_per_byte} bits a byte"
+        )
+        entry.refuse("heartbeat_interval_ms", str(interval_ms), allowed)
+
+
+def _serial_frame_bytes(line: SerialLine, interval_ms: int) -> int:
     """Half an interval's worth of line time: no frame delays a beat by more than that."""
-    bytes_in_half = baud * interval_ms // (2 * 1000 * BITS_PER_BYTE)
+    bytes_in_half = line.baud * interval_ms // (2 * 1000 * line.bits_per_byte)
     return min(FRAME_BYTES_MAX, max(FRAME_BYTES_MIN, bytes_in_half))
 
 
@@ -126,12 +154,52 @@ def _check_timers(
 # ---------------------------------------------------------------- where to
 
 
-def _line(entry: Table) -> tuple[str, int]:
+def _line(entry: Table) -> SerialLine:
     allowed = "one of " + ", ".join(map(str, BAUDS))
     baud = entry.integer("baud", BAUDS[0], BAUDS[-1], 115200)
     if entry.is_sound("baud") and baud not in BAUDS:
         entry.refuse("baud", str(baud), allowed)
-    return entry.file("device"), baud
+    bits = entry.integer("bits", 5, 8, DATA_BITS)
+    if entry.is_sound("bits") and bits != DATA_BITS:
+        entry.refuse("bits", str(bits), "8: a frame uses all eight bits of a byte")
+    flow = entry.choice("flow", _FLOWS, "none")
+    if entry.is_sound("flow") and flow is None:
+        allowed = '"none" or "rtscts": a frame contains every byte, XON and XOFF too'
+        entry.refuse("flow", '"xonxoff"', allowed)
+    line_type = entry.choice("type", _LINE_TYPES, "rs232")
+    return SerialLine(
+        baud=baud,
+        bits=bits,
+        parity=entry.choice("parity", _PARITIES, "none"),
+        stop_bits=entry.integer("stop_bits", 1, 2, 1),
+        flow=flow or Flow.NONE,
+        type=line_type,
+        rs485=_rs485(entry, line_type),
+    )
+
+
+def _rs485(entry: Table, line_type: LineType) -> Rs485:
+    table = entry.optional_table("rs485")
+    if table is None:
+        return Rs485()
+    if entry.is_sound("type") and line_type is not LineType.RS485:
+        entry.refuse("rs485", "a table", 'missing, or type = "rs485" beside it')
+    found = Rs485(
+        rts_on_send=table.flag("rts_on_send", True),
+        rts_after_send=table.flag("rts_after_send", False),
+        delay_before_ms=table.integer("delay_before_ms", 0, RS485_DELAY_MS_MAX, 0),
+        delay_after_ms=table.integer("delay_after_ms", 0, RS485_DELAY_MS_MAX, 0),
+    )
+    if table.is_sound("rts_on_send", "rts_after_send") and (
+        found.rts_on_send == found.rts_after_send
+    ):
+        table.refuse(
+            "rts_after_send",
+            str(found.rts_after_send).lower(),
+            "the other level than rts_on_send, or the sender would never be switched",
+        )
+    table.end()
+    return found
 
 
 def _addresses(entry: Table) -> tuple[tuple[str, int], tuple[str, int]]:

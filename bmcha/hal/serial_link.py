@@ -1,15 +1,17 @@
-"""A heartbeat path over a serial line: a stream of bytes, 8N1, no flow control.
+"""A heartbeat path over a serial line, RS-232 or RS-485: a stream of bytes.
 
 Knows the UART through pyserial, which sets the line up; reading and writing go to the file
 descriptor itself, because pyserial's blocking read cannot be ended reliably by another thread
 (its issues 203 and 713). Rules: nothing blocks but `read`, for as long as it is told; at most one
 frame's rest is kept here, and little is left to the driver's queue, so that a beat never stands
-behind seconds of other frames; a device that vanishes is a `PortError`, and `open` may be tried
-again for ever. Called by the path worker; made by `bmcha.app`.
+behind seconds of other frames; a driver that does something else than it was asked is refused at
+`open`; a device that vanishes is a `PortError`, and `open` may be tried again for ever. What the
+driver says of itself is in `serial_driver`. Called by the path worker; made by `bmcha.app`.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import select
@@ -21,13 +23,15 @@ from typing import Final
 import serial
 
 from bmcha.hal.port import PortError
+from bmcha.hal.serial_driver import clear_to_send, error_counts, first_difference, set_rs485
 from bmcha.hal.waker import Waker
+from bmcha.model.event import LinkSigns
+from bmcha.model.settings import Flow, LineType, Parity, SerialLine
 
 READ_BYTES_MAX: Final = 4096
 """What the kernel's line discipline holds and hands out at once."""
 READS_MAX: Final = 32
 """More than it can hold back behind that (64 KiB): one `read` leaves nothing, and ends."""
-BITS_PER_BYTE: Final = 10
 QUEUED_MS_MAX: Final = 20
 """A new frame is not taken while the driver still holds more than this much line time."""
 QUEUED_BYTES_MIN: Final = 64
@@ -35,18 +39,23 @@ DRAIN_S_MAX: Final = 0.1
 """What `close` waits for the last frame (a goodbye) to leave: 1,100 bytes at 115200 baud."""
 DRAIN_STEP_MS: Final = 2
 
+_PARITIES: Final = {
+    Parity.NONE: serial.PARITY_NONE,
+    Parity.EVEN: serial.PARITY_EVEN,
+    Parity.ODD: serial.PARITY_ODD,
+}
+
 
 class SerialLink:
-    """The serial device ``device`` at ``baud``; nobody else may have it open for bmcha."""
+    """The serial device ``device``, set to ``line``; nobody else may have it open for bmcha."""
 
     is_stuffed = True
 
-    def __init__(self, device: str, baud: int) -> None:
+    def __init__(self, device: str, line: SerialLine) -> None:
         self._device = device
-        self._baud = baud
-        self._queued_bytes_max = max(
-            QUEUED_BYTES_MIN, baud * QUEUED_MS_MAX // (1000 * BITS_PER_BYTE)
-        )
+        self._line = line
+        self._queued_bytes_max = max(QUEUED_BYTES_MIN, line.bytes_per_s * QUEUED_MS_MAX // 1000)
+        self._is_hung_up = False
         self._waker = Waker()
         self._port: serial.Serial | None = None
         self._rest = b""
@@ -55,11 +64,27 @@ class SerialLink:
         self.close()
         try:
             # timeout 0: never waits. exclusive: two services on one line would mix their frames.
-            self._port = serial.Serial(
-                self._device, self._baud, timeout=0, write_timeout=0, exclusive=True
+            port = serial.Serial(
+                self._device,
+                self._line.baud,
+                bytesize=self._line.bits,
+                parity=_PARITIES[self._line.parity],
+                stopbits=self._line.stop_bits,
+                rtscts=self._line.flow is Flow.RTSCTS,
+                timeout=0,
+                write_timeout=0,
+                exclusive=True,
             )
         except (OSError, ValueError, termios.error) as error:
             raise self._broken("cannot be opened", error) from error
+        try:
+            self._check_driver(port.fileno())
+        except (PortError, OSError, termios.error) as error:
+            port.close()
+            if isinstance(error, PortError):
+                raise
+            raise self._broken("cannot be set up", error) from error
+        self._port = port
 
     def close(self) -> None:
         """Gives the last frame a moment to leave, then drops what is left."""
@@ -107,8 +132,32 @@ class SerialLink:
         self._rest = frame[sent:]
         return True
 
+    def signs(self) -> LinkSigns:
+        if self._port is None:
+            return LinkSigns(is_hung_up=self._is_hung_up)
+        fd = self._port.fileno()
+        has_cts = self._line.flow is Flow.RTSCTS
+        return LinkSigns(
+            is_hung_up=self._is_hung_up,
+            is_clear_to_send=clear_to_send(fd) if has_cts else None,
+            uart=error_counts(fd),
+        )
+
     def wake(self) -> None:
         self._waker.wake()
+
+    def _check_driver(self, fd: int) -> None:
+        """A driver that cannot do something says nothing and does something else."""
+        if self._line.type is LineType.RS485:
+            why = set_rs485(fd, self._line.rs485)
+            if why:
+                raise PortError(f"serial line {self._device}: {why}")
+        difference = first_difference(fd, self._line)
+        if difference:
+            raise PortError(
+                f"serial line {self._device}: its driver does not do {difference}; set it"
+                " otherwise, the same on both modules, or take another line"
+            )
 
     # ------------------------------------------------------------ the descriptor
 
@@ -122,12 +171,14 @@ class SerialLink:
             except OSError as error:
                 if pieces:
                     break  # What was heard counts; the next read tells that it is gone.
-                raise self._broken("is gone", error) from error
+                raise self._hung_up(error) from error
             if not data:
                 break
             pieces.append(data)
         if not pieces and found & (select.POLLHUP | select.POLLERR):
-            raise self._broken("is gone", OSError("hung up"))
+            raise self._hung_up(OSError("hung up"))
+        if pieces:
+            self._is_hung_up = False
         return [b"".join(pieces)] if pieces else []
 
     def _send_rest(self, fd: int) -> bool:
@@ -142,6 +193,8 @@ class SerialLink:
         except BlockingIOError:
             return 0
         except OSError as error:
+            if error.errno in (errno.EIO, errno.ENXIO, errno.ENODEV):
+                raise self._hung_up(error) from error
             raise self._broken("cannot send", error) from error
 
     def _queued_bytes(self, fd: int) -> int:
@@ -173,6 +226,11 @@ class SerialLink:
         if self._port is None:
             raise PortError(f"serial line {self._device} is not open")
         return self._port.fileno()
+
+    def _hung_up(self, error: Exception) -> PortError:
+        """Until bytes come again: a port that opens has not proved that its cable is back."""
+        self._is_hung_up = True
+        return self._broken("is gone", error)
 
     def _broken(self, what: str, error: Exception) -> PortError:
         number = getattr(error, "errno", None)

@@ -34,9 +34,62 @@ class PathKind(Enum):
     SERIAL = "serial"
 
 
+@unique
+class Parity(Enum):
+    NONE = "none"
+    EVEN = "even"
+    ODD = "odd"
+
+
+@unique
+class Flow(Enum):
+    """XON and XOFF are missing on purpose: a frame contains every byte, these two included."""
+
+    NONE = "none"
+    RTSCTS = "rtscts"
+
+
+@unique
+class LineType(Enum):
+    RS232 = "rs232"
+    RS485 = "rs485"
+
+
+@dataclass(frozen=True, slots=True)
+class Rs485:
+    """How the driver switches its sender on and off. Levels of RTS, True: high."""
+
+    rts_on_send: bool = True
+    rts_after_send: bool = False
+    delay_before_ms: int = 0
+    delay_after_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SerialLine:
+    """How a UART is set. Always eight data bits: a frame uses them all."""
+
+    baud: int = 115200
+    bits: int = 8
+    parity: Parity = Parity.NONE
+    stop_bits: int = 1
+    flow: Flow = Flow.NONE
+    type: LineType = LineType.RS232
+    rs485: Rs485 = Rs485()
+
+    @property
+    def bits_per_byte(self) -> int:
+        """On the wire: start bit, data, parity, stop bits."""
+        return 1 + self.bits + (self.parity is not Parity.NONE) + self.stop_bits
+
+    @property
+    def bytes_per_s(self) -> int:
+        return self.baud // self.bits_per_byte
+
+
 @dataclass(frozen=True, slots=True)
 class PathSettings:
-    """One way to one peer. ``local``/``remote`` for udp, ``device``/``baud`` for serial."""
+    """One way to one peer. ``local``/``remote`` for udp, ``device``/``line`` for serial."""
 
     name: str
     kind: PathKind
@@ -49,8 +102,12 @@ class PathSettings:
     local: tuple[str, int] = ("", 0)
     remote: tuple[str, int] = ("", 0)
     device: str = ""
-    baud: int = 115200
+    line: SerialLine = SerialLine()
     frame_bytes_max: int = 1200
+
+    @property
+    def baud(self) -> int:
+        return self.line.baud
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +128,38 @@ class TimerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class HwmonChannel:
+    """One value of a hwmon device, found by what it is called and where it sits.
+
+    ``device``: what its `name` file says. ``at``: a shell pattern that one component of the
+    device's resolved path must fit, "" when the name is enough. ``channel``: as in the files' names
+    ("temp1", "pwm2"); with a ``label`` only their kind ("temp"), and the number is that of the one
+    whose `_label` file says so.
+    """
+
+    device: str
+    at: str = ""
+    channel: str = ""
+    label: str = ""
+
+
+Place = str | HwmonChannel
+"""Where a value is: the absolute name of a file, or a channel of a hwmon device."""
+
+
+def device_of(place: Place) -> Place:
+    """What is behind the same driver, as far as names tell: the folder, or the device."""
+    if isinstance(place, str):
+        return place.rpartition("/")[0] or "/"
+    return HwmonChannel(place.device, place.at)
+
+
+@dataclass(frozen=True, slots=True)
 class SensorSettings:
+    """``file`` is "" where there is a ``channel``. ``has_device_limits``: what the device gives
+    as its limits goes before ``low_milli`` and ``high_milli``. ``jump_milli_max`` 0: any jump
+    from one reading to the next is believed."""
+
     name: str
     kind: SensorKind
     file: str
@@ -79,16 +167,35 @@ class SensorSettings:
     high_milli: int
     hysteresis_milli: int
     zone: str = ""
+    channel: HwmonChannel | None = None
+    has_device_limits: bool = False
+    jump_milli_max: int = 0
+
+    @property
+    def place(self) -> Place:
+        return self.channel or self.file
 
 
 @dataclass(frozen=True, slots=True)
 class FanSettings:
+    """The files are "" where there are channels."""
+
     name: str
     rpm_file: str
     pwm_file: str
     zone: str
     pwm_min: int
     rpm_min: int
+    rpm_channel: HwmonChannel | None = None
+    pwm_channel: HwmonChannel | None = None
+
+    @property
+    def rpm_place(self) -> Place:
+        return self.rpm_channel or self.rpm_file
+
+    @property
+    def pwm_place(self) -> Place:
+        return self.pwm_channel or self.pwm_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,79 +234,29 @@ class ChassisSettings:
     fans: tuple[FanSettings, ...]
     zones: tuple[ZoneSettings, ...]
     supplies: tuple[SupplySettings, ...]
-@dataclass(frozen=True, slots=True)
-class HwmonChannel:
-    """One value of a hwmon device, found by what it is called and where it sits.
-
-    ``device``: what its `name` file says. ``at``: a shell pattern that one component of the
-    device's resolved path must fit, "" when the name is enough. ``channel``: as in the files' names
-    ("temp1", "pwm2"); with a ``label`` only their kind ("temp"), and the number is that of the one
-    whose `_label` file says so.
-    """
-
-    device: str
-    at: str = ""
-    channel: str = ""
-    label: str = ""
-
-
-Place = str | HwmonChannel
-"""Where a value is: the absolute name of a file, or a channel of a hwmon device."""
-
-
-def device_of(place: Place) -> Place:
-    """What is behind the same driver, as far as names tell: the folder, or the device."""
-    if isinstance(place, str):
-        return place.rpartition("/")[0] or "/"
-    return HwmonChannel(place.device, place.at)
-
-
     blades: tuple[BladeSettings, ...]
     sensor_period_ms: int
-    """``file`` is "" where there is a ``channel``. ``has_device_limits``: what the device gives
-    as its limits goes before ``low_milli`` and ``high_milli``. ``jump_milli_max`` 0: any jump
-    from one reading to the next is believed."""
-
     sensor_stale_ms: int
+    hwmon_root: str = "/sys/class/hwmon"
 
 
 @dataclass(frozen=True, slots=True)
 class NodeSettings:
     """All that the core is told once, at start."""
 
-    channel: HwmonChannel | None = None
-    has_device_limits: bool = False
-    jump_milli_max: int = 0
-
-    @property
-    def place(self) -> Place:
-        return self.channel or self.file
     chassis_id: int
     succession: Succession
     board_class: BoardClass
     isolation_policy: IsolationPolicy
-    """The files are "" where there are channels."""
-
     is_lone_start_allowed: bool
     watchdog_ms: int | None
     """None: no hardware watchdog."""
     has_presence: bool
     has_health: bool
     has_active: bool
-    rpm_channel: HwmonChannel | None = None
-    pwm_channel: HwmonChannel | None = None
-
-    @property
-    def rpm_place(self) -> Place:
-        return self.rpm_channel or self.rpm_file
-
-    @property
-    def pwm_place(self) -> Place:
-        return self.pwm_channel or self.pwm_file
     paths: tuple[PathSettings, ...]
     timers: TimerSettings
     chassis: ChassisSettings
     firmware_level: int
     version: str
     layout_id: int
-    hwmon_root: str = "/sys/class/hwmon"

@@ -19,6 +19,7 @@ from bmcha.runtime.frame_coder import FrameCoder
 from bmcha.runtime.pulse import Pulse
 from bmcha.runtime.pulse_sender import Outgoing
 from bmcha.runtime.worker import Clock, Post
+from bmcha.wire.frame import Address
 
 BACKOFF_MIN_NS = 100 * NS_PER_MS
 BACKOFF_MAX_NS = 2000 * NS_PER_MS
@@ -27,6 +28,12 @@ WRITES_PER_TURN_MAX = 32
 RETRY_NS = 5 * NS_PER_MS
 ODD_NS = 60 * NS_PER_S
 """Counts that should not grow are logged so often at most: a bad cable must not fill the log."""
+REST_NS = 3 * NS_PER_MS
+"""After a turn that brought noise: then a turn finds much of it at once, and a flood costs a
+bounded part of one core. The kernel's buffers hold more than comes in that time (550 datagrams,
+68 KB of a line), and a beat that is due or urgent ends the rest."""
+CALM_CHUNKS_MAX = 8
+"""More datagrams in one turn than a peer sends, even if each of them is sound."""
 GOODBYE_NS_MAX = 200 * NS_PER_MS
 """How long a stopping path tries to send what is left."""
 
@@ -43,7 +50,7 @@ class PathWorker:
         self.name = f"path {pulse.settings.path}"
         self._pulse = pulse
         self._link = link
-        self._coder = FrameCoder(link.is_stuffed)
+        self._coder = FrameCoder(link.is_stuffed, _address(pulse))
         self._post = post
         self._clock = clock
         self._log = log
@@ -78,12 +85,22 @@ class PathWorker:
         now_ns = self._clock()
         wait_ns = max(0, self._pulse.due_ns(now_ns) - now_ns)
         chunks = self._read(wait_ns)
+        self._woken.clear()
         now_ns = self._clock()
         self._pulse.woke(now_ns)
-        self._hear(chunks, now_ns)
+        is_noise = self._hear(chunks, now_ns)
         self._send(WRITES_PER_TURN_MAX)
         self._judge()
         self._summarise()
+        if is_noise:
+            self._rest()
+
+    def _rest(self) -> None:
+        now_ns = self._clock()
+        rest_ns = min(REST_NS, self._pulse.due_ns(now_ns) - now_ns)
+        if rest_ns > 0:
+            # Also ended by a wake that came since the turn's read: what it is about is done first.
+            self._woken.wait(rest_ns / NS_PER_S)
 
     def _reopen_if_due(self) -> None:
         now_ns = self._clock()
@@ -128,16 +145,17 @@ class PathWorker:
             self._lose(error)
             return []
 
-    def _hear(self, chunks: list[bytes], heard_ns: int) -> None:
+    def _hear(self, chunks: list[bytes], heard_ns: int) -> bool:
+        """True: there was noise among it."""
         if not chunks:
-            return
+            return False
         self._note_works()
         frames = self._coder.decode(chunks, heard_ns)
-        self._pulse.note_bad(self._coder.bad_count)
         for header, message in frames:
             # Only a port that brought something whole has proved to work.
             self._backoff_ns = BACKOFF_MIN_NS
             self._report(self._pulse.hear(header, message, heard_ns))
+        return self._coder.was_noise or len(chunks) > CALM_CHUNKS_MAX
 
     def _send(self, writes_max: int) -> None:
         for _ in range(writes_max):
@@ -179,10 +197,10 @@ class PathWorker:
         self._report(self._pulse.judge(looked_ns))
 
     def _summarise(self) -> None:
-        summary = self._pulse.summary(self._clock())
-        if summary is None:
+        if not self._pulse.is_summary_due(self._clock()):
             return
-        self._report(summary)
+        self._pulse.note_link(self._coder.damage, self._link.signs())
+        self._report(self._pulse.summary(self._clock()))
         odd_counts, now_ns = self._pulse.odd_counts, self._clock()
         if odd_counts != self._odd_counts and now_ns >= self._odd_due_ns:
             self._odd_due_ns = now_ns + ODD_NS
@@ -207,3 +225,8 @@ class PathWorker:
                 return
             # The time is spent on the link, so that a stream gets its bytes out.
             self._read(RETRY_NS)
+
+
+def _address(pulse: Pulse) -> Address:
+    settings = pulse.settings
+    return Address(settings.chassis_id, settings.own_slot, settings.peer_slot)

@@ -17,9 +17,18 @@ One turn, as `bmcha.runtime.path_worker` and the simulator take it:
 
 from __future__ import annotations
 
-from bmcha.model.event import HeartbeatHeard, MessageHeard, PathCounts, PathOverdue, PathSummarised
+from bmcha.model.event import (
+    HeartbeatHeard,
+    LinkSigns,
+    MessageHeard,
+    PathCounts,
+    PathOverdue,
+    PathSummarised,
+)
 from bmcha.model.message import Header, Message
 from bmcha.model.moment import NS_PER_MS
+from bmcha.runtime.frame_coder import Damage
+from bmcha.runtime.noise_meter import DATAGRAMS_PER_S, STREAM_BYTES_PER_S, NoiseMeter
 from bmcha.runtime.out_queue import OutQueue, WatchOrder
 from bmcha.runtime.published import DraftBoard, EchoBoard
 from bmcha.runtime.pulse_receiver import PulseReceiver, lateness_tolerated_ns
@@ -47,6 +56,10 @@ class Pulse:
         self._sender = PulseSender(settings, drafts, echoes, queue, now_ns)
         self._receiver = PulseReceiver(settings, echoes, self._sender.sent_ns)
         self._lateness_tolerated_ns = lateness_tolerated_ns(settings)
+        self._damage = Damage()
+        self._signs = LinkSigns()
+        is_stream = settings.line_bytes_per_s is not None
+        self._noise = NoiseMeter(STREAM_BYTES_PER_S if is_stream else DATAGRAMS_PER_S)
         self._expected_ns = now_ns
         self._summary_due_ns = now_ns + SUMMARY_NS
 
@@ -63,7 +76,7 @@ class Pulse:
     def odd_counts(self) -> dict[str, int]:
         """What should stay 0 and has no place in the summary; for the log."""
         return {
-            "frames not for this path": self._receiver.ignored_count,
+            "frames not for this path": self._receiver.ignored_count + self._damage.foreign_count,
             "frames heard twice or too late": self._receiver.repeated_count,
             "writes that the port refused": self._sender.refused_count,
             "mirror messages dropped": self._queue.dropped_count,
@@ -88,9 +101,13 @@ class Pulse:
     ) -> HeartbeatHeard | MessageHeard | None:
         return self._receiver.hear(header, message, heard_ns)
 
-    def note_bad(self, bad_count: int) -> None:
-        """How many damaged frames there were since boot: counted, and never life."""
-        self._receiver.bad_count = bad_count
+    def is_summary_due(self, now_ns: int) -> bool:
+        """Time for `note_link`, and then `summary`."""
+        return now_ns >= self._summary_due_ns
+
+    def note_link(self, damage: Damage, signs: LinkSigns) -> None:
+        """What came since boot and is never life, and what the port says: shown, not judged."""
+        self._damage, self._signs = damage, signs
 
     def offer(self, now_ns: int) -> Outgoing | None:
         return self._sender.offer(now_ns)
@@ -113,8 +130,10 @@ class Pulse:
         return self._receiver.judge(looked_ns)
 
     def summary(self, now_ns: int) -> PathSummarised | None:
-        if now_ns < self._summary_due_ns:
+        if not self.is_summary_due(now_ns):
             return None
+        damage = self._damage
+        self._noise.sample(damage.noise_count + self._signs.unread_count, now_ns)
         self._summary_due_ns += ((now_ns - self._summary_due_ns) // SUMMARY_NS + 1) * SUMMARY_NS
         receiver, sender = self._receiver, self._sender
         return PathSummarised(
@@ -126,10 +145,16 @@ class Pulse:
                 rx_count=receiver.rx_count,
                 tx_count=sender.tx_count,
                 lost_count=receiver.lost_count,
-                bad_count=receiver.bad_count,
+                bad_count=damage.bad_count,
                 forged_count=0,
                 withheld_count=sender.withheld_count,
                 rtt_us=receiver.rtt_us,
+                bad_counts=damage.bad_counts,
+                noise_per_s=self._noise.per_s,
+                is_noisy=self._noise.is_noisy,
+                foreign_count=damage.foreign_count + receiver.ignored_count,
+                foreign_chassis_id=damage.foreign_chassis_id,
+                signs=self._signs,
             ),
             fault=self.fault,
         )

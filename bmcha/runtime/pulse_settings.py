@@ -57,7 +57,5 @@ def pulse_settings(
             EchoLimits(each.warntime_ms * NS_PER_MS, each.deadtime_ms * NS_PER_MS)
             for each in siblings
         ),
-        line_bytes_per_s=(
-            path.baud // BITS_PER_SERIAL_BYTE if path.kind is PathKind.SERIAL else None
-        ),
+        line_bytes_per_s=(path.line.bytes_per_s if path.kind is PathKind.SERIAL else None),
     )

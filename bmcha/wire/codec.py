@@ -16,7 +16,7 @@ from typing import Final
 from bmcha.model.message import Header
 from bmcha.wire import tables, version
 from bmcha.wire.checksum import crc32c as crc32c
-from bmcha.wire.frame import BadFrame, BadReason, Decoded, RawFrame
+from bmcha.wire.frame import Address, BadFrame, BadReason, Decoded, RawFrame, judge_address
 
 DELIMITER: Final = b"\0"
 _OVERHEAD_BYTES: Final = tables.FRAME_HEADER.size + tables.CRC_BYTES
@@ -101,6 +101,53 @@ def decode_stream(buffer: bytes) -> tuple[list[Decoded], int]:
             decoded.append(_unstuff(buffer[start:end], start))
         start = end + 1
     return decoded, start
+
+
+class PlainSieve:
+    """`bmcha.wire.frame.Sieve`."""
+
+    def __init__(self, address: Address | None) -> None:
+        self._address = address
+        self.bad_counts: dict[BadReason, int] = {}
+        self.noise_bytes = 0
+        self.foreign_chassis_id: int | None = None
+
+    def sift_stream(self, buffer: bytes) -> tuple[list[RawFrame], int]:
+        decoded, taken = decode_stream(buffer)
+        # Delimiters with nothing between them are no damage, and still no frame.
+        self.noise_bytes += taken - sum(item.size for item in decoded)
+        return self._wanted(decoded), taken
+
+    def sift_datagrams(self, datagrams: list[bytes]) -> list[RawFrame]:
+        return self._wanted([decode_datagram(each) for each in datagrams])
+
+    def _wanted(self, decoded: list[Decoded]) -> list[RawFrame]:
+        found = []
+        for item in decoded:
+            if isinstance(item, BadFrame):
+                self._count(item.reason)
+                self.noise_bytes += item.size
+                continue
+            reason = self._judge(item.header)
+            if reason is None:
+                found.append(item)
+                continue
+            self._count(reason)
+            if reason is BadReason.CHASSIS:
+                self.foreign_chassis_id = item.header.chassis_id
+        return found
+
+    def _judge(self, header: Header) -> BadReason | None:
+        wanted = self._address
+        if wanted is None:
+            return None
+        return judge_address(header, wanted.chassis_id, wanted.own_slot, wanted.peer_slot)
+
+    def _count(self, reason: BadReason) -> None:
+        self.bad_counts[reason] = self.bad_counts.get(reason, 0) + 1
+
+
+make_sieve = PlainSieve
 
 
 def _unstuff(stuffed: bytes, offset: int) -> Decoded:

@@ -8,12 +8,13 @@ decode at the same time.
 from __future__ import annotations
 
 import struct
-from typing import Final
+from array import array
+from typing import Any, Final
 
 from bmcha._native import ffi, lib
 from bmcha.model.message import Header
 from bmcha.wire import tables
-from bmcha.wire.frame import BadFrame, BadReason, Decoded, RawFrame
+from bmcha.wire.frame import Address, BadFrame, BadReason, Decoded, RawFrame
 
 FRAMES_MAX: Final = 64
 """A call's worth. 64 heartbeats are five kilobytes, more than most reads return."""
@@ -98,6 +99,78 @@ def decode_stream(buffer: bytes) -> tuple[list[Decoded], int]:
         start += taken[0]
         if count < FRAMES_MAX:
             return decoded, start
+
+
+class NativeSieve:
+    """`bmcha.wire.frame.Sieve`."""
+
+    def __init__(self, address: Address | None) -> None:
+        self._sieve = ffi.new("struct bmcha_sieve *")
+        self._sieve.takes_any = address is None
+        if address is not None:
+            self._sieve.chassis_id = address.chassis_id
+            self._sieve.source_slot = address.peer_slot
+            self._sieve.target_slot = address.own_slot
+
+    @property
+    def bad_counts(self) -> dict[BadReason, int]:
+        counts = self._sieve.bad_counts
+        return {reason: counts[reason.value] for reason in BadReason if counts[reason.value]}
+
+    @property
+    def noise_bytes(self) -> int:
+        return int(self._sieve.noise_bytes)
+
+    @property
+    def foreign_chassis_id(self) -> int | None:
+        return int(self._sieve.foreign_chassis_id) if self._sieve.has_foreign else None
+
+    def sift_stream(self, buffer: bytes) -> tuple[list[RawFrame], int]:
+        scratch = _new("uint8_t[]", max(1, len(buffer)))
+        frames = _new("struct bmcha_frame[]", FRAMES_MAX)
+        taken = _new("size_t *")
+        found: list[RawFrame] = []
+        start = 0
+        view = ffi.from_buffer("uint8_t[]", buffer)
+        while True:
+            left = len(buffer) - start
+            count = lib.bmcha_frame_sift_stream(
+                self._sieve, view + start, left, scratch, left, frames, FRAMES_MAX, taken
+            )
+            if count:
+                found += _raw_frames(frames, count, bytes(ffi.buffer(scratch, taken[0])), start)
+            start += taken[0]
+            if count < FRAMES_MAX:
+                return found, start
+
+    def sift_datagrams(self, datagrams: list[bytes]) -> list[RawFrame]:
+        sizes = array("I", map(len, datagrams))
+        data = b"".join(datagrams)
+        frames = _new("struct bmcha_frame[]", FRAMES_MAX)
+        taken = _new("size_t *")
+        found: list[RawFrame] = []
+        seen, start = 0, 0
+        view, sizes_view = ffi.from_buffer("uint8_t[]", data), ffi.from_buffer("uint32_t[]", sizes)
+        while seen < len(sizes):
+            count = lib.bmcha_frame_sift_datagrams(
+                *(self._sieve, view + start, len(data) - start),
+                *(sizes_view + seen, len(sizes) - seen, frames, FRAMES_MAX, taken),
+            )
+            if count:
+                found += _raw_frames(frames, count, data[start:], start)
+            start += sum(sizes[seen : seen + taken[0]])
+            seen += taken[0]
+        return found
+
+
+make_sieve = NativeSieve
+
+
+def _raw_frames(frames: Any, count: int, plain: bytes, start: int) -> list[RawFrame]:
+    unpacked = _FRAME.iter_unpack(ffi.buffer(frames, count * _FRAME.size))
+    return [
+        item for fields in unpacked if isinstance(item := _decoded(fields, plain, start), RawFrame)
+    ]
 
 
 def _decoded(fields: tuple[int, ...], plain: bytes, start: int = 0) -> Decoded:

@@ -8,25 +8,46 @@ what stands before the next delimiter. One reader a path, used by that path's th
 from __future__ import annotations
 
 from bmcha.wire import tables
-from bmcha.wire.frame import BadFrame, BadReason, Codec, RawFrame
+from bmcha.wire.frame import Address, BadReason, Codec, RawFrame
 from bmcha.wire.front import native_codec
+
+FOREIGN = (BadReason.CHASSIS, BadReason.SLOT)
+"""Sound frames that are none of ours: counted apart, because they are no damage."""
 
 
 class FrameReader:
-    """``bad_counts`` has every reason met so far; the caller may add its own findings to it."""
+    """Frames of ``address`` only; None: everybody's. The caller may add its own findings."""
 
-    def __init__(self, codec: Codec | None = None) -> None:
-        self._codec = codec or native_codec()
+    def __init__(self, codec: Codec | None = None, address: Address | None = None) -> None:
+        self._sieve = (codec or native_codec()).make_sieve(address)
         self._tail = b""
         self._is_overlong = False
-        self.bad_counts: dict[BadReason, int] = {}
+        self._own_counts: dict[BadReason, int] = {}
+        self._own_noise_bytes = 0
+
+    @property
+    def bad_counts(self) -> dict[BadReason, int]:
+        """Every reason met so far."""
+        counts = dict(self._sieve.bad_counts)
+        for reason, count in self._own_counts.items():
+            counts[reason] = counts.get(reason, 0) + count
+        return counts
 
     @property
     def bad_count(self) -> int:
-        return sum(self.bad_counts.values())
+        return sum(count for reason, count in self.bad_counts.items() if reason not in FOREIGN)
+
+    @property
+    def noise_bytes(self) -> int:
+        """What was received and stood in no frame."""
+        return self._sieve.noise_bytes + self._own_noise_bytes
+
+    @property
+    def foreign_chassis_id(self) -> int | None:
+        return self._sieve.foreign_chassis_id
 
     def count_bad(self, reason: BadReason) -> None:
-        self.bad_counts[reason] = self.bad_counts.get(reason, 0) + 1
+        self._own_counts[reason] = self._own_counts.get(reason, 0) + 1
 
     def feed(self, data: bytes) -> list[RawFrame]:
         """The frames that these bytes complete, in order. Damage is counted, never raised."""
@@ -34,17 +55,18 @@ class FrameReader:
             data = self._behind_delimiter(data)
         if self._tail:
             data = self._tail + data
-        decoded, taken = self._codec.decode_stream(data)
+        frames, taken = self._sieve.sift_stream(data)
         self._tail = data[taken:]
         if len(self._tail) >= tables.STUFFED_BYTES_MAX:
             # Whatever comes now, it is too long; forget it and wait for its end.
+            self._own_noise_bytes += len(self._tail)
             self._tail = b""
             self._is_overlong = True
-        return self._sound(decoded)
+        return frames
 
-    def feed_datagram(self, data: bytes) -> list[RawFrame]:
-        """The frame of a datagram, or nothing. Nothing is kept between datagrams."""
-        return self._sound([self._codec.decode_datagram(data)])
+    def feed_datagrams(self, datagrams: list[bytes]) -> list[RawFrame]:
+        """The frame of each datagram that has one. Nothing is kept between datagrams."""
+        return self._sieve.sift_datagrams(datagrams)
 
     def drop_tail(self) -> None:
         """The link was opened anew: what was begun will not be continued."""
@@ -53,17 +75,9 @@ class FrameReader:
 
     def _behind_delimiter(self, data: bytes) -> bytes:
         end = data.find(b"\0")
+        self._own_noise_bytes += len(data) if end < 0 else end + 1
         if end < 0:
             return b""
         self._is_overlong = False
         self.count_bad(BadReason.TOO_LONG)
         return data[end + 1 :]
-
-    def _sound(self, decoded: list[RawFrame | BadFrame]) -> list[RawFrame]:
-        frames = []
-        for item in decoded:
-            if isinstance(item, BadFrame):
-                self.count_bad(item.reason)
-            else:
-                frames.append(item)
-        return frames

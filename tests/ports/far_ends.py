@@ -17,9 +17,9 @@ from typing import Protocol
 from bmcha.hal.port import Link
 from bmcha.hal.serial_link import SerialLink
 from bmcha.hal.udp_link import UdpLink
+from bmcha.model.settings import SerialLine
 
 SOON_S = 10.0
-BAUD = 115200
 
 
 class Rig(Protocol):
@@ -88,7 +88,7 @@ class SerialRig:
         self.far = -1
 
     def link(self) -> SerialLink:
-        return SerialLink(self.device, BAUD)
+        return SerialLink(self.device, SerialLine())
 
     def say(self, data: bytes) -> None:
         deadline = time.monotonic() + SOON_S

@@ -11,6 +11,7 @@ import pytest
 from bmcha.hal.port import Link, PortError
 from bmcha.hal.serial_link import SerialLink
 from bmcha.hal.udp_link import UdpLink
+from bmcha.model.settings import SerialLine
 from tests import needs
 from tests.ports.far_ends import (
     SOON_S,
@@ -333,4 +334,4 @@ def test_what_is_no_serial_line_is_refused(tmp_path: Path) -> None:
     plain.touch()
     for device in (plain, tmp_path, tmp_path / "missing"):
         with pytest.raises(PortError, match=str(device)):
-            SerialLink(str(device), 115200).open()
+            SerialLink(str(device), SerialLine()).open()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bmcha.model.message import Header, Message, MessageType
 from bmcha.model.reading import ImageCell
 from bmcha.wire import codec, codec_native, decode_text, schema, tables
-from bmcha.wire.frame import BadFrame, Codec, RawFrame
+from bmcha.wire.frame import Address, BadFrame, Codec, RawFrame
 from bmcha.wire.frame_reader import FrameReader
 from bmcha.wire.front import build_frame, parse_frame
 from bmcha.wire.image_codec import pack_cell, unpack_picture
@@ -81,6 +81,20 @@ def test_c_and_python_find_the_same(stream: bytes) -> None:
     assert [(d.offset, d.size) for d in theirs] == [(d.offset, d.size) for d in ours]
     assert codec_native.decode_datagram(stream) == codec.decode_datagram(stream)
     assert codec_native.cobs_decode(stream) == codec.cobs_decode(stream)
+
+
+@given(streams, st.lists(noise, max_size=5), headers)
+def test_c_and_python_sift_alike(stream: bytes, datagrams: list[bytes], wanted: Header) -> None:
+    frame = codec.encode_frame(wanted, 1, b"", False)
+    address = Address(wanted.chassis_id, wanted.target_slot, wanted.source_slot)
+    for sieve_of in (None, address):
+        ours, theirs = codec.make_sieve(sieve_of), codec_native.make_sieve(sieve_of)
+        assert theirs.sift_stream(stream) == ours.sift_stream(stream)
+        every = [*datagrams, frame, b"", frame]
+        assert theirs.sift_datagrams(every) == ours.sift_datagrams(every)
+        assert theirs.bad_counts == ours.bad_counts
+        assert theirs.noise_bytes == ours.noise_bytes
+        assert theirs.foreign_chassis_id == ours.foreign_chassis_id
 
 
 @pytest.mark.parametrize("either", CODECS, ids=["twin", "native"])

@@ -11,9 +11,16 @@ import pytest
 from bmcha.hal.port import PortError
 from bmcha.hal.serial_link import SerialLink
 from bmcha.hal.udp_link import UdpLink
-from bmcha.model.event import HeartbeatHeard, MessageHeard, PathOverdue, PathSummarised
+from bmcha.model.event import (
+    HeartbeatHeard,
+    LinkSigns,
+    MessageHeard,
+    PathOverdue,
+    PathSummarised,
+)
 from bmcha.model.message import Delta, DeltaKind, Goodbye, Probe
 from bmcha.model.role import Reason
+from bmcha.model.settings import SerialLine
 from bmcha.runtime.out_queue import OutQueue, WatchOrder
 from bmcha.runtime.path_worker import PathWorker
 from bmcha.runtime.published import DraftBoard, EchoBoard
@@ -87,13 +94,13 @@ class End:
 def udp_links():
     ports = [free_port(), free_port()]
     addresses = [("127.0.0.1", port) for port in ports]
-    yield UdpLink(*addresses), UdpLink(*reversed(addresses))
+    yield UdpLink(addresses[0], addresses[1]), UdpLink(addresses[1], addresses[0])
 
 
 @contextlib.contextmanager
 def serial_links():
     with contextlib.closing(Wire()) as wire:
-        yield SerialLink(wire.devices[0], 115200), SerialLink(wire.devices[1], 115200)
+        yield SerialLink(wire.devices[0], SerialLine()), SerialLink(wire.devices[1], SerialLine())
 
 
 @pytest.fixture(params=[udp_links, serial_links], ids=["udp", "serial"])
@@ -163,7 +170,7 @@ def test_a_summary_tells_counts_and_the_round_trip(ends) -> None:
 
 def test_a_port_that_cannot_be_opened_is_a_fault_until_it_can(tmp_path) -> None:
     device = tmp_path / "tty"
-    end = End(1, SerialLink(str(device), 115200))
+    end = End(1, SerialLink(str(device), SerialLine()))
     end.start()
     try:
         wait_until(end.fault, "the fault is in the summary")
@@ -203,6 +210,9 @@ class BrokenLink:
     def write(self, frame: bytes) -> bool:
         assert self.is_open
         raise PortError("the cable is on fire")
+
+    def signs(self) -> LinkSigns:
+        return LinkSigns()
 
     def wake(self) -> None:
         pass

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bmcha.model.event import HeartbeatHeard, MessageHeard, PathOverdue
+from bmcha.model.event import HeartbeatHeard, LinkSigns, MessageHeard, PathOverdue
 from bmcha.model.message import (
     AGE_NEVER_NS,
     DeltaAck,
@@ -20,6 +20,7 @@ from bmcha.model.message import (
     Progress,
 )
 from bmcha.model.role import Reason, Role
+from bmcha.runtime.frame_coder import Damage
 from bmcha.runtime.out_queue import OutQueue, WatchOrder
 from bmcha.runtime.published import DraftBoard, EchoBoard, LastHeard
 from bmcha.runtime.pulse import SUMMARY_NS, Pulse
@@ -437,7 +438,7 @@ def test_r4_only_a_heartbeat_is_life(bench) -> None:
     bench.arm()
     bench.wait(DEADTIME_NS)
     bench.pulse.hear(bench.header(), Probe(1), bench.now_ns)
-    bench.pulse.note_bad(2)
+    bench.pulse.note_link(Damage(bad_count=2), LinkSigns())
     assert bench.overdue() == PathOverdue("udp", START_NS)
     assert bench.pulse.summary(bench.now_ns).counts.bad_count == 2
 

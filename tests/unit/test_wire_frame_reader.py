@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bmcha.model.message import Header
 from bmcha.wire import codec, codec_native, tables
-from bmcha.wire.frame import BadReason, Codec
+from bmcha.wire.frame import Address, BadReason, Codec
 from bmcha.wire.frame_reader import FrameReader
 
 HEADER = Header(chassis_id=7, source_slot=1, target_slot=2, boot_id=5, epoch=3, sequence=9)
@@ -59,15 +61,48 @@ class TestTwin:
 
     def test_datagrams_do_not_run_into_each_other(self, reader: FrameReader) -> None:
         bare = codec.encode_frame(HEADER, 1, b"one", False)
-        assert reader.feed_datagram(bare[:10]) == []
-        assert [frame.body for frame in reader.feed_datagram(bare)] == [b"one"]
+        assert reader.feed_datagrams([bare[:10]]) == []
+        assert [frame.body for frame in reader.feed_datagrams([bare, bare])] == [b"one"] * 2
         assert reader.bad_counts == {BadReason.TOO_SHORT: 1}
 
     def test_the_caller_may_add_its_own_findings(self, reader: FrameReader) -> None:
-        reader.count_bad(BadReason.CHASSIS)
-        reader.count_bad(BadReason.CHASSIS)
-        assert reader.bad_counts == {BadReason.CHASSIS: 2}
-        assert reader.bad_count == 2
+        reader.count_bad(BadReason.BODY)
+        reader.feed(b"garbage\0")
+        reader.count_bad(BadReason.BODY)
+        assert reader.bad_counts == {BadReason.BODY: 2, BadReason.COBS: 1}
+        assert reader.bad_count == 3
+
+    def test_a_reader_for_one_address_counts_what_others_say(self) -> None:
+        reader = FrameReader(self.codec, Address(chassis_id=7, own_slot=2, peer_slot=1))
+        assert reader.foreign_chassis_id is None
+        foreign = codec.encode_frame(replace(HEADER, chassis_id=8), 1, b"", True)
+        echo = codec.encode_frame(replace(HEADER, source_slot=2, target_slot=1), 1, b"", True)
+        assert [frame.body for frame in reader.feed(foreign + ONE + echo + TWO)] == [b"one", b"two"]
+        assert reader.bad_counts == {BadReason.CHASSIS: 1, BadReason.SLOT: 1}
+        assert (reader.bad_count, reader.noise_bytes) == (0, 0)
+        last = reader.foreign_chassis_id
+        assert last == 8
+
+    @pytest.mark.parametrize("piece", [1, 100, 5000])
+    def test_every_byte_outside_a_frame_is_noise(self, piece: int) -> None:
+        reader = FrameReader(self.codec)
+        stream = b"\0\0junk\0" + ONE + b"\x55" * 9000 + b"\0" + TWO + b"\0"
+        frames = [
+            f for at in range(0, len(stream), piece) for f in reader.feed(stream[at : at + piece])
+        ]
+        assert [frame.body for frame in frames] == [b"one", b"two"]
+        assert reader.noise_bytes == len(stream) - len(ONE) - len(TWO)
+        bare = codec.encode_frame(HEADER, 1, b"one", False)
+        reader.feed_datagrams([b"", b"junk", bare, b"x" * 5000])
+        assert reader.noise_bytes == len(stream) - len(ONE) - len(TWO) + 5004
+
+    def test_more_frames_than_one_call_takes_all_come(self) -> None:
+        bare = [codec.encode_frame(HEADER, 1, bytes([number]), False) for number in range(200)]
+        reader = FrameReader(self.codec)
+        found = reader.feed_datagrams(
+            [each for pair in zip(bare, bare, strict=True) for each in pair]
+        )
+        assert [frame.body[0] for frame in found] == [number // 2 for number in range(400)]
 
 
 class TestNative(TestTwin):
@@ -75,4 +110,4 @@ class TestNative(TestTwin):
 
 
 def test_the_native_codec_is_the_default() -> None:
-    assert FrameReader()._codec is codec_native
+    assert isinstance(FrameReader()._sieve, codec_native.NativeSieve)

@@ -1,0 +1,88 @@
+"""Which network interface has an address, and whether it is connected to anything.
+
+Asks the kernel over rtnetlink(7) and SIOCGIFFLAGS (netdevice(7)); both answer at once. What cannot
+be known is None, never an error: this is for people who look for a fault. Called by `udp_link`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import ipaddress
+import socket
+import struct
+from collections.abc import Iterator
+from typing import Final
+
+_SIOCGIFFLAGS: Final = 0x8913
+_IFF_RUNNING: Final = 0x40
+_NAME_BYTES: Final = 16
+
+_RTM_NEWADDR, _RTM_GETADDR = 20, 22
+_REQUEST_DUMP: Final = 0x301
+_IFA_ADDRESS, _IFA_LOCAL = 1, 2
+_MESSAGE: Final = struct.Struct("=IHHII")
+_ADDRESS_MESSAGE: Final = struct.Struct("=BBBBI")
+_ATTRIBUTE: Final = struct.Struct("=HH")
+_REPLIES_MAX: Final = 64
+_REPLY_S_MAX: Final = 0.2
+
+
+def interface_of(address: str) -> str | None:
+    """The name of the interface that has this numeric address, "fe80::1%eth0" included."""
+    host, _, scope = address.partition("%")
+    if scope:
+        return scope
+    wanted = ipaddress.ip_address(host)
+    if wanted.is_loopback:
+        return "lo"
+    try:
+        for index, found in _addresses():
+            if found == wanted:
+                return socket.if_indextoname(index)
+    except OSError:
+        pass
+    return None
+
+
+def is_running(asking: socket.socket, interface: str) -> bool | None:
+    """Up and with a carrier, as the driver tells it."""
+    name = interface.encode()[: _NAME_BYTES - 1]
+    try:
+        answer = fcntl.ioctl(asking, _SIOCGIFFLAGS, struct.pack("16s24x", name))
+    except OSError:
+        return None
+    (flags,) = struct.unpack_from("H", answer, _NAME_BYTES)
+    return bool(flags & _IFF_RUNNING)
+
+
+def _addresses() -> Iterator[tuple[int, ipaddress.IPv4Address | ipaddress.IPv6Address]]:
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC) as asking:
+        asking.settimeout(_REPLY_S_MAX)
+        size = _MESSAGE.size + _ADDRESS_MESSAGE.size
+        asking.send(
+            _MESSAGE.pack(size, _RTM_GETADDR, _REQUEST_DUMP, 1, 0)
+            + _ADDRESS_MESSAGE.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
+        )
+        for _ in range(_REPLIES_MAX):
+            reply = asking.recv(65536)
+            at, kind = 0, 0
+            while at + _MESSAGE.size <= len(reply):
+                size, kind = _MESSAGE.unpack_from(reply, at)[:2]
+                if kind == _RTM_NEWADDR:
+                    yield from _address(reply[at + _MESSAGE.size : at + size])
+                at += max(_MESSAGE.size, (size + 3) & ~3)
+            if kind != _RTM_NEWADDR:
+                return
+
+
+def _address(
+    message: bytes,
+) -> Iterator[tuple[int, ipaddress.IPv4Address | ipaddress.IPv6Address]]:
+    index = _ADDRESS_MESSAGE.unpack_from(message)[4]
+    at = _ADDRESS_MESSAGE.size
+    while at + _ATTRIBUTE.size <= len(message):
+        size, kind = _ATTRIBUTE.unpack_from(message, at)
+        value = message[at + _ATTRIBUTE.size : at + size]
+        if kind in (_IFA_ADDRESS, _IFA_LOCAL) and len(value) in (4, 16):
+            yield index, ipaddress.ip_address(value)
+        at += max(_ATTRIBUTE.size, (size + 3) & ~3)

@@ -1,0 +1,247 @@
+"""Noise on the paths of two real services, and what it did to them: the long form of test_noise.
+
+    python -m tests.process.storm [SECONDS]        (make endurance)
+
+Serial noise of 1 MB/s on both ends and 100,000 datagrams a second at a module's port, each kind
+by itself and all together. Prints the CPU of both services, what the other path noticed, and
+whether a role moved; ends with 1 if one did.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests import needs
+from tests.process.rig import Module, Relay, Wire, two_modules, wait_until
+
+BYTES_PER_S = 1_000_000
+DATAGRAMS_PER_S = 100_000
+SAMPLE_S = 0.1
+
+
+@dataclass(frozen=True)
+class Noise:
+    """``path``: where it blows. ``is_from_peer``: from the address that the module takes for its
+    peer's; else from a stranger's."""
+
+    path: str
+    form: str
+    per_s: int
+    is_from_peer: bool = True
+
+    def __str__(self) -> str:
+        source = (
+            "" if self.path == "serial" else " from the peer" if self.is_from_peer else " alien"
+        )
+        return f"{self.path} {self.form}{source} {self.per_s}/s"
+
+
+def serial(form: str, per_s: int = BYTES_PER_S) -> Noise:
+    return Noise("serial", form, per_s)
+
+
+def udp(form: str, per_s: int = DATAGRAMS_PER_S, is_from_peer: bool = True) -> Noise:
+    return Noise("udp", form, per_s, is_from_peer)
+
+
+ALL: tuple[tuple[Noise, ...], ...] = (
+    (),
+    (serial("random"),),
+    (serial("no-zero"),),
+    (serial("all-zero"),),
+    (serial("alternating"),),
+    (udp("random", is_from_peer=False),),
+    (udp("random"),),
+    (udp("empty"),),
+    (udp("huge", 2000),),
+    (udp("damaged"),),
+    (udp("foreign"),),
+    (udp("repeated"),),
+    (serial("random"), udp("damaged")),
+)
+
+
+@dataclass
+class Outcome:
+    """``cpu_percent``: of each service, in % of one core. ``unhealthy``: samples in which a path
+    was not ALIVE, by path."""
+
+    seconds: float
+    said_count: list[int] = field(default_factory=list)
+    cpu_percent: list[float] = field(default_factory=list)
+    rss_kib: list[int] = field(default_factory=list)
+    role_changes: list[str] = field(default_factory=list)
+    samples_count: int = 0
+    unhealthy: dict[str, int] = field(default_factory=dict)
+    lost: dict[str, int] = field(default_factory=dict)
+    bad: dict[str, int] = field(default_factory=dict)
+    withheld_lines: list[str] = field(default_factory=list)
+    slowest_answer_ms: int = 0
+    log_lines_count: int = 0
+
+
+class Storm:
+    def __init__(self, folder: Path, modules: tuple[Module, Module], wire: Wire, relay: Relay):
+        self.modules = modules
+        self._wire = wire
+        self._relay = relay
+        self._program = folder / "noise"
+        source = Path(__file__).with_name("noise.c")
+        compiler = needs.program("cc", package="gcc")
+        subprocess.run([compiler, "-O2", "-o", self._program, source], check=True)
+
+    def blow(self, noises: Sequence[Noise], seconds: float) -> Outcome:
+        """At module 1, which is ACTIVE, and on the serial line at both."""
+        outcome = Outcome(seconds)
+        before = [_cpu_s(module) for module in self.modules]
+        roles = [_role(module) for module in self.modules]
+        paths = self.modules[0].ask()["paths"]
+        log_before = sum(len(module.log().splitlines()) for module in self.modules)
+        with contextlib.ExitStack() as blowing:
+            running = [
+                blowing.enter_context(process)
+                for noise in noises
+                for process in self._processes(noise, seconds)
+            ]
+            begun_s = time.monotonic()
+            while time.monotonic() - begun_s < seconds:
+                self._sample(outcome, roles)
+                threading.Event().wait(SAMPLE_S)
+            outcome.said_count = [int(process.communicate(timeout=20)[0]) for process in running]
+        took_s = time.monotonic() - begun_s
+        after = [_cpu_s(module) for module in self.modules]
+        spent_s = [late - early for early, late in zip(before, after, strict=True)]
+        outcome.cpu_percent = [100 * each / took_s for each in spent_s]
+        outcome.rss_kib = [_rss_kib(module) for module in self.modules]
+        for name, path in self.modules[0].ask()["paths"].items():
+            outcome.lost[name] = path["lost"] - paths[name]["lost"]
+            outcome.bad[name] = path["bad"] - paths[name]["bad"]
+        log_after = sum(len(module.log().splitlines()) for module in self.modules)
+        outcome.log_lines_count = log_after - log_before
+        return outcome
+
+    def _sample(self, outcome: Outcome, roles: list[Any]) -> None:
+        outcome.samples_count += 1
+        for index, module in enumerate(self.modules):
+            asked_s = time.monotonic()
+            status = module.ask()
+            took_ms = round((time.monotonic() - asked_s) * 1000)
+            outcome.slowest_answer_ms = max(outcome.slowest_answer_ms, took_ms)
+            role = (status["role"]["state"], status["role"]["epoch"])
+            if role != roles[index]:
+                outcome.role_changes.append(f"module {module.slot}: {roles[index]} -> {role}")
+                roles[index] = role
+            for name, path in status["paths"].items():
+                is_unhealthy = path["health"] != "ALIVE"
+                outcome.unhealthy[name] = outcome.unhealthy.get(name, 0) + is_unhealthy
+
+    def _processes(self, noise: Noise, seconds: float) -> Iterator[subprocess.Popen[bytes]]:
+        if noise.path == "serial":
+            for fd in self._wire.near_fds:
+                yield self._process(["stream", fd, noise.per_s, seconds, noise.form], fd)
+            return
+        config = (self.modules[0].folder / "config.toml").read_text()
+        found = re.search(r'local = "127\.0\.0\.1:(\d+)"', config)
+        assert found is not None
+        with contextlib.ExitStack() as closing:
+            fd = self._relay.sockets[0].fileno()
+            if not noise.is_from_peer:
+                stranger = closing.enter_context(_stranger())
+                fd = stranger.fileno()
+            words = ["datagrams", fd, "127.0.0.1", found[1], noise.per_s, seconds]
+            yield self._process([*words, *_form(noise.form)], fd)
+
+    def _process(self, words: Sequence[object], fd: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [str(self._program), *map(str, words)], pass_fds=[fd], stdout=subprocess.PIPE
+        )
+
+
+def _stranger() -> Any:
+    import socket
+
+    found = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    found.bind(("127.0.0.1", 0))
+    return found
+
+
+def _form(form: str) -> list[str]:
+    """What the noise program is told: some forms are frames that are made here."""
+    from bmcha.model.message import Header, Probe
+    from bmcha.wire.front import build_frame
+
+    chassis_id = 4712 if form == "foreign" else 4711
+    frame = bytearray(build_frame(Header(chassis_id, 2, 1, 77, 1, 1), Probe(1), 0, False))
+    if form == "damaged":
+        frame[-1] ^= 0xFF
+    return ["hex", frame.hex()] if form in ("damaged", "foreign", "repeated") else [form]
+
+
+def _role(module: Module) -> tuple[str, int]:
+    role = module.ask()["role"]
+    return role["state"], role["epoch"]
+
+
+def _pid(module: Module) -> int:
+    assert module.process is not None
+    return module.process.pid
+
+
+def _cpu_s(module: Module) -> float:
+    fields = Path(f"/proc/{_pid(module)}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _rss_kib(module: Module) -> int:
+    status = Path(f"/proc/{_pid(module)}/status").read_text()
+    found = re.search(r"VmRSS:\s+(\d+)", status)
+    assert found is not None
+    return int(found[1])
+
+
+@contextlib.contextmanager
+def calm_pair(folder: Path) -> Iterator[Storm]:
+    """Two services, module 1 ACTIVE, both paths alive, the mirror level."""
+    wire, relay = Wire(), Relay()
+    with two_modules(folder, wire, relay) as modules:
+        first, second = modules
+        first.start()
+        wait_until(lambda: first.role() == "ACTIVE" or first.role() == "STARTING", "it answers")
+        second.start()
+        wait_until(
+            lambda: sorted(map(str, (first.role(), second.role()))) == ["ACTIVE", "STANDBY"],
+            "the roles are decided",
+        )
+        for module in modules:
+            wait_until(
+                lambda module=module: all(  # type: ignore[misc]
+                    path["health"] == "ALIVE" for path in module.ask()["paths"].values()
+                ),
+                "both paths are alive",
+            )
+        yield Storm(folder, modules, wire, relay)
+
+
+def main(seconds: float) -> int:
+    moved = 0
+    with tempfile.TemporaryDirectory() as folder, calm_pair(Path(folder)) as storm:
+        for noises in ALL:
+            outcome = storm.blow(noises, seconds)
+            moved += len(outcome.role_changes)
+            print(f"{' + '.join(map(str, noises)) or 'calm'}: {outcome}", flush=True)
+    return 1 if moved else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(float(sys.argv[1]) if len(sys.argv) > 1 else 60.0))
