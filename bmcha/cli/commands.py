@@ -42,6 +42,15 @@ class Parser(argparse.ArgumentParser):
         )
 
 
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Breaks no word that somebody may want to copy, such as a scenario's name."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        import textwrap
+
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
+
+
 class Commands:
     """The commands of the program, in groups."""
 
@@ -79,7 +88,7 @@ class Commands:
             help=help,
             description=f"{help[0].upper()}{help[1:]}." + (f"\n\n{more}" if more else ""),
             epilog=example_text(examples),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=HelpFormatter,
             allow_abbrev=False,
         )
         parser.summary = help

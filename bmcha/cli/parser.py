@@ -7,12 +7,11 @@ completions and man pages for everything.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from importlib import import_module
 
 from bmcha import __version__
-from bmcha.cli.commands import Commands, Parser, add_socket
+from bmcha.cli.commands import Commands, HelpFormatter, Parser, add_socket
 
 GROUPS = {
     "Ask a module": {
@@ -20,8 +19,8 @@ GROUPS = {
         "events": "events",
         "top": "top",
     },
-    "Tell a module": {"switchover": "switchover"},
-    "Set up a module": {"run": "run", "completion": "completion"},
+    "Tell a module": {"switchover": "switchover", "maintenance": "maintenance"},
+    "Set up a module": {"check": "check", "run": "run", "completion": "completion"},
     "Without hardware, on the bench": {"sim": "sim", "sim-ctl": "sim"},
     "For developers": {"decode": "decode", "layout": "layout"},
 }
@@ -55,7 +54,7 @@ def whole_parser(
         prog="bmcha",
         usage="bmcha [--socket PATH] COMMAND ...",
         description="High availability for the management modules of a blade chassis.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"bmcha {__version__}")
