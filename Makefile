@@ -83,6 +83,9 @@ vm-ports: env ## the ports against a real kernel's devices, in a virtual machine
 .PHONY: docs
 docs: env ## rewrite the generated pages
 	@.venv/bin/python -m bmcha.ha.role_machine_doc > docs/role-machine.md
+	@.venv/bin/python -m bmcha.config.reference_page > docs/configuration.md
+	@.venv/bin/python -m bmcha.config.schema module > docs/schema/module.schema.json
+	@.venv/bin/python -m bmcha.config.schema board > docs/schema/board.schema.json
 	@.venv/bin/python -m bmcha.cli.man_page > docs/man/bmcha.1
 
 .PHONY: wheel

@@ -29,17 +29,28 @@ def shipped_boards() -> dict[str, str]:
 
     A checkout's own folder comes first, so that there an edited board is the one in use.
     """
-    package_dir = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     found: dict[str, str] = {}
-    for folder in (
-        os.path.join(os.path.dirname(package_dir), "board"),
-        os.path.join(sys.prefix, "share", "bmcha", "board"),
-    ):
+    for folder in _shipped("board"):
         if os.path.isdir(folder):
             for name in sorted(os.listdir(folder)):
                 if name.endswith(".toml"):
                     found.setdefault(name, os.path.join(folder, name))
     return found
+
+
+def shipped_schema(file: str) -> str | None:
+    """The JSON Schema of a "module" or a "board" that came with bmcha, for editors."""
+    places = (os.path.join(each, f"{file}.schema.json") for each in _shipped("docs/schema"))
+    return next(filter(os.path.exists, places), None)
+
+
+def _shipped(folder: str) -> tuple[str, str]:
+    """In the checkout, and where it was installed."""
+    checkout = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    return (
+        os.path.join(checkout, folder),
+        os.path.join(sys.prefix, "share", "bmcha", folder),
+    )
 
 
 def find_board(name: str, beside: str) -> str | None:

@@ -65,6 +65,7 @@ class ConfigReading:
 
     config: Config
     problems: tuple[ConfigProblem, ...]
+    board: Board
     board_source: Source
     """Tells which of the board's files a key came from."""
 
@@ -110,7 +111,7 @@ def read_config(file: str, *, version: str, firmware_level: int, layout_id: int)
         relations.check_board(board_table, board, succession)
     relations.check_timers(keys.timers_table, keys.timers, paths, board)
     service = _service(keys, file, board_source.file, board)
-    return ConfigReading(Config(node, service), tuple(problems), board_source)
+    return ConfigReading(Config(node, service), tuple(problems), board, board_source)
 
 
 def check_own_slot(config: Config, own_slot: int) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
 from bmcha.config.table import ConfigProblem, Source, Table
@@ -34,6 +34,7 @@ class Facts:
     high: int | None = None
     pattern: str | None = None
     choices: tuple[str, ...] = ()
+    count_max: int | None = None
     default: Scalar = None
 
 
@@ -53,8 +54,11 @@ class Key:
     facts: tuple[Facts, ...]
     """More than one where the reader takes either."""
     is_required: bool
-    """Wherever its condition holds."""
+    """Wherever its conditions hold."""
     when: Condition | None = None
+    """Elsewhere it is unknown."""
+    required_when: Condition | None = None
+    """Elsewhere it may be left out. With `is_required` only."""
     inner: Mapping[str, Key] | None = None
     """Of a table, or of each entry of a list of tables."""
 
@@ -112,6 +116,12 @@ class RecordingTable(Table):
         self._note(key, facts, default is None)
         return default or ""
 
+    def text_or_integer(
+        self, key: str, pattern: re.Pattern[str], allowed: str, low: int, high: int
+    ) -> str | int:
+        self.integer(key, low, high)
+        return self.text(key, pattern, f"{allowed}, or a number from {low} to {high}")
+
     def name(self, key: str, bytes_max: int, default: str | None = None) -> str:
         allowed = f"a name of 1 to {bytes_max} bytes without spaces"
         self._note(key, Facts("name", allowed, 1, bytes_max, default=default), default is None)
@@ -136,7 +146,7 @@ class RecordingTable(Table):
 
     def integers(self, key: str, low: int, high: int, count_max: int) -> tuple[int, ...]:
         allowed = f"a list of 1 to {count_max} whole numbers from {low} to {high}"
-        self._note(key, Facts("integers", allowed, low, high), True)
+        self._note(key, Facts("integers", allowed, low, high, count_max=count_max), True)
         return (low,)
 
     def array(self, key: str, allowed: str) -> list[Any]:
@@ -152,7 +162,7 @@ class RecordingTable(Table):
 
     def tables(self, key: str, count_max: int) -> list[Table]:
         allowed = f"a list of at most {count_max} tables"
-        self._note(key, Facts("tables", allowed, 0, count_max), False)
+        self._note(key, Facts("tables", allowed, count_max=count_max), False)
         return [RecordingTable(self._run, (*self._path, key + "[]"))]
 
     # ------------------------------------------------------------ nothing is ever wrong
@@ -230,10 +240,13 @@ def _key(path: Path, key: str, here: Sequence[_Run]) -> Key:
     if any(each.kind in ("table", "tables") for each in facts):
         ending = "[]" if any(each.kind == "tables" for each in facts) else ""
         inner = _outline((*path, key + ending), here)
+    requiring = [run for run in asking if (path, key) in run.required]
+    required_when = _condition(path, key, asking, requiring)
     return Key(
         facts=facts,
-        is_required=all((path, key) in run.required for run in asking),
+        is_required=len(requiring) == len(asking) or required_when is not None,
         when=_condition(path, key, here, asking),
+        required_when=required_when,
         inner=inner,
     )
 
@@ -248,23 +261,24 @@ def _merged(found: Iterable[Facts]) -> tuple[Facts, ...]:
 
 
 def _without_default(facts: Facts) -> Facts:
-    return Facts(facts.kind, facts.allowed, facts.low, facts.high, facts.pattern, facts.choices)
+    return replace(facts, default=None)
 
 
 def _condition(
-    path: Path, key: str, here: Sequence[_Run], asking: Sequence[_Run]
+    path: Path, key: str, runs: Sequence[_Run], chosen: Sequence[_Run]
 ) -> Condition | None:
-    """The one decision in the same table that goes with the key being asked for, if there is."""
-    if len(asking) == len(here):
+    """The one decision in the same table that tells ``chosen`` from the other runs, if there is."""
+    if not chosen or len(chosen) == len(runs):
         return None
-    is_asked = {id(run) for run in asking}
-    for turn in dict.fromkeys(turn for run in here for turn in run.turns if turn[0] == path):
-        values = tuple(dict.fromkeys(run.turns.get(turn) for run in asking))
-        if None in values or turn[2] == key:
+    is_chosen = {id(run) for run in chosen}
+    for turn in dict.fromkeys(turn for run in runs for turn in run.turns if turn[0] == path):
+        values = tuple(dict.fromkeys(run.turns.get(turn) for run in chosen))
+        options = next(run.options[turn] for run in runs if turn in run.options)
+        if None in values or turn[2] == key or set(values) == set(options):
             continue
-        if all((run.turns.get(turn) in values) == (id(run) in is_asked) for run in here):
+        if all((run.turns.get(turn) in values) == (id(run) in is_chosen) for run in runs):
             default = next(
-                (run.met_by_default[turn] for run in here if turn in run.met_by_default), None
+                (run.met_by_default[turn] for run in runs if turn in run.met_by_default), None
             )
             is_default_met = default is not None and default in values
             return Condition(turn[2], values, turn[1] == "has", is_default_met)

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bmcha.config.board_tables import Board
+from bmcha.config.path_tables import BEAT_BYTES_MAX, FRAME_BYTES_MIN, LINE_SPEED_KEYS
 from bmcha.config.table import Table
 from bmcha.model.board import PeerLines
 from bmcha.model.identity import Succession
-from bmcha.model.settings import BoardClass, PathSettings, TimerSettings
+from bmcha.model.settings import BoardClass, PathKind, PathSettings, TimerSettings
 
 TICKS_PER_WATCHDOG_MIN = 3
 """The watchdog is fed at ticks: two in a row may come late without a reset."""
@@ -32,12 +33,37 @@ def check_paths(table: Table, paths: Paths, succession: Succession) -> None:
     for entry, path in paths:
         if entry.is_sound("peer") and path.peer_slot not in succession.slots:
             entry.refuse("peer", str(path.peer_slot), f"a slot of chassis.succession: {slots}")
+        _check_frame(entry, path)
     peers_max = len(succession.slots) - 1
+    remedy = "take the entry with this module's own slot out"
     if len({path.peer_slot for _, path in paths if path.peer_slot in succession.slots}) > peers_max:
         allowed = f"paths to at most {peers_max} other slots: one of {slots} is this module"
-        table.refuse("paths", "a list that names every slot as a peer", allowed)
+        table.refuse("paths", "a list that names every slot as a peer", allowed, remedy=remedy)
     if peers_max and not paths and not table.has("paths"):
-        table.refuse("paths", "missing", "at least one path to another slot")
+        remedy = "add a [[paths]] table, better two over different media"
+        table.refuse("paths", "missing", "at least one path to another slot", remedy=remedy)
+
+
+def _check_frame(entry: Table, path: PathSettings) -> None:
+    """A beat that has to wait for one whole frame before it is late, never silent."""
+    keys = ("kind", *LINE_SPEED_KEYS, "heartbeat_interval_ms", "deadtime_ms", "frame_bytes_max")
+    if path.kind is not PathKind.SERIAL or not entry.is_sound(*keys):
+        return
+    bytes_per_s = path.line.bytes_per_s
+    wait_ms = -(-(path.frame_bytes_max + BEAT_BYTES_MAX) * 1000 // bytes_per_s)
+    slack_ms = path.deadtime_ms - path.heartbeat_interval_ms
+    if wait_ms <= slack_ms:
+        return
+    bytes_max = slack_ms * bytes_per_s // 1000 - BEAT_BYTES_MAX
+    if bytes_max >= FRAME_BYTES_MIN and entry.has("frame_bytes_max"):
+        allowed = f"at most {bytes_max} at {path.baud} baud: a beat waits for one frame"
+        remedy = f"lower it to {bytes_max}, or take the line out: the default fits the line"
+        entry.refuse("frame_bytes_max", str(path.frame_bytes_max), allowed, remedy=remedy)
+        return
+    least_ms = wait_ms + path.heartbeat_interval_ms
+    allowed = f"at least {least_ms} at {path.baud} baud: a beat waits for one frame"
+    remedy = "raise deadtime_ms (a multiple of the interval), or raise baud on both modules"
+    entry.refuse("deadtime_ms", str(path.deadtime_ms), allowed, remedy=remedy)
 
 
 def check_timers(timers_table: Table, timers: TimerSettings, paths: Paths, board: Board) -> None:
@@ -108,21 +134,26 @@ def check_board(table: Table, board: Board, succession: Succession) -> None:
 
 def _check_gated(table: Table, board: Board, peers_max: int) -> None:
     needed_for = "a line, as class gated needs it"
+    remedy = 'add it, and [watchdog] with its file, or write class = "bare"'
     if board.watchdog_ms is None and not table.has("watchdog_ms"):
-        table.refuse("watchdog_ms", "missing", "milliseconds, as class gated needs it")
+        table.refuse("watchdog_ms", "missing", "milliseconds, as class gated needs it", (), remedy)
+    remedy = 'name the line; where none is wired, write class = "bare"'
     for name in ("health", "active"):
         if getattr(board.lines.own, name) is None:
-            table.refuse(name, "missing", needed_for, ("lines", "own"))
+            table.refuse(name, "missing", needed_for, ("lines", "own"), remedy)
     wired = {peer.offset: (number, peer) for number, peer in enumerate(board.lines.peers)}
     for offset in range(1, peers_max + 1):
         if offset not in wired:
             value = f"without offset {offset}"
-            table.refuse("peer", value, "an entry for each other node (class gated)", ("lines",))
+            allowed = "an entry for each other node (class gated)"
+            more = f"add a [[lines.peer]] with offset = {offset}"
+            table.refuse("peer", value, allowed, ("lines",), more)
             continue
         number, peer = wired[offset]
         for name in ("presence", "health", "active"):
             if getattr(peer, name) is None:
-                table.refuse(name, "missing", needed_for, ("lines", f"peer[{number}]"))
+                where = ("lines", f"peer[{number}]")
+                table.refuse(name, "missing", needed_for, where, remedy)
 
 
 def _check_bare(table: Table, board: Board) -> None:
@@ -131,7 +162,8 @@ def _check_bare(table: Table, board: Board) -> None:
         for name in ("health", "active"):
             if getattr(peer, name) is not None:
                 allowed = "not wired on class bare: class gated uses it"
-                table.refuse(name, "a line", allowed, ("lines", f"peer[{number}]"))
+                remedy = f'take {name} out, or write class = "gated" if a watchdog drives it'
+                table.refuse(name, "a line", allowed, ("lines", f"peer[{number}]"), remedy)
 
 
 def is_wired(peers: Sequence[PeerLines], name: str, succession: Succession) -> bool:

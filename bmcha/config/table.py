@@ -133,6 +133,13 @@ class Table:
             return self._refused(key, value, allowed, "")
         return value
 
+    def text_or_integer(
+        self, key: str, pattern: re.Pattern[str], allowed: str, low: int, high: int
+    ) -> str | int:
+        if type(self.raw(key)) is int:
+            return self.integer(key, low, high)
+        return self.text(key, pattern, f"{allowed}, or a number from {low} to {high}")
+
     def name(self, key: str, bytes_max: int, default: str | None = None) -> str:
         """Something people type and cells hold: no spaces, at most ``bytes_max`` UTF-8 bytes."""
         allowed = f"a name of 1 to {bytes_max} bytes without spaces"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bmcha.config import shipped_schema
 from bmcha.sim.board_plan import BOARD_FILES
 from bmcha.sim.layout import RigLayout
 from bmcha.sim.wires import Wire
@@ -58,7 +59,9 @@ def write_config(
     """The file is replaced at once, never seen half written. A module of another chassis brings
     its own store."""
     peer = next(other for other in layout.slots if other != slot)
-    text = _HEAD.format(
+    schema = shipped_schema("module")
+    text = f"#:schema {schema}\n\n" if schema is not None else ""
+    text += _HEAD.format(
         slot=slot,
         board=BOARD_FILES[board],
         image=layout.shm_name(slot),

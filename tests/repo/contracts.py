@@ -128,6 +128,8 @@ REACHES = (
     Reach("bmcha.node", (*_BASE, *_DECIDE, "bmcha.answers")),
     Reach("bmcha.runtime", (*_BASE, *_SHELL)),
     Reach("bmcha.app", (*_BASE, *_SHELL, "bmcha.runtime", "bmcha.hal")),
+    # Looks at devices by the service's own adapters, without the service.
+    Reach("bmcha.check", (*_BASE, "bmcha.wire.tables", "bmcha.hal")),
     # The live view talks to any number of sockets and knows nothing else of a module.
     Reach("bmcha.view", ("bmcha.runtime.control_socket",)),
     Reach(
@@ -144,7 +146,7 @@ REACHES = (
         "bmcha.cli",
         (
             *(*_BASE, *_SHELL, "bmcha.runtime", "bmcha.app", "bmcha.sim", "bmcha.image"),
-            *("bmcha.cli.text", "bmcha.control_client", "bmcha.view"),
+            *("bmcha.cli.text", "bmcha.control_client", "bmcha.view", "bmcha.check"),
         ),
     ),
     Reach("bmcha.__main__", ("bmcha.cli",)),
@@ -173,7 +175,7 @@ PURE = Pure(
 DOORS = (
     Door("serial", ("bmcha.hal.serial_link",)),
     Door("posix_ipc", ("bmcha.hal.shm_region", "bmcha.image")),
-    Door("periphery", ("bmcha.hal.gpio",)),
+    Door("periphery", ("bmcha.hal.gpio_lines",)),
     Door("sqlite3", ("bmcha.hal.sqlite_store",)),
     # 9 MB and 36 ms at import: the declaration and its generator, never the running service.
     Door("construct", ("bmcha.wire.schema", "bmcha.wire.generate")),

@@ -27,6 +27,7 @@ REACH_CHEATS = {
     "bmcha.node": ("node.py", "def later() -> None: import bmcha.wire"),
     "bmcha.runtime": ("runtime/cheat.py", "from bmcha.hal import serial_link"),
     "bmcha.app": ("app.py", "import bmcha.sim"),
+    "bmcha.check": ("check/cheat.py", "import bmcha.app"),
     "bmcha.sim": ("sim/cheat.py", "from bmcha import cli"),
     "bmcha.cli.text": ("cli/text/cheat.py", "import bmcha.model"),
     "bmcha.control_trouble": ("control_trouble.py", "import bmcha.runtime.control_socket"),

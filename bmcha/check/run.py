@@ -1,0 +1,158 @@
+"""Puts a check together: reads the files, then looks at the machine for what they name.
+
+Knows which checks there are; each is its own file. Called by the command line.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from bmcha.check.addresses import addresses
+from bmcha.check.finding import Finding, from_problems
+from bmcha.check.line_checks import check_hw_root, check_lines
+from bmcha.check.machine import Machine
+from bmcha.check.misplaced import with_better_remedies
+from bmcha.check.path_checks import check_paths
+from bmcha.check.report import Report, near_name
+from bmcha.check.right_checks import check_rights
+from bmcha.check.sensor_checks import check_sensors
+from bmcha.check.serial_checks import check_serial
+from bmcha.check.silent_peer import silent_peer_rule
+from bmcha.check.subject import Subject
+from bmcha.check.summary import summary
+from bmcha.check.timing import check_timing
+from bmcha.check.watchdog_checks import check_watchdog
+from bmcha.config.board_file import read_board, read_toml
+from bmcha.config.board_tables import read_board_table
+from bmcha.config.module_file import read_config
+from bmcha.config.outlines import outline
+from bmcha.config.table import ConfigError, ConfigProblem, Source, Table
+
+BOARD_ALONE: Final = (
+    "A board file alone: paths, timers, the succession and the rights of the service stand in a"
+    " module's file and were not looked at."
+)
+NO_ROOT: Final = (
+    "Relative file names start at hw_root, which stands in a module's file; give --hw-root to have"
+    " them looked at."
+)
+OFFLINE: Final = "The machine was not looked at (--offline)."
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    is_offline: bool = False
+    hw_root: str | None = None
+    """For a board file alone: where its relative names start."""
+
+
+def check_file(file: str, options: Options, machine: Machine | None = None) -> Report:
+    """Everything that is wrong with a module's file or a board file."""
+    try:
+        values = read_toml(file)
+    except ConfigError as error:
+        return _unreadable(file, error)
+    kind = kind_of(values)
+    problems: tuple[ConfigProblem, ...]
+    try:
+        if kind == "module":
+            subject, problems = _module_subject(file)
+        else:
+            subject, problems = _board_subject(file, options.hw_root)
+    except ConfigError as error:
+        return _unreadable(file, error)
+    findings = with_better_remedies(from_problems(problems), kind)
+    if not options.is_offline:
+        findings += _device_findings(subject, machine or Machine())
+    findings += check_timing(subject)
+    return Report(
+        file=file,
+        kind=kind,
+        title=_title(subject, kind, file, options, machine or Machine()),
+        problems=_unique(each for each in findings if not each.is_advice),
+        advice=_unique(each for each in findings if each.is_advice),
+        rule=silent_peer_rule(subject),
+        rows=[] if problems else summary(subject),
+        notes=list(_notes(subject, kind, options)),
+    )
+
+
+def kind_of(values: Mapping[str, Any]) -> str:
+    """ "module" or "board": whose keys are more; a module's file in doubt."""
+    counts = {kind: sum(key in outline(kind) for key in values) for kind in ("module", "board")}
+    return "board" if counts["board"] > counts["module"] else "module"
+
+
+def _module_subject(file: str) -> tuple[Subject, tuple[ConfigProblem, ...]]:
+    reading = read_config(file, version="", firmware_level=0, layout_id=0)
+    subject = Subject(
+        board=reading.board,
+        board_source=reading.board_source,
+        wrong_keys=frozenset((each.file, each.key) for each in reading.problems),
+        module_file=file,
+        node=reading.config.node,
+        service=reading.config.service,
+    )
+    return subject, reading.problems
+
+
+def _board_subject(file: str, hw_root: str | None) -> tuple[Subject, tuple[ConfigProblem, ...]]:
+    values, origins = read_board(file)
+    problems: list[ConfigProblem] = []
+    source = Source(file, origins, os.path.abspath(hw_root) if hw_root is not None else "")
+    board = read_board_table(Table(values, source, problems))
+    wrong = frozenset((each.file, each.key) for each in problems)
+    return Subject(board, source, wrong), tuple(problems)
+
+
+def _device_findings(subject: Subject, machine: Machine) -> list[Finding]:
+    pid = machine.listener(subject.service.control_socket) if subject.service else None
+    root = list(check_hw_root(subject, machine))
+    subject = replace(subject, is_hw_root_missing=bool(root))
+    return [
+        *root,
+        *check_lines(subject, machine, pid),
+        *check_watchdog(subject, machine, pid),
+        *check_sensors(subject, machine),
+        *check_serial(subject, machine, pid),
+        *check_paths(subject, machine, addresses(), pid),
+        *check_rights(subject, machine, pid),
+    ]
+
+
+def _title(subject: Subject, kind: str, file: str, options: Options, machine: Machine) -> str:
+    parts = [near_name(file)]
+    if kind == "module" and subject.service is not None:
+        parts.append(f"board {near_name(subject.service.board_file)}")
+    if not options.is_offline:
+        parts.append(f"looked at as user {machine.user()}")
+    return " · ".join(parts)
+
+
+def _notes(subject: Subject, kind: str, options: Options) -> Iterator[str]:
+    if kind == "board":
+        yield BOARD_ALONE
+        if options.hw_root is None and not options.is_offline:
+            yield NO_ROOT
+    if options.is_offline:
+        yield OFFLINE
+
+
+def _unique(findings: Iterator[Finding]) -> list[Finding]:
+    return list(dict.fromkeys(findings))
+
+
+def _unreadable(file: str, error: ConfigError) -> Report:
+    return Report(
+        file=file,
+        kind="unreadable",
+        title=near_name(file),
+        problems=from_problems(error.problems),
+        advice=(),
+        rule=None,
+        rows=(),
+        notes=(),
+    )
