@@ -18,6 +18,7 @@ from bmcha.ha.path_fault import Diagnosis, Symptoms, diagnose
 from bmcha.ha.path_monitor import PathMonitor
 from bmcha.ha.peer_view import PeerView
 from bmcha.ha.role_keeper import RoleKeeper
+from bmcha.ha.service_state import ServiceState
 from bmcha.model.event import PathCounts, Question, StatusAsked
 from bmcha.model.moment import NS_PER_S, ms_from_ns, ns_from_ms
 from bmcha.model.reading import Quality
@@ -47,14 +48,19 @@ class Facts:
     counts: dict[str, PathCounts] = field(default_factory=dict)
     port_faults: dict[str, str] = field(default_factory=dict)
     store_fault: str = ""
+    service: ServiceState = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.service = ServiceState(self.started_ns)
 
     def health(self) -> int:
         """0 to 100: what this node can do for the chassis. A node that cannot store is worse
         than one that can; the chassis' own faults are the same for both and do not count."""
         if self.own_slot is None:
             return 0
-        broken_ports = sum(bool(fault) for fault in self.port_faults.values())
-        return max(1, 100 - 20 * bool(self.store_fault) - 10 * broken_ports)
+        broken_count = sum(bool(fault) for fault in self.port_faults.values())
+        broken_count += len(self.service.stalled)
+        return max(1, 100 - 20 * bool(self.store_fault) - 10 * broken_count)
 
     def is_mirror_synced(self) -> bool:
         chassis = self.chassis
@@ -244,7 +250,10 @@ def _role_waits(facts: Facts, now_ns: int) -> Iterator[Wait]:
     roles = facts.roles
     if roles.machine.role is Role.STARTING:
         yield "boot window", roles.machine.boot_window_left_ns(now_ns)
-    if roles.own.must_listen(now_ns):
+    hold_off_ns = facts.service.hold_off_left_ns(now_ns)
+    if hold_off_ns:
+        yield f"hold-off after a crash ({facts.service.restart.why})", hold_off_ns
+    elif roles.own.must_listen(now_ns):
         yield "listening to the others first", roles.own.must_listen_until_ns - now_ns
     if roles.maintenance.is_on(now_ns):
         yield "maintenance", roles.maintenance.remaining_s(now_ns) * NS_PER_S

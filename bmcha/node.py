@@ -20,6 +20,7 @@ from bmcha.ha.chassis_word import ChassisWord
 from bmcha.ha.conditions import conditions_of
 from bmcha.ha.path_monitor import PathMonitor
 from bmcha.ha.role_keeper import RoleKeeper
+from bmcha.ha.service_state import reload_body, reload_sentence
 from bmcha.hearing import Hearing
 from bmcha.model.effect import (
     Answer,
@@ -30,6 +31,7 @@ from bmcha.model.effect import (
     OwnLine,
 )
 from bmcha.model.event import (
+    BladeRead,
     EffectFailed,
     EpochStored,
     Event,
@@ -43,21 +45,26 @@ from bmcha.model.event import (
     PathOverdue,
     PathSummarised,
     SensorRead,
+    SettingsReloaded,
     StatusAsked,
     StopAsked,
     StoreFailed,
     StoreRecovered,
+    SupplyRead,
     SwitchoverAsked,
     Tick,
+    WorkerRecovered,
+    WorkerStalled,
 )
 from bmcha.model.moment import ns_from_ms
 from bmcha.model.reading import EventCell
+from bmcha.model.restart import Restart
 from bmcha.model.role import Role, Severity
 from bmcha.model.settings import BoardClass, NodeSettings, PathKind
 
 FRAME_OVERHEAD_BYTES = 72
 """Header, MAC, checksum, stuffing and the delta's own fields; see docs/protocol.md."""
-READINGS = (SensorRead, FanRead)
+READINGS = (SensorRead, FanRead, SupplyRead, BladeRead)
 """They move no role; what they mean for fans and alarms is judged at the next tick."""
 UDP_BYTES_PER_S = 10_000_000
 """Only bounds the wait before a delta is repeated."""
@@ -73,7 +80,9 @@ class Node:
         events_tail: Sequence[EventCell],
         wall_ms_at_start: int,
         now_ns: int,
+        restart: Restart | None = None,
     ) -> None:
+        """``restart``: how the former life ended; None: in order."""
         self.settings = settings
         self.roles = RoleKeeper(settings, own_slot, boot_id, stored_epoch, now_ns)
         self.chassis = ChassisKeeper(
@@ -87,6 +96,10 @@ class Node:
         )
         self.facts = answers.Facts(settings, own_slot, boot_id, now_ns, self.roles, self.chassis)
         self.hearing = Hearing(self.facts)
+        if restart is not None:
+            self.facts.service.restart = restart
+            # No claim before that; whoever else is there goes first.
+            self.roles.own.listen_until(now_ns + self.facts.service.hold_off_left_ns(now_ns))
         self.chassis.new_epoch(stored_epoch)
         self.failed_effects_count = 0
         self._last_step_ns = now_ns
@@ -142,13 +155,17 @@ class Node:
             case PathOverdue():
                 self.hearing.overdue(event, now_ns)
             case PathSummarised():
-                self.hearing.summarised(event)
+                self.hearing.summarised(event, now_ns)
             case LinesRead():
                 self.roles.read_lines(event, now_ns)
             case SensorRead():
                 self.chassis.sensor_read(event)
             case FanRead():
                 self.chassis.fan_read(event)
+            case SupplyRead():
+                self.chassis.supply_read(event)
+            case BladeRead():
+                self.chassis.blade_read(event)
             case FanDriven():
                 self.chassis.fan_driven(event)
             case EpochStored():
@@ -176,6 +193,12 @@ class Node:
                 self._let_go_late(now_ns)
             case EffectFailed():
                 self._effect_failed(event, now_ns)
+            case SettingsReloaded():
+                self._reloaded(event, now_ns)
+            case WorkerStalled():
+                self.facts.service.stall(event.name, event.for_ms, now_ns)
+            case WorkerRecovered():
+                self.facts.service.recover(event.name)
 
     def _let_go_late(self, now_ns: int) -> None:
         self.roles.stood_still(now_ns)
@@ -187,6 +210,17 @@ class Node:
             text = f"{event.effect}: {event.why}"
             self.chassis.record(Severity.MAJOR, "effect-failed", text, now_ns)
 
+    def _reloaded(self, event: SettingsReloaded, now_ns: int) -> None:
+        """What has begun by the old settings (a claim, a handover) ends by them."""
+        settings = event.settings
+        self.settings = self.facts.settings = settings
+        self.roles.reconfigure(settings)
+        self.chassis.reconfigure(settings.chassis)
+        text = reload_sentence(event)
+        self.chassis.record(Severity.INFO, "settings", text, now_ns)
+        if event.request_id is not None:
+            self._emit(Answer(event.request_id, True, reload_body(event)))
+
     # ---- out: the common tail of every step
 
     def _judge(self, now_ns: int) -> None:
@@ -196,6 +230,7 @@ class Node:
         self.chassis.tick(now_ns)
         self.hearing.log_paths(now_ns)
         conditions = conditions_of(self.roles, self.facts.store_fault, now_ns)
+        conditions += self.facts.service.conditions(now_ns)
         self.chassis.judge_alarms(conditions, now_ns)
 
     def _speak(self, now_ns: int) -> None:

@@ -38,7 +38,7 @@ def curve_pwm(zone: ZoneSettings, value_milli: int) -> int:
 
 class Cooling:
     def __init__(self, settings: ChassisSettings) -> None:
-        self._settings = settings
+        self.settings = settings
         self.turn_count = 0
 
     def demands(
@@ -51,9 +51,9 @@ class Cooling:
         that did not do what they were told last."""
         self.turn_count += 1
         by_name = {cell.name: cell for cell in sensors}
-        zone_of_fan = {fan.name: fan.zone for fan in self._settings.fans}
+        zone_of_fan = {fan.name: fan.zone for fan in self.settings.fans}
         found = []
-        for zone in self._settings.zones:
+        for zone in self.settings.zones:
             zone_fans = [fan for fan in fans if zone_of_fan.get(fan.name) == zone.name]
             is_short = any(f.state in _UNTRUSTED or f.index in undriven for f in zone_fans)
             found += self._zone_demands(zone, by_name, zone_fans, is_short)
@@ -80,7 +80,7 @@ class Cooling:
 
     def _hottest_milli(self, zone: ZoneSettings, by_name: dict[str, SensorCell]) -> int | None:
         """None: a sensor of the zone is missing, unreadable or stale."""
-        cells = [by_name.get(s.name) for s in self._settings.sensors if s.zone == zone.name]
+        cells = [by_name.get(s.name) for s in self.settings.sensors if s.zone == zone.name]
         values = [c.value_milli for c in cells if c is not None and c.quality is Quality.GOOD]
         return max(values) if values and len(values) == len(cells) else None
 

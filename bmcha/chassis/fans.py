@@ -39,7 +39,7 @@ class FanJudge:
     """Remembers of each fan when it stood still, why it cannot be read, and why not driven."""
 
     def __init__(self, settings: ChassisSettings) -> None:
-        self._settings = settings
+        self.settings = settings
         self._stood_ns: dict[int, int] = {}
         self._unread_whys: dict[int, str] = {}
         self._undriven_whys: dict[int, str] = {}
@@ -80,7 +80,7 @@ class FanJudge:
 
     def age_out(self, cells: list[FanCell], now_ns: int) -> list[FanCell]:
         """The cells whose speed is too old to tell how they turn, as UNKNOWN."""
-        limit_ms = self._settings.sensor_stale_ms
+        limit_ms = self.settings.sensor_stale_ms
         old = [cell for cell in cells if now_ns - cell.stamp_ns > ns_from_ms(limit_ms)]
         for cell in old:
             why = f"not read for {limit_ms} ms: its device does not answer"
@@ -94,7 +94,7 @@ class FanJudge:
     def _state(self, cell: FanCell, rpm: int, read_ns: int) -> UnitState:
         if cell.pwm == 0:
             self._stood_ns[cell.index] = read_ns
-        if rpm >= self._settings.fans[cell.index].rpm_min:
+        if rpm >= self.settings.fans[cell.index].rpm_min:
             return UnitState.OK
         stood_ns = self._stood_ns.get(cell.index)
         is_excused = stood_ns is not None and read_ns - stood_ns <= SPIN_UP_NS

@@ -20,8 +20,9 @@ from bmcha.chassis.mirror_receiver import Accepted, MirrorReceiver
 from bmcha.chassis.mirror_sender import MirrorSender, PathRoom
 from bmcha.chassis.picture import ChassisPicture
 from bmcha.chassis.sensors import Limits, SensorJudge, initial_sensor
+from bmcha.chassis.units import initial_blade, initial_supply, judge_blade, judge_supply
 from bmcha.model.effect import Effect, RecordEvent, SendMessage, SetFan, WriteImage
-from bmcha.model.event import FanDriven, FanRead, SensorRead
+from bmcha.model.event import BladeRead, FanDriven, FanRead, SensorRead, SupplyRead
 from bmcha.model.message import Delta, DeltaAck, MirrorJoin, Progress
 from bmcha.model.moment import NS_PER_MS, ns_from_ms
 from bmcha.model.reading import (
@@ -34,7 +35,6 @@ from bmcha.model.reading import (
     RunCell,
     SensorValue,
     SupplyCell,
-    UnitState,
 )
 from bmcha.model.role import Role, Severity
 from bmcha.model.settings import ChassisSettings
@@ -93,12 +93,29 @@ class ChassisKeeper:
         self.receiver.leave()
         self.sender.sequence = max(self.sender.sequence, self.receiver.sequence)
         self._complete_picture(now_ns)
+        self._apply_fan_minima()
         self.alarms.adopt(self.picture.alarms())
         for sensor in self.picture.sensors():
             self.limits.judge(sensor)
         for fan in self.picture.fans():
             self._effects.append(SetFan(fan.index, fan.pwm))
         self._cooled_ns = now_ns
+
+    def reconfigure(self, settings: ChassisSettings) -> None:
+        """Only what can change while the service runs differs; readings judge by it from now on."""
+        self.settings = settings
+        self.limits.settings = self.sensor_judge.settings = self.fan_judge.settings = settings
+        self._cooling.settings = settings
+        if self.is_holding:
+            self._apply_fan_minima()
+
+    def _apply_fan_minima(self) -> None:
+        """The picture may have them from a peer with other settings, or from before a reload."""
+        for fan in self.picture.fans():
+            if fan.index < len(self.settings.fans):
+                pwm_min = self.settings.fans[fan.index].pwm_min
+                if fan.pwm_min != pwm_min:
+                    self._put(replace(fan, pwm_min=pwm_min))
 
     def freeze(self) -> None:
         """The chassis is being handed over: no command is given and no reading taken any more,
@@ -131,12 +148,10 @@ class ChassisKeeper:
                 self._put(initial_fan(index, fan, now_ns))
         for index, supply in enumerate(self.settings.supplies):
             if self.picture.get((CellKind.SUPPLY, index)) is None:
-                rated = supply.rated_milliwatt
-                self._put(SupplyCell(index, supply.name, UnitState.UNKNOWN, 0, rated, now_ns))
+                self._put(initial_supply(index, supply, now_ns))
         for index, blade in enumerate(self.settings.blades):
             if self.picture.get((CellKind.BLADE, index)) is None:
-                budget = blade.budget_milliwatt
-                self._put(BladeCell(index, blade.name, UnitState.UNKNOWN, budget, now_ns))
+                self._put(initial_blade(index, blade, now_ns))
 
     def _put(self, cell: ImageCell) -> None:
         self.picture.put(cell)
@@ -169,6 +184,20 @@ class ChassisKeeper:
         self._conditions = None
         if judged != cell:
             self._put(judged)
+
+    def supply_read(self, read: SupplyRead) -> None:
+        cell = self.picture.get((CellKind.SUPPLY, read.index))
+        if self.is_holding and not self.is_frozen and isinstance(cell, SupplyCell):
+            judged = judge_supply(cell, read)
+            if judged != cell:
+                self._put(judged)
+
+    def blade_read(self, read: BladeRead) -> None:
+        cell = self.picture.get((CellKind.BLADE, read.index))
+        if self.is_holding and not self.is_frozen and isinstance(cell, BladeCell):
+            judged = judge_blade(cell, read)
+            if judged != cell:
+                self._put(judged)
 
     def fan_driven(self, driven: FanDriven) -> None:
         """Also when this node holds the chassis no more: only changes are told."""

@@ -53,7 +53,7 @@ class SensorJudge:
     """Remembers of each sensor what it does not believe yet, and why a value is not good."""
 
     def __init__(self, settings: ChassisSettings) -> None:
-        self._settings = settings
+        self.settings = settings
         self._doubted: dict[int, int] = {}
         self._whys: dict[int, str] = {}
 
@@ -74,7 +74,7 @@ class SensorJudge:
         low, high = BELIEVABLE_MILLI[cell.kind]
         if not low <= value <= high:
             return self._bad(cell, f"no {cell.kind.name.lower()} is {value}")
-        settings = self._settings.sensors[index]
+        settings = self.settings.sensors[index]
         if self._is_doubtful(cell, value, settings.jump_milli_max):
             self._doubted[index] = value
             return cell
@@ -123,17 +123,17 @@ class SensorJudge:
         return doubted is None or value == 0 or abs(value - doubted) > jump_milli_max
 
     def _is_old(self, cell: SensorCell, now_ns: int) -> bool:
-        return now_ns - cell.stamp_ns > ns_from_ms(self._settings.sensor_stale_ms)
+        return now_ns - cell.stamp_ns > ns_from_ms(self.settings.sensor_stale_ms)
 
     def _unanswered(self) -> str:
-        return f"not read for {self._settings.sensor_stale_ms} ms: its device does not answer"
+        return f"not read for {self.settings.sensor_stale_ms} ms: its device does not answer"
 
 
 class Limits:
     """The limit state of every sensor; leaving a limit takes its hysteresis."""
 
     def __init__(self, settings: ChassisSettings) -> None:
-        self._settings = settings
+        self.settings = settings
         self._states: dict[int, LimitState] = {}
 
     def state(self, index: int) -> LimitState:
@@ -157,5 +157,5 @@ class Limits:
         return state
 
     def _slack(self, index: int) -> int:
-        sensors = self._settings.sensors
+        sensors = self.settings.sensors
         return sensors[index].hysteresis_milli if index < len(sensors) else 0

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from bmcha.config.module_file import Config
 from bmcha.config.table import shown
+from bmcha.model.event import SettingChange
 
 CHANGEABLE: Final[Mapping[str, frozenset[str]]] = {
     "timers": frozenset(
@@ -58,34 +59,18 @@ _GROUPS_OF_NODE: Final = ("timers", "paths", "chassis", "isolation_policy", "is_
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """One key that stands otherwise in the file than it is in use. ``refusal`` "": it was applied;
-    else why not. ``old`` and ``new`` are as shown to people."""
-
-    file: str
-    key: str
-    old: str
-    new: str
-    refusal: str = ""
-
-    def __str__(self) -> str:
-        line = f"{self.file}: {self.key}: {self.old} -> {self.new}"
-        return f"{line}, {self.refusal}" if self.refusal else line
-
-
-@dataclass(frozen=True, slots=True)
 class Comparison:
     """``config``: the old one with what can change."""
 
     config: Config
-    changes: tuple[Change, ...]
+    changes: tuple[SettingChange, ...]
 
     @property
-    def applied(self) -> tuple[Change, ...]:
+    def applied(self) -> tuple[SettingChange, ...]:
         return tuple(change for change in self.changes if not change.refusal)
 
     @property
-    def refused(self) -> tuple[Change, ...]:
+    def refused(self) -> tuple[SettingChange, ...]:
         return tuple(change for change in self.changes if change.refusal)
 
 
@@ -118,7 +103,7 @@ class _Found:
     def __init__(self, config_file: str, board_file: str) -> None:
         self.config_file = config_file
         self.board_file = board_file
-        self.changes: list[Change] = []
+        self.changes: list[SettingChange] = []
 
     def table(self, name: str, old: Any, new: Any, file: str, prefix: str | None = None) -> Any:
         """The entry to use from now on: ``new``, or ``old`` if anything in it cannot change."""
@@ -178,7 +163,7 @@ class _Found:
             self._note(file, key, before, after, RESTART)
 
     def _note(self, file: str, key: str, old: Any, new: Any, refusal: str) -> None:
-        self.changes.append(Change(file, key, _shown(old), _shown(new), refusal))
+        self.changes.append(SettingChange(file, key, _shown(old), _shown(new), refusal))
 
 
 Difference = tuple[tuple[str, ...], Any, Any]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bmcha.model.effect import EnterRole
 from bmcha.model.event import (
+    BladeRead,
     EffectFailed,
     EpochStored,
     Event,
@@ -15,17 +16,22 @@ from bmcha.model.event import (
     FanRead,
     HeartbeatHeard,
     LinesRead,
+    MaintenanceAsked,
     MessageHeard,
     OutputsWithheld,
     PathOverdue,
     PathSummarised,
     SensorRead,
+    SettingsReloaded,
     StatusAsked,
     StopAsked,
     StoreFailed,
     StoreRecovered,
+    SupplyRead,
     SwitchoverAsked,
     Tick,
+    WorkerRecovered,
+    WorkerStalled,
 )
 from bmcha.model.message import Delta, DeltaAck
 from bmcha.model.moment import ms_from_ns
@@ -33,7 +39,9 @@ from bmcha.model.moment import ms_from_ns
 
 def sentence_of_event(event: Event, now_ns: int) -> str | None:
     match event:
-        case Tick() | PathSummarised() | SensorRead() | FanRead() | StatusAsked() | LinesRead():
+        case Tick() | PathSummarised() | StatusAsked() | LinesRead():
+            return None
+        case SensorRead() | FanRead() | SupplyRead() | BladeRead():
             return None
         case HeartbeatHeard(path, header, heartbeat, _, beats_in_row):
             draft = heartbeat.draft
@@ -56,6 +64,8 @@ def sentence_of_event(event: Event, now_ns: int) -> str | None:
         case SwitchoverAsked(_, asked_by, target_slot, is_forced):
             to = "the standby" if target_slot is None else f"slot {target_slot}"
             return f"{asked_by} asks for a switchover to {to}{', forced' if is_forced else ''}"
+        case MaintenanceAsked(_, asked_by, for_s):
+            return f"{asked_by} asks for maintenance {f'for {for_s} s' if for_s else 'to end'}"
         case StopAsked(asked_by):
             return f"asked to stop by {asked_by}"
         case OutputsWithheld(gap_ns):
@@ -66,6 +76,12 @@ def sentence_of_event(event: Event, now_ns: int) -> str | None:
             return f"{effect} failed: {why}"
         case StoreRecovered():
             return "the store can be written again"
+        case SettingsReloaded():
+            return None  # every change has had its own line
+        case WorkerStalled(name, for_ms):
+            return f"thread {name} has been stuck for {for_ms} ms"
+        case WorkerRecovered(name):
+            return f"thread {name} goes on"
 
 
 def sentence_of_role(entered: EnterRole, own_slot: int | None) -> str:

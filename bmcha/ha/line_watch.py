@@ -41,7 +41,7 @@ class LineWatch:
         self.active_down_since_ns: int | None = None
         self.health_down_since_ns: int | None = None
         self.probe_nonce = 0
-        self._probe_ns = probe_ns
+        self.probe_ns = probe_ns
         self._probe_until_ns = 0
         self._seen_down_ns = 0
         self._liars: frozenset[str] = frozenset()
@@ -86,7 +86,7 @@ class LineWatch:
 
     def _probe(self, read_ns: int) -> Step:
         self.probe_nonce += 1
-        self._probe_until_ns = read_ns + self._probe_ns
+        self._probe_until_ns = read_ns + self.probe_ns
         return Step.PROBE
 
     def answered(self, nonce: int) -> None:

@@ -1,7 +1,7 @@
 """What this node knows of itself that the rules ask for: its gaps, its senses, what it held.
 
 Plain facts and the waits that belong to them; it decides nothing. Kept by
-`bmcha.ha.role_keeper`, which alone writes here.
+`bmcha.ha.role_keeper`, which alone writes here, but for the hold-off after a crash (`bmcha.node`).
 """
 
 from __future__ import annotations
@@ -48,6 +48,9 @@ class OwnState:
     def read_lines(self, lines: LinesRead) -> None:
         self.outputs_open = lines.outputs_open
         self.active_sense = lines.own_active
+
+    def listen_until(self, until_ns: int) -> None:
+        self.must_listen_until_ns = max(self.must_listen_until_ns, until_ns)
 
     def must_listen(self, now_ns: int) -> bool:
         """It stood still, or lost a claim: the others come first."""

@@ -14,9 +14,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, unique
 
+from bmcha.model.event import PathCounts
 from bmcha.model.message import PathEcho
 from bmcha.model.moment import ns_from_ms
 from bmcha.model.settings import PathSettings
+
+FOREIGN_FRESH_NS = ns_from_ms(3000)
+"""Six summaries: so long after its last frame a module of another chassis counts as there."""
 
 
 @unique
@@ -48,6 +52,8 @@ class PathMonitor:
         self.health = PathHealth.SILENT
         self.last_heard_ns: int | None = None
         self.hearing_of_us: HearingOfUs | None = None
+        self._foreign_count = 0
+        self._foreign: tuple[int, int] | None = None
         self._has_been_silent = False
         self._is_recovering = False
         self._alive_since_ns = now_ns
@@ -59,6 +65,12 @@ class PathMonitor:
         self._jeopardy_ns = ns_from_ms(settings.jeopardy_deadtime_ms)
         self.peer_dead_ns = self._dead_ns
         """After which silence the peer judges us here: its own announced word, once it is heard."""
+
+    def reconfigure(self, settings: PathSettings) -> None:
+        """This node's own judgement alone; what was announced to the peer stays."""
+        self.settings = settings
+        self._warn_ns = ns_from_ms(settings.warntime_ms)
+        self._jeopardy_ns = ns_from_ms(settings.jeopardy_deadtime_ms)
 
     @property
     def name(self) -> str:
@@ -88,6 +100,21 @@ class PathMonitor:
         self._engine_heard_ns = last_heard_ns
         if last_heard_ns is not None:
             self.last_heard_ns = max(last_heard_ns, self.last_heard_ns or 0)
+
+    def counted_foreign(self, counts: PathCounts, now_ns: int) -> bool:
+        """True: since the last summary a module of another chassis spoke here."""
+        has_spoken = counts.foreign_count > self._foreign_count
+        self._foreign_count = counts.foreign_count
+        if not has_spoken or counts.foreign_chassis_id is None:
+            return False
+        self._foreign = (counts.foreign_chassis_id, now_ns)
+        return True
+
+    def foreign_chassis_id(self, now_ns: int) -> int | None:
+        """Of the module of another chassis that speaks here; None: none does now."""
+        if self._foreign is None or now_ns - self._foreign[1] > FOREIGN_FRESH_NS:
+            return None
+        return self._foreign[0]
 
     def overdue(self, last_heard_ns: int | None, now_ns: int, is_last_path: bool) -> None:
         """The watch ran out. The last path of a peer known to live waits the jeopardy time."""

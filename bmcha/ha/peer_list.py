@@ -28,6 +28,14 @@ class PeerList:
         monitors = [PathMonitor(p, now_ns) for p in self._settings.paths if p.peer_slot == slot]
         return PeerView(slot, monitors, ns_from_ms(self._settings.timers.probe_ms), now_ns)
 
+    def reconfigure(self, settings: NodeSettings) -> None:
+        self._settings = settings
+        by_name = {path.name: path for path in settings.paths}
+        for peer in self:
+            peer.lines.probe_ns = ns_from_ms(settings.timers.probe_ms)
+            for monitor in peer.monitors:
+                monitor.reconfigure(by_name[monitor.name])
+
     def __iter__(self) -> Iterator[PeerView]:
         return iter(self._views.values())
 

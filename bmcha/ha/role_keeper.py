@@ -93,8 +93,14 @@ class RoleKeeper:
         """This node missed more time than it may: nothing it knew is fresh, and what waits in
         its buffers may be older than it looks."""
         self.own.is_late = True
-        self.own.must_listen_until_ns = now_ns + 2 * self.peers.slowest_interval_ns()
+        self.own.listen_until(now_ns + 2 * self.peers.slowest_interval_ns())
         self.peers.listen_anew(now_ns)
+
+    def reconfigure(self, settings: NodeSettings) -> None:
+        """Only what can change while the service runs differs from the former settings."""
+        self.settings = settings
+        self.machine.hold_off_ns = ns_from_ms(settings.timers.hold_off_ms)
+        self.peers.reconfigure(settings)
 
     def saw_epoch(self, epoch: int) -> None:
         check(epoch <= EPOCH_MAX, f"epoch {epoch} is beyond u32")

@@ -80,7 +80,7 @@ class RoleMachine:
         self.since_ns = now_ns
         self.history: deque[RoleChange] = deque(maxlen=HISTORY_MAX)
         self.boot_window_ends_ns = now_ns + boot_window_ns
-        self._hold_off_ns = hold_off_ns
+        self.hold_off_ns = hold_off_ns
 
     def enter(self, role: Role, reason: Reason, epoch: int, now_ns: int) -> Transition | None:
         """None: only the reason changed."""
@@ -103,4 +103,4 @@ class RoleMachine:
 
     def is_held_off(self, now_ns: int) -> bool:
         """A voluntary change waits until the last change has settled. Evidence never waits."""
-        return bool(self.history) and now_ns - self.since_ns < self._hold_off_ns
+        return bool(self.history) and now_ns - self.since_ns < self.hold_off_ns

@@ -9,6 +9,7 @@ from enum import Enum, unique
 
 from bmcha.model.message import Header, Heartbeat, Message
 from bmcha.model.reading import Quality
+from bmcha.model.settings import NodeSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +133,14 @@ class PathSummarised:
 class LineLevels:
     """Levels of the lines, True = asserted whatever the polarity; None = not wired or unreadable.
 
-    The peer's lines are per peer slot in `LinesRead`; here one peer's.
+    The peer's lines are per peer slot in `LinesRead`; here one peer's. ``reset``: the sense of the
+    line that this module resets that peer by.
     """
 
     presence: bool | None = None
     health: bool | None = None
     active: bool | None = None
+    reset: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +180,26 @@ class FanRead:
     quality: Quality
     read_ns: int
     why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SupplyRead:
+    """None: the board does not say, or it could not be read."""
+
+    index: int
+    is_ok: bool | None
+    output_milliwatt: int | None
+    read_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class BladeRead:
+    """None as in `SupplyRead`."""
+
+    index: int
+    is_present: bool | None
+    drawn_milliwatt: int | None
+    read_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +287,48 @@ class EffectFailed:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class SettingChange:
+    """One key that stands otherwise in the file than it is in use. ``refusal`` "": it was applied;
+    else why not. ``old`` and ``new`` are as shown to people."""
+
+    file: str
+    key: str
+    old: str
+    new: str
+    refusal: str = ""
+
+    def __str__(self) -> str:
+        line = f"{self.file}: {self.key}: {self.old} -> {self.new}"
+        return f"{line}, {self.refusal}" if self.refusal else line
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsReloaded:
+    """``settings``: with everything that can change while the service runs; the rest is as it was.
+    ``request_id`` None: nobody waits for an `Answer`."""
+
+    request_id: int | None
+    asked_by: str
+    settings: NodeSettings
+    changes: tuple[SettingChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStalled:
+    """A thread of the service works at one thing for too long; what it brings is missing."""
+
+    name: str
+    for_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRecovered:
+    """After `WorkerStalled`: it goes on."""
+
+    name: str
+
+
 Event = (
     Tick
     | HeartbeatHeard
@@ -273,6 +338,8 @@ Event = (
     | LinesRead
     | SensorRead
     | FanRead
+    | SupplyRead
+    | BladeRead
     | FanDriven
     | EpochStored
     | StoreFailed
@@ -283,4 +350,7 @@ Event = (
     | StopAsked
     | OutputsWithheld
     | EffectFailed
+    | SettingsReloaded
+    | WorkerStalled
+    | WorkerRecovered
 )

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from bmcha.config import Config, load_config
-from bmcha.config.reload import CHANGEABLE, RESTART, Change, Comparison, compare
+from bmcha.config.reload import CHANGEABLE, RESTART, Comparison, compare
 from bmcha.diag.log import Level
+from bmcha.model.event import SettingChange as Change
 from bmcha.model.settings import IsolationPolicy
 from tests.process.rig import BOARD, CONFIG
 
