@@ -8,10 +8,11 @@ Used by the control server; the client needs the numbers only.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bmcha.model.event import Question
+from bmcha.model.event import MAINTENANCE_S_MAX, Question
 
 LINE_BYTES_MAX: Final = 65_536
 """A request is a name and two values; this is generous, and bounds what we hold for a client."""
@@ -27,22 +28,54 @@ OVERRUN: Final = 2
 
 QUESTIONS: Final = {question.value: question for question in Question}
 SWITCHOVER: Final = "switchover"
+MAINTENANCE: Final = "maintenance"
 VERSION: Final = "version"
 FOLLOW: Final = "follow"
-METHODS: Final = (*QUESTIONS, SWITCHOVER, VERSION, FOLLOW)
+METHODS: Final = (*QUESTIONS, SWITCHOVER, MAINTENANCE, VERSION, FOLLOW)
 
 RequestId = str | int | float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """``wants_answer`` False: a JSON-RPC notification; it is done, and nothing is said about it."""
+    """``wants_answer`` False: a JSON-RPC notification; it is done, and nothing is said about it.
+    ``params`` has every parameter of the method, checked, the missing ones with their default."""
 
     method: str
     request_id: RequestId
     wants_answer: bool
-    to_slot: int | None = None
-    is_forced: bool = False
+    params: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """``default`` is not checked: one that is not good makes the parameter required."""
+
+    default: Any
+    is_good: Callable[[Any], bool]
+    allowed: str
+
+
+def _is_slot(value: Any) -> bool:
+    return type(value) is int and 1 <= value <= 255
+
+
+PARAMETERS: Final[dict[str, dict[str, Parameter]]] = {
+    SWITCHOVER: {
+        "to": Parameter(
+            None, lambda to: to is None or _is_slot(to), "a slot from 1 to 255, or null"
+        ),
+        "force": Parameter(False, lambda force: isinstance(force, bool), "true or false"),
+    },
+    MAINTENANCE: {
+        "for_s": Parameter(
+            None,
+            lambda for_s: type(for_s) is int and 0 <= for_s <= MAINTENANCE_S_MAX,
+            f"seconds from 1 to {MAINTENANCE_S_MAX}, or 0 to end it",
+        ),
+    },
+}
+"""Method → name → parameter. A method that is not here has none."""
 
 
 def parse_call(line: bytes) -> Call | bytes:
@@ -74,18 +107,16 @@ def _with_params(
 ) -> Call | bytes:
     if not isinstance(params, dict):
         return error_line(request_id, INVALID_PARAMS, '"params" is an object: values by name')
-    allowed = {"to", "force"} if method == SWITCHOVER else set()
-    if unknown := sorted(set(params) - allowed):
-        known = ", ".join(sorted(allowed)) or "none"
-        text = f"{method} has no parameter {', '.join(unknown)}; it has: {known}"
+    known = PARAMETERS.get(method, {})
+    if unknown := sorted(set(params) - set(known)):
+        names = ", ".join(sorted(known)) or "none"
+        text = f"{method} has no parameter {', '.join(unknown)}; it has: {names}"
         return error_line(request_id, INVALID_PARAMS, text)
-    to_slot, is_forced = params.get("to"), params.get("force", False)
-    is_slot = isinstance(to_slot, int) and not isinstance(to_slot, bool) and 1 <= to_slot <= 255
-    if not (to_slot is None or is_slot):
-        return error_line(request_id, INVALID_PARAMS, '"to" is a slot from 1 to 255, or null')
-    if not isinstance(is_forced, bool):
-        return error_line(request_id, INVALID_PARAMS, '"force" is true or false')
-    return Call(method, request_id, wants_answer, to_slot, is_forced)
+    values = {name: params.get(name, each.default) for name, each in known.items()}
+    for name, value in values.items():
+        if not known[name].is_good(value):
+            return error_line(request_id, INVALID_PARAMS, f'"{name}" is {known[name].allowed}')
+    return Call(method, request_id, wants_answer, values)
 
 
 def result_line(request_id: RequestId, result: Any) -> bytes:

@@ -66,9 +66,15 @@ def test_a_path_that_works_one_way_only_is_told_in_a_sentence() -> None:
         "bad": 0,
         "rtt_us": None,
         "last_heard_ms": None,
+        "diagnosis": {
+            "fault": "one way",
+            "text": "One direction is broken.",
+            "evidence": ["the peer hears nothing from here"],
+        },
     }
     text = " ".join(" ".join(paths_lines({"paths": {"udp": path}})).split())
-    assert "What this module sends does not arrive there." in text
+    assert "ONE WAY: One direction is broken." in text
+    assert "Evidence: the peer hears nothing from here." in text
 
 
 def test_what_is_known_to_half_a_second_only_is_not_told_to_the_millisecond() -> None:

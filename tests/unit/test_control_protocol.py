@@ -30,19 +30,25 @@ def code_of(answer: Call | bytes) -> int:
 
 
 def test_a_question_is_a_call() -> None:
-    assert parse_call(line()) == Call("status", 1, True)
+    assert parse_call(line()) == Call("status", 1, True, {})
 
 
 def test_a_call_without_id_wants_no_answer() -> None:
     call = parse_call(b'{"jsonrpc": "2.0", "method": "switchover"}')
-    assert call == Call("switchover", None, False)
+    assert call == Call("switchover", None, False, {"to": None, "force": False})
 
 
 def test_a_switchover_has_a_target_and_may_be_forced() -> None:
     call = parse_call(line(method="switchover", params={"to": 2, "force": True}))
-    assert call == Call("switchover", 1, True, 2, True)
+    assert call == Call("switchover", 1, True, {"to": 2, "force": True})
     call = parse_call(line(method="switchover", params={"to": None}))
-    assert call == Call("switchover", 1, True, None, False)
+    assert call == Call("switchover", 1, True, {"to": None, "force": False})
+
+
+def test_maintenance_has_its_time_and_nothing_else_does() -> None:
+    call = parse_call(line(method="maintenance", params={"for_s": 43_200}))
+    assert call == Call("maintenance", 1, True, {"for_s": 43_200})
+    assert code_of(parse_call(line(params={"for_s": 1}))) == INVALID_PARAMS
 
 
 @pytest.mark.parametrize(
@@ -67,6 +73,12 @@ def test_a_switchover_has_a_target_and_may_be_forced() -> None:
         (line(method="switchover", params={"to": True}), INVALID_PARAMS),
         (line(method="switchover", params={"force": 1}), INVALID_PARAMS),
         (line(method="switchover", params={"too": 1}), INVALID_PARAMS),
+        (line(method="maintenance"), INVALID_PARAMS),
+        (line(method="maintenance", params={"for_s": None}), INVALID_PARAMS),
+        (line(method="maintenance", params={"for_s": -1}), INVALID_PARAMS),
+        (line(method="maintenance", params={"for_s": 43_201}), INVALID_PARAMS),
+        (line(method="maintenance", params={"for_s": True}), INVALID_PARAMS),
+        (line(method="maintenance", params={"for_s": 1.5}), INVALID_PARAMS),
     ],
 )
 def test_what_makes_no_sense_is_answered_with_an_error(text, code) -> None:
