@@ -22,7 +22,7 @@ from typing import Any
 
 from bmcha import __version__
 from bmcha.model.effect import Answer, EnterRole
-from bmcha.model.event import StatusAsked, SwitchoverAsked
+from bmcha.model.event import Event, MaintenanceAsked, StatusAsked, SwitchoverAsked
 from bmcha.model.moment import NS_PER_S
 from bmcha.model.reading import EventCell
 from bmcha.runtime import control_protocol as protocol
@@ -180,11 +180,7 @@ class ControlServer:
 
     def _ask_node(self, client: ClientLink, call: protocol.Call) -> None:
         request_id = next(self._request_ids)
-        event: StatusAsked | SwitchoverAsked
-        if call.method == protocol.SWITCHOVER:
-            event = SwitchoverAsked(request_id, "control", call.to_slot, call.is_forced)
-        else:
-            event = StatusAsked(request_id, protocol.QUESTIONS[call.method])
+        event = _event_of(call, request_id)
         if client.waiting_count >= ANSWERS_WAITING_MAX:
             text = f"{ANSWERS_WAITING_MAX} requests wait for their answer already"
             self._fail(client, call, protocol.OVERRUN, text)
@@ -272,6 +268,16 @@ class ControlServer:
         # `_wake_fd` stays open: the node's thread may still leave word until the process ends.
         with contextlib.suppress(OSError):
             os.unlink(self._path)
+
+
+def _event_of(call: protocol.Call, request_id: int) -> Event:
+    """What the node is asked; its answer has the same ``request_id``."""
+    if call.method == protocol.SWITCHOVER:
+        params = call.params
+        return SwitchoverAsked(request_id, "control", params["to"], params["force"])
+    if call.method == protocol.MAINTENANCE:
+        return MaintenanceAsked(request_id, "control", call.params["for_s"])
+    return StatusAsked(request_id, protocol.QUESTIONS[call.method])
 
 
 def _text_of(body: Any) -> str:
