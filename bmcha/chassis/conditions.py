@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from bmcha.chassis.fans import FanJudge
 from bmcha.chassis.picture import ChassisPicture
 from bmcha.chassis.sensors import Limits, LimitState, SensorJudge
+from bmcha.chassis.units import supply_conditions
 from bmcha.model.reading import FanCell, Quality, SensorCell, UnitState
 from bmcha.model.role import Severity
 
@@ -25,6 +26,8 @@ def chassis_conditions(
         found += _of_sensor(sensor, limits.state(sensor.index), sensor_judge.why(sensor.index))
     for fan in picture.fans():
         found += _of_fan(fan, fan_judge)
+    for supply in picture.supplies():
+        found += supply_conditions(supply)
     return found
 
 

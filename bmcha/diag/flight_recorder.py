@@ -53,6 +53,7 @@ from bmcha.model.effect import (
     WriteImage,
 )
 from bmcha.model.event import (
+    BladeRead,
     Event,
     FanRead,
     LinesRead,
@@ -60,6 +61,7 @@ from bmcha.model.event import (
     PathSummarised,
     SensorRead,
     StatusAsked,
+    SupplyRead,
     Tick,
 )
 from bmcha.model.message import Delta, DeltaAck
@@ -200,13 +202,19 @@ def is_routine(effect: Effect, event: Event | None) -> bool:
             return False
 
 
+QUIET = (
+    *(PathSummarised, LinesRead, StatusAsked),
+    *(SensorRead, FanRead, SupplyRead, BladeRead),
+)
+
+
 def _is_notable(entry: Entry) -> bool:
     _, event, effects = entry
     if effects:
         return True
     if isinstance(event, MessageHeard):
         return not isinstance(event.message, Delta | DeltaAck)
-    return not isinstance(event, PathSummarised | LinesRead | StatusAsked | SensorRead | FanRead)
+    return not isinstance(event, QUIET)
 
 
 def _cost_bytes(event: Event | None) -> int:

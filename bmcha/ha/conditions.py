@@ -7,6 +7,7 @@ from enum import Enum, unique
 
 from bmcha.ha.evidence import is_over
 from bmcha.ha.path_monitor import OneWay, PathHealth, PathMonitor
+from bmcha.ha.peer_view import PeerView
 from bmcha.ha.role_keeper import RoleKeeper
 from bmcha.model.moment import ns_from_ms
 from bmcha.model.role import Reason, Role, Severity
@@ -77,6 +78,7 @@ def conditions_of(keeper: RoleKeeper, store_fault: str, now_ns: int) -> list[Con
         if is_over(peer.active_line_lies_since_ns, ACTIVE_LINE_LAG_NS, now_ns):
             text = f"the ACTIVE line of slot {peer.slot} says another thing than its node"
             found.append((f"active-line-fault-slot{peer.slot}", Severity.MAJOR, text))
+        found += _of_foreign(peer, now_ns)
         for monitor in peer.monitors:
             found += _of_path(monitor, now_ns)
         left = [m for m in peer.monitors if not m.is_down]
@@ -112,6 +114,18 @@ def _of_maintenance(keeper: RoleKeeper, now_ns: int) -> list[Condition]:
     text = f"failover is inhibited, asked by {keeper.maintenance.asked_by}"
     text += "; the other module does not know of it" if is_alone else ""
     return [("maintenance", Severity.MINOR, text)]
+
+
+def _of_foreign(peer: PeerView, now_ns: int) -> list[Condition]:
+    ids = {monitor.name: monitor.foreign_chassis_id(now_ns) for monitor in peer.monitors}
+    found = {name: chassis_id for name, chassis_id in ids.items() if chassis_id is not None}
+    if not found:
+        return []
+    text = (
+        f"the module in slot {peer.slot} belongs to chassis {next(iter(found.values()))}: nothing "
+        f"is taken from it (path {', '.join(found)})"
+    )
+    return [("foreign-chassis", Severity.MAJOR, text)]
 
 
 def _of_path(monitor: PathMonitor, now_ns: int) -> list[Condition]:

@@ -45,3 +45,8 @@ def next_epoch(above: int, succession: Succession, slot: int) -> int:
     count = len(succession.slots)
     epoch = above + 1
     return epoch + (succession.rank(slot) - epoch) % count
+
+
+def claimant(epoch: int, succession: Succession) -> int | None:
+    """The slot that claimed this epoch; None: nobody, it is 0."""
+    return succession.slots[epoch % len(succession.slots)] if epoch else None

@@ -3,8 +3,8 @@
 Bounded, and it says what gives way when it is full: first messages of the mirror (it asks again),
 then path summaries (the next one brings the same), never a beat with news, a line, an answer of
 the store or a command; if only those are left, the new event is refused and counted, and whoever
-posted it says so. Readings never fill it: of each sensor and fan only the newest waits, because
-the node has no use for an older one.
+posted it says so. Readings never fill it: of each sensor, fan, supply and blade only the newest
+waits, because the node has no use for an older one.
 """
 
 from __future__ import annotations
@@ -12,14 +12,22 @@ from __future__ import annotations
 from collections import deque
 from threading import Condition
 
-from bmcha.model.event import Event, FanRead, MessageHeard, PathSummarised, SensorRead
+from bmcha.model.event import (
+    BladeRead,
+    Event,
+    FanRead,
+    MessageHeard,
+    PathSummarised,
+    SensorRead,
+    SupplyRead,
+)
 from bmcha.runtime.out_queue import MIRROR_MESSAGES
 
 EVENTS_MAX = 1024
 """At 200 news a second, far more than two modules have, these are five seconds without a step;
 by then the engines are silent and the peer has taken over."""
 
-Reading = SensorRead | FanRead
+Reading = SensorRead | FanRead | SupplyRead | BladeRead
 
 
 class Mailbox:
@@ -35,7 +43,7 @@ class Mailbox:
     def post(self, event: Event) -> bool:
         """False: refused, because nothing that waits may give way."""
         with self._arrived:
-            if isinstance(event, SensorRead | FanRead):
+            if isinstance(event, Reading):
                 key = (type(event), event.index)
                 # Moved to the end, so that they are handed out in order of their age.
                 self.replaced_count += self._readings.pop(key, None) is not None
