@@ -97,7 +97,6 @@ class SensorWorker:
         value, why = sample.value, sample.why
         self._post(SensorRead(index, value, quality, read_ns, why, sample.low, sample.high))
 
-
     def _read_unit(
         self, port: SensorPort, index: int, settings: SupplySettings | BladeSettings
     ) -> None:

@@ -69,6 +69,8 @@ class Stage:
         self.open_slots: list[int] = []
         self._spans: list[_Span] = []
         self._outputs_ns: dict[int, list[int]] = {slot: [] for slot in rig.layout.slots}
+        self._foreign_slots: set[int] = set()
+        """What their modules tell is the log of another chassis."""
         self.victim: int | None = None
 
     def __enter__(self) -> Stage:
@@ -92,6 +94,10 @@ class Stage:
             result: dict[str, Any] = self._control.call(words[0], list(words[1:]))
         except OSError:
             raise StageBroken("the chassis has ended") from None
+        if "--chassis" in words:
+            self._foreign_slots.add(result["slot"])
+        elif words[0] == "insert":
+            self._foreign_slots.discard(result["slot"])
         if words[0] in VICTIM_VERBS:
             self.victim = result["slot"]
         if words[0] in LOSING_VERBS:
@@ -220,7 +226,7 @@ class Stage:
                 self.roles[slot] = told
             case ModuleGone(slot=slot):
                 self._end_role(slot, time.monotonic_ns())
-            case EventTold():
+            case EventTold() if told.slot not in self._foreign_slots:
                 self.events.append(told)
                 teller = self.roles.get(told.slot)
                 if teller is not None and teller.state == "ACTIVE":
@@ -232,6 +238,6 @@ class Stage:
                     self.open_slots.remove(line.slot)
                 elif line.what == "output":
                     self._outputs_ns[line.slot].append(line.t_ns)
-            case JournalTold():
+            case JournalTold() | EventTold():
                 pass
         self._heard(told)
