@@ -141,7 +141,7 @@ int main(int argc, char **argv)
         frame_size = from_hex(argv[6 + shift], frame, sizeof frame);
     begun_ns = at_ns = now_ns();
     end_ns = begun_ns + (int64_t)(seconds * 1e9);
-    while (at_ns < end_ns) {
+    while (now_ns() < end_ns) {
         at_ns += STEP_NS;
         sleep_until(at_ns);
         due = (long)(per_s * (double)(now_ns() - begun_ns) / 1e9) - done;

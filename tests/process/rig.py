@@ -227,6 +227,8 @@ class Relay:
             each.setblocking(False)
         self.ports = [int(each.getsockname()[1]) for each in self.sockets]
         """Where the module with this index sends to."""
+        self.last = [b"", b""]
+        """The newest datagram that it sent."""
         self._modules = [("127.0.0.1", 0)] * 2
         self._stop_fd = os.eventfd(0)
         self._thread = threading.Thread(target=self._carry)
@@ -244,7 +246,7 @@ class Relay:
                 # A refused port, a full queue: lost, as in a network.
                 with contextlib.suppress(OSError):
                     if source in ready:
-                        data = source.recv(65536)
+                        data = self.last[index] = source.recv(65536)
                         self.sockets[1 - index].sendto(data, self._modules[1 - index])
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bmcha.model.message import Header, Probe
+from bmcha.wire.front import build_frame
 from tests import needs
 from tests.process.rig import Module, Relay, Wire, two_modules, wait_until
 
@@ -160,7 +163,17 @@ class Storm:
                 stranger = closing.enter_context(_stranger())
                 fd = stranger.fileno()
             words = ["datagrams", fd, "127.0.0.1", found[1], noise.per_s, seconds]
-            yield self._process([*words, *_form(noise.form)], fd)
+            yield self._process([*words, *self._form(noise.form)], fd)
+
+    def _form(self, form: str) -> list[str]:
+        """What the noise program is told: some forms are frames that are made here."""
+        frame = bytearray(self._relay.last[1])
+        if form == "foreign":
+            header = Header(4712, 2, 1, 77, 1, 1)
+            frame = bytearray(build_frame(header, Probe(1), 0, False))
+        elif form == "damaged":
+            frame[-1] ^= 0xFF
+        return ["hex", frame.hex()] if form in ("damaged", "foreign", "repeated") else [form]
 
     def _process(self, words: Sequence[object], fd: int) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -168,24 +181,10 @@ class Storm:
         )
 
 
-def _stranger() -> Any:
-    import socket
-
+def _stranger() -> socket.socket:
     found = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     found.bind(("127.0.0.1", 0))
     return found
-
-
-def _form(form: str) -> list[str]:
-    """What the noise program is told: some forms are frames that are made here."""
-    from bmcha.model.message import Header, Probe
-    from bmcha.wire.front import build_frame
-
-    chassis_id = 4712 if form == "foreign" else 4711
-    frame = bytearray(build_frame(Header(chassis_id, 2, 1, 77, 1, 1), Probe(1), 0, False))
-    if form == "damaged":
-        frame[-1] ^= 0xFF
-    return ["hex", frame.hex()] if form in ("damaged", "foreign", "repeated") else [form]
 
 
 def _role(module: Module) -> tuple[str, int]:

@@ -80,6 +80,65 @@ CRIPPLED = [
         "at 7 restart standby\nat 7 kill victim\n",
         "role victim STANDBY",
     ),
+    # Not all is cut, or a line lies beside the cut.
+    Crippled("cut-both", "bare", "at 7 cut all\n", "at 7 cut udp\n", "role 2 ACTIVE"),
+    Crippled(
+        "cut-both",
+        "gated",
+        "at 7 cut all\n",
+        "at 7 cut all\nat 7 line mm1.ACTIVE low\n",
+        "never dual",
+    ),
+    # Nobody is there to take over, or what is put back does not come up.
+    *(
+        Crippled("pull-active", board, "at 7 pull", "at 6.5 stop 2\nat 7 pull", "survivor ACTIVE")
+        for board in ("gated", "bare")
+    ),
+    Crippled(
+        "pull-standby",
+        "gated",
+        "at 11 insert victim\n",
+        "at 11 insert victim\nat 11 stop victim\n",
+        "role victim STANDBY",
+    ),
+    Crippled("pull-standby", "bare", "at 7 pull standby\n", "at 7 cut udp\n", "alarm peer-lost"),
+    # There is no noise, or it is not the noise alone.
+    Crippled("serial-noise", "gated", "noise serial 20000", "noise serial 0", "path-serial-silent"),
+    Crippled(
+        "serial-noise",
+        "bare",
+        "at 7 noise serial 20000\n",
+        "at 7 noise serial 20000\nat 7 cut udp\n",
+        "never role-change",
+    ),
+    Crippled("udp-loss", "bare", "loss udp 30", "loss all 100", "never dual"),
+    Crippled("udp-loss", "gated", "at 14 kill", "at 13.9 stop 2\nat 14 kill", "output survivor"),
+    # The path is dead both ways, or well.
+    Crippled("one-way-udp", "gated", " --one-way active", "", "alarm path-udp-one-way"),
+    Crippled("one-way-serial", "bare", " --one-way standby", "", "alarm path-serial-one-way"),
+    Crippled("stuck-health", "gated", "mm1.HEALTH low", "mm1.HEALTH high", "line-fault-slot1"),
+    *(
+        Crippled(
+            "stuck-health", board, "at 13 kill", "at 12.9 stop 2\nat 13 kill", "survivor ACTIVE"
+        )
+        for board in ("gated", "bare")
+    ),
+    Crippled("slow-sensor", "gated", "exhaust_rear slow", "exhaust_rear ok", "alarm sensor-"),
+    Crippled("slow-sensor", "bare", "exhaust_rear ok", "exhaust_rear slow", "no alarm sensor-"),
+    Crippled("disk-full", "gated", "disk active full", "disk active ok", "3 alarm store-failed"),
+    Crippled("disk-full", "bare", "disk 1 ok", "disk 1 full", "no alarm store-failed"),
+    Crippled("simultaneous-start", "gated", "at 7.2 start 1\n", "", "role standby STANDBY"),
+    Crippled("simultaneous-start", "bare", "at 7.2", "at 7.1 cut all\nat 7.2", "never dual"),
+    # The newcomer does not come up, or the holder is gone too early.
+    Crippled(
+        "newcomer-while-active", "gated", "insert 1\n", "insert 1\nat 8 stop 1\n", "role 1 STANDBY"
+    ),
+    Crippled(
+        "newcomer-while-active", "bare", "at 14.5", "at 14.4 kill 2\nat 14.5", "role 2 ACTIVE"
+    ),
+    # The right module is put in, so that nobody complains; or the holder is no more.
+    Crippled("foreign-chassis", "gated", " --chassis 4712", "", "alarm foreign-chassis"),
+    Crippled("foreign-chassis", "bare", "at 18 heal", "at 17 kill 1\nat 18 heal", "role 1 ACTIVE"),
 ]
 CASES = {f"{number}-{c.name}-{c.board}": c for number, c in enumerate(CRIPPLED)}
 
@@ -157,6 +216,11 @@ BROKEN = {
         "gated",
         "at 4 cut udp\nwithin 1 alarm no-such-alarm\n",
         "within 1 alarm no-such-alarm: not seen in time",
+    ),
+    "an alarm does not end": Broken(
+        "bare",
+        "at 4 cut udp\nwithin 3 alarm path-udp-silent\nwithin 4 no alarm path-udp-silent\n",
+        "within 4 no alarm path-udp-silent: not seen in time",
     ),
     "an action cannot be done": Broken("gated", "at 4 cont 1\n", "cont 1: module 1 is not stopped"),
 }

@@ -9,8 +9,10 @@ import pytest
 
 from bmcha import __version__, cli
 from bmcha.cli.commands import Parser
+from bmcha.cli.maintenance import FOR_S_MAX
 from bmcha.cli.output import print_json
 from bmcha.cli.parser import NAMES, whole_parser
+from bmcha.model.event import MAINTENANCE_S_MAX
 from tests.process.rig import run_cli
 
 
@@ -34,6 +36,9 @@ def test_the_version() -> None:
         ["layout"],
         ["switchover", "--to", "0"],
         ["switchover", "--to", "two"],
+        ["maintenance"],
+        ["maintenance", "on", "--for", "0"],
+        ["maintenance", "on", "--for", "43201"],
     ],
 )
 def test_wrong_usage_is_exit_2(words, capsys) -> None:
@@ -132,3 +137,7 @@ def test_a_question_loads_nothing_heavy() -> None:
 def test_json_goes_out_as_it_came_in(capsys) -> None:
     print_json({"text": "°C"})
     assert json.loads(capsys.readouterr().out) == {"text": "°C"}
+
+
+def test_maintenance_may_be_asked_for_as_long_as_the_node_allows() -> None:
+    assert FOR_S_MAX == MAINTENANCE_S_MAX
