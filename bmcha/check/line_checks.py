@@ -7,22 +7,41 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Final
 
+from bmcha.check.bounded import within
 from bmcha.check.finding import Finding, listed
 from bmcha.check.machine import MISSING, Machine
 from bmcha.check.subject import Subject
+from bmcha.hal.gpio_chips import Found, LineInfo, describe, find_line
+from bmcha.hal.port import PortError
 from bmcha.model.board import BoardLines, LineFile, LineGpio, LineLed, PulseLine
+
+CONSUMER: Final = "bmcha"
+"""As whom the service has its lines (`bmcha.hal.gpio_lines`, which would import periphery)."""
 
 
 def check_lines(subject: Subject, machine: Machine, service_pid: int | None) -> Iterator[Finding]:
     """``service_pid``: the process that has the lines already; None: none of ours has."""
+    places: dict[object, str] = {}
     for key, line, is_output in lines_of(subject.board.lines):
         if not subject.is_sound(subject.board_file_of(key), key):
             continue
+        place: object = line
         if isinstance(line, LineFile):
+            place = line.file
             yield from _file(subject, machine, key, line, is_output)
         elif isinstance(line, LineLed):
             yield from _led(subject, machine, key, line)
+        else:
+            place, findings = _gpio(subject, key, line, service_pid)
+            yield from findings
+        first = places.setdefault(place, key)
+        if first != key and place:
+            value = f"the same line as {first}"
+            yield subject.in_board(
+                key, value, "a line of its own", "name the right line of the two"
+            )
 
 
 def check_hw_root(subject: Subject, machine: Machine) -> Iterator[Finding]:
@@ -87,6 +106,40 @@ def _file(
         yield subject.in_board(full, value, allowed, remedy)
 
 
+def _gpio(
+    subject: Subject, key: str, line: LineGpio, service_pid: int | None
+) -> tuple[Found | None, list[Finding]]:
+    """Asks the chip without requesting the line. Where it is, and what is wrong with it."""
+    answer = within(lambda: _look(line))
+    if answer is None:
+        answer = PortError("its chip did not answer within 2 s")
+    if isinstance(answer, PortError):
+        text = str(answer)
+        is_chip = line.chip is not None and "chip " in text.partition(":")[0]
+        wanted = f"{key}.chip" if is_chip else f"{key}.line"
+        allowed = (
+            "a chip of this machine" if is_chip else "a line that one chip of this machine has"
+        )
+        remedy = "see what there is: gpioinfo (package gpiod), or ls /dev/gpiochip*"
+        return None, [subject.in_board(wanted, text, allowed, remedy)]
+    found, info = answer
+    is_ours = info.consumer == CONSUMER and service_pid is not None
+    if not info.is_used or is_ours:
+        return found, []
+    value = f'{found.device} line {found.number} "{info.name}", held by "{info.consumer or "?"}"'
+    remedy = "end what holds it; a kernel driver has it by the device tree (gpio-hog, leds, keys)"
+    allowed = "a line that nobody else has"
+    return found, [subject.in_board(f"{key}.line", value, allowed, remedy)]
+
+
+def _look(line: LineGpio) -> tuple[Found, LineInfo] | PortError:
+    try:
+        found = find_line(line)
+        return found, describe(found)
+    except PortError as error:
+        return error
+
+
 def _led(subject: Subject, machine: Machine, key: str, line: LineLed) -> Iterator[Finding]:
     folder = f"{machine.sys_root}/class/leds"
     if machine.kind_of(f"{folder}/{line.name}") == MISSING:
@@ -94,9 +147,3 @@ def _led(subject: Subject, machine: Machine, key: str, line: LineLed) -> Iterato
         value = f'"{line.name}", which is not there'
         remedy = "name one of them, or add a gpio-leds node to the device tree"
         yield subject.in_board(f"{key}.led", value, f"a LED of this machine: {there}", remedy)
-
-
-def gpio_lines_of(subject: Subject) -> Iterator[tuple[str, LineGpio, bool]]:
-    for key, line, is_output in lines_of(subject.board.lines):
-        if isinstance(line, LineGpio):
-            yield key, line, is_output

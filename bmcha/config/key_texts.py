@@ -85,6 +85,7 @@ BOARD_TEXTS: Final[Mapping[str, str]] = {
     "watchdog_ms": "A node that has not fed its watchdog for this long is cut off by hardware.",
     "watchdog": "The hardware watchdog of this module.",
     "watchdog.file": "Its device.",
+    "watchdog.pretimeout_ms": "So long before it fires the kernel is told, and may dump its state.",
     "straps": "The lines that say which slot this module is in.",
     "straps.bits": "The bits of the slot number, lowest first.",
     "straps.parity": "A strap over all bits, to tell a broken one.",
