@@ -20,13 +20,22 @@ import pyte
 WAIT_S = 20.0
 
 
+class Screen(pyte.Screen):
+    """pyte knows no faint text (SGR 2): here it is italics, which bmcha does not use."""
+
+    def select_graphic_rendition(self, *attributes: int, **kwargs: Any) -> None:
+        as_italics = {2: 3, 22: 23}
+        shown = [as_italics.get(each, each) for each in attributes]
+        super().select_graphic_rendition(*shown, **kwargs)
+
+
 class Terminal:
     """Made by `running`. ``sent_bytes``: all that the program has written so far."""
 
     def __init__(self, pid: int, fd: int, columns: int, lines: int) -> None:
         self.pid = pid
         self.fd = fd
-        self.screen = pyte.Screen(columns, lines)
+        self.screen = Screen(columns, lines)
         self._stream = pyte.ByteStream(self.screen)
         self.sent = bytearray()
         self.exit_code: int | None = None

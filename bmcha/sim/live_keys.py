@@ -18,24 +18,24 @@ State = Mapping[str, Any]
 Words = tuple[str, ...]
 
 HELP = (
-    ("k K", "kill the ACTIVE, or with K the STANDBY, with SIGKILL; r starts it again"),
-    ("s S", "stop the ACTIVE (S: the STANDBY) with SIGSTOP; pressed again: it goes on"),
-    ("p P", "pull the STANDBY (P: the ACTIVE) out of its slot; pressed again: put it in"),
-    ("r", "start a module that is dead; if none is, restart the ACTIVE with SIGTERM"),
-    ("u e b", "cut the first path, the second one, or both; pressed again: heal"),
-    ("n", "noise on the second path; pressed again: quiet"),
-    ("f t", "stop a fan; heat a sensor beyond its limit; pressed again: back to normal"),
+    ("k K", "kill the ACTIVE (K: the STANDBY) with SIGKILL"),
+    ("s S", "stop the ACTIVE (S: the STANDBY) with SIGSTOP; again: it goes on"),
+    ("p P", "pull the STANDBY (P: the ACTIVE) out; again: put it in"),
+    ("r", "start a dead module; if none is dead, restart the ACTIVE"),
+    ("u e b", "cut the first path, the second one, or both; again: heal"),
+    ("n", "noise on the second path; again: quiet"),
+    ("f t", "stop a fan; heat a sensor beyond its limit; again: mend"),
     ("o", "a planned switchover"),
-    ("up down", "scroll the events; also page up, page down, Home, End"),
+    ("up down", "scroll the events; page up, page down, Home and End too"),
     ("h ?", "this page; any key leaves it"),
     ("q", "quit and take the chassis down; so does Ctrl-C"),
     ("", ""),
-    ("gate", "the chassis's own word, not the module's: are this module's writes let through?"),
-    ("outage", "the longest time with nobody's outputs let through, after the first were"),
-    ("both", "the total time with both modules' outputs let through; it must stay 0"),
-    ("loss", "of the last ten seconds, in per cent of what the peer sent"),
+    ("gate", "the chassis's word: are the module's writes let through?"),
+    ("outage", "the longest time with nobody's outputs let through"),
+    ("both open", "the total time with both modules' let through; must stay 0"),
+    ("loss", "of the last ten seconds, in per cent of what was sent"),
     ("mirror", "how far the standby's picture is behind"),
-    ("more", "docs/live-view.md; sim-ctl in a second terminal can do much more"),
+    ("more", "docs/live-view.md; sim-ctl in a second terminal can do more"),
 )
 
 

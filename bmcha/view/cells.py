@@ -82,10 +82,10 @@ def wrap(text: str, width: int) -> list[str]:
 
 
 def duration(seconds: float | None) -> str:
-    """Short, for a column: 340 ms, 12 s, 4m10s, 3h12m, 9d4h."""
+    """Short, for a column: 340 ms, 12 s, 4m10s, 3h12m, 9d4h. Whole seconds stay seconds."""
     if seconds is None:
         return "-"
-    if seconds < 0.9995:
+    if isinstance(seconds, float) and seconds < 0.9995:
         return f"{max(0, round(seconds * 1000))} ms"
     whole = int(seconds)
     if whole < 60:

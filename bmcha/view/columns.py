@@ -10,17 +10,20 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from bmcha.view.cells import clean, duration, width_of, wrap
 from bmcha.view.model import AlarmShown, ModuleShown, PathShown, PeerShown, SlotTruth
-from bmcha.view.spans import Glyphs, Row, Span, Style
+from bmcha.view.spans import Glyphs, Row, Span, Style, row_width
 
 Sections = Mapping[str, list[Row]]
-SECTIONS = ("head", "why", "paths", "mirror", "peer", "redundancy", "alarms", "gate")
+SECTIONS = ("head", "why", "waits", "paths", "mirror", "peer", "redundancy", "alarms", "gate")
 """From top to bottom."""
-SHRINKING = ("peer", "why", "alarms", "redundancy", "paths", "mirror", "gate", "head")
-"""What gives up rows when there is no room, the first one first."""
-ROWS_MIN = {"peer": 0}
-"""A path is never left out as long as anything else can be."""
-LABEL_WIDTH = 8
+SHRINKING = (
+    *(("peer", 0), ("alarms", 2), ("why", 2), ("redundancy", 1), ("alarms", 1), ("why", 1)),
+    *(("mirror", 0), ("waits", 1), ("why", 0), ("redundancy", 0), ("gate", 0), ("waits", 0)),
+    *(("alarms", 0), ("paths", 1)),
+)
+"""What gives up rows when there is no room, and down to how many; the first one first."""
 WIDE_FROM = 50
+LABEL_WIDTH, WIDE_LABEL_WIDTH = 8, 11
+FACT_WIDTH = 10
 _FIELDS = (("round trip", 12), ("loss", 8), ("heard", 9), ("lost", 8), ("bad", 7))
 _NARROW_FIELDS = (("rtt", 8), ("loss", 6), ("heard", 6))
 """Of a path, the most telling first, with the cells that each takes."""
@@ -43,7 +46,7 @@ def module_sections(
 ) -> Sections:
     sections: dict[str, list[Row]] = {"head": [], "gate": []}
     if truth is not None:
-        sections["gate"] = [_gate(truth, glyphs)]
+        sections["gate"] = [_gate(truth, width, glyphs)]
     if module.trouble:
         sections["head"] = [_state(Style.ALARM, module.trouble, glyphs)]
     if not module.has_answered:
@@ -54,16 +57,14 @@ def module_sections(
         sections["why"] = _plain(last, width, Style.DIM)
         return sections
     sections["head"] = [_role_row(module, width, glyphs)]
-    sections["why"] = [
-        *_plain(module.reason_text, width, Style.PLAIN),
-        *(
-            [Span(f"waits: {what}, {duration(left_ms / 1000)} left", Style.WARN)]
-            for what, left_ms in module.waits
-        ),
+    sections["why"] = _plain(module.reason_text, width, Style.PLAIN)
+    sections["waits"] = [
+        [_label("waits", width), Span(f"{what}, {duration(left_ms / 1000)} left", Style.WARN)]
+        for what, left_ms in module.waits
     ]
     sections["paths"] = path_rows(module.paths, width, glyphs)
-    sections["mirror"] = [_mirror(module, glyphs)]
-    sections["peer"] = [_peer_row(peer, glyphs) for peer in module.peers]
+    sections["mirror"] = [_mirror(module, width, glyphs)]
+    sections["peer"] = [_peer_row(peer, width) for peer in module.peers]
     sections["redundancy"] = _redundancy(module, width, glyphs)
     sections["alarms"] = _alarms(module.alarms, width, glyphs)
     return sections
@@ -76,35 +77,46 @@ def peer_sections(peer: PeerShown, width: int, glyphs: Glyphs) -> Sections:
     head = _state(style if peer.role else Style.ALARM, role, glyphs)
     if peer.epoch is not None:
         head.append(Span(f"  epoch {peer.epoch}", Style.PLAIN))
-    facts: list[Row] = [[]]
     lines = (
         ("PRESENCE", peer.presence),
         ("HEALTH", peer.healthy_line),
         ("ACTIVE", peer.active_line),
     )
-    for name, level in lines:
+    levels: list[Row] = [[Span(name.ljust(FACT_WIDTH), Style.DIM)] for name, _ in lines]
+    for row, (name, level) in zip(levels, lines, strict=True):
         told = "not wired" if level is None else "up" if level else "down"
-        facts.append([_label(name, LABEL_WIDTH + 2), Span(told, _line_style(name, level))])
-    known = (
+        row.append(Span(told, _line_style(name, level)))
+    facts = (
         ("health", None if peer.health is None else f"{peer.health} %"),
-        ("version", None if peer.version is None else f"level {peer.version}"),
+        ("firmware", None if peer.version is None else f"level {peer.version}"),
         ("hears us", None if peer.hears_us is None else "yes" if peer.hears_us else "no"),
     )
-    facts += [[_label(name, LABEL_WIDTH + 2), Span(value or "-")] for name, value in known]
-    return {"head": [head], "why": _plain("as its peer knows it", width, Style.DIM), "paths": facts}
+    health, firmware, hears = (
+        [Span(name.ljust(FACT_WIDTH), Style.DIM), Span(value or "-")] for name, value in facts
+    )
+    # Spread over the sections of the module beside it, so that neither column has gaps.
+    return {
+        "head": [head],
+        "why": _plain("as its peer knows it", width, Style.DIM),
+        "paths": levels,
+        "mirror": [health],
+        "redundancy": [firmware],
+        "alarms": [hears],
+    }
 
 
 def path_rows(paths: Sequence[PathShown], width: int, glyphs: Glyphs) -> list[Row]:
     """A head and a row each; as many columns as there is room for."""
-    name_width = max([LABEL_WIDTH - 1, *(min(16, width_of(clean(path.name))) for path in paths)])
+    longest = max((width_of(clean(path.name)) for path in paths), default=0)
+    name_width = max(_label_width(width) - 1, min(16, longest))
     fields = _FIELDS if width >= WIDE_FROM else _NARROW_FIELDS
-    left = width - name_width - 11
+    left = width - name_width - 10
     shown = []
     for head, field_width in fields:
         if field_width <= left:
             shown.append((head, field_width))
             left -= field_width
-    row = [_label("path", name_width), Span("  health   ", Style.DIM)]
+    row = [Span("path".ljust(name_width), Style.DIM), Span("   health ", Style.DIM)]
     rows: list[Row] = [row + [Span(head.rjust(size), Style.DIM) for head, size in shown]]
     for path in paths:
         style = _HEALTH_STYLES.get(path.health, Style.WARN)
@@ -114,7 +126,7 @@ def path_rows(paths: Sequence[PathShown], width: int, glyphs: Glyphs) -> list[Ro
             [
                 Span(name + " " * (name_width - width_of(name))),
                 Span(f" {glyphs.of(style)} ", style),
-                Span(_health_word(path).ljust(8)[:8], style),
+                Span(_health_word(path).ljust(7)[:7], style),
                 *(Span(cells[head].rjust(size)) for head, size in shown),
             ]
         )
@@ -125,7 +137,7 @@ def path_rows(paths: Sequence[PathShown], width: int, glyphs: Glyphs) -> list[Ro
 
 def _health_word(path: PathShown) -> str:
     """ONE_WAY and which way fails."""
-    failing = {"tx": "OUT LOST", "rx": "IN LOST"}.get(path.one_way or "")
+    failing = {"tx": "TX LOST", "rx": "RX LOST"}.get(path.one_way or "")
     return failing or path.health or "-"
 
 
@@ -133,7 +145,7 @@ def _path_cells(path: PathShown) -> dict[str, str]:
     is_heard = path.health in ("ALIVE", "LATE", "ONE_WAY")
     rtt_ms = None if path.rtt_us is None else path.rtt_us / 1000
     heard_s = None if path.last_heard_ms is None else path.last_heard_ms / 1000
-    loss = path.loss_percent
+    loss = path.loss_percent if is_heard else None
     trip = f"{rtt_ms:.1f} ms" if rtt_ms is not None and is_heard else "-"
     return {
         "round trip": trip,
@@ -148,22 +160,25 @@ def _path_cells(path: PathShown) -> dict[str, str]:
 
 def _role_row(module: ModuleShown, width: int, glyphs: Glyphs) -> Row:
     style = _ROLE_STYLES.get(module.role, Style.WARN)
-    row = _state(style, module.role, glyphs)
-    row.append(Span(f"  epoch {_known(module.epoch)}"))
-    since = f"since {_age(module.since_s)}"
-    has_room = sum(width_of(span.text) for span in row) + len(since) + 2 <= width
-    row.append(Span(f"  {since if has_room else _age(module.since_s)}"))
-    health = f"  health {_known(module.health)} %"
     is_worse = module.health is not None and module.health < 100
-    if is_worse or sum(width_of(clean(span.text)) for span in row) + len(health) <= width:
-        row.append(Span(health, Style.WARN if is_worse else Style.PLAIN))
-    return row
+    head = _state(style, module.role, glyphs)
+    head.append(Span(f"  epoch {_known(module.epoch)}"))
+    age = _age(module.since_s)
+    health = Span(f"  health {_known(module.health)} %", Style.WARN if is_worse else Style.PLAIN)
+    # What is said first is left out first; a health that is not whole never.
+    endings = ([Span(f"  since {age}"), health], [Span(f"  {age}"), health], [health])
+    if not is_worse:
+        endings = (endings[0], [Span(f"  since {age}")], [Span(f"  {age}")])
+    for ending in endings:
+        if row_width([*head, *ending]) <= width:
+            return [*head, *ending]
+    return [*head, *endings[-1]]
 
 
-def _mirror(module: ModuleShown, glyphs: Glyphs) -> Row:
+def _mirror(module: ModuleShown, width: int, glyphs: Glyphs) -> Row:
     style = _MIRROR_STYLES.get(module.mirror, Style.WARN)
-    row = [_label("mirror"), *_state(style, module.mirror or "-", glyphs)]
-    if module.mirror_staleness_ms is not None:
+    row = [_label("mirror", width), *_state(style, module.mirror or "-", glyphs)]
+    if module.mirror_staleness_ms is not None and module.mirror != "NONE":
         behind = "behind" if module.role == "ACTIVE" else "old"
         row.append(Span(f"  {_age(module.mirror_staleness_ms / 1000)} {behind}"))
     return row
@@ -171,7 +186,8 @@ def _mirror(module: ModuleShown, glyphs: Glyphs) -> Row:
 
 def _redundancy(module: ModuleShown, width: int, glyphs: Glyphs) -> list[Row]:
     style = _REDUNDANCY_STYLES.get(module.redundancy, Style.WARN)
-    rows: list[Row] = [[_label("redund."), *_state(style, module.redundancy or "-", glyphs)]]
+    name = "redundancy" if width >= WIDE_FROM else "redund."
+    rows: list[Row] = [[_label(name, width), *_state(style, module.redundancy or "-", glyphs)]]
     why = "; ".join(module.redundancy_reasons)
     if why:
         # In the same row where it fits: it saves the row in a small window.
@@ -185,14 +201,14 @@ def _redundancy(module: ModuleShown, width: int, glyphs: Glyphs) -> list[Row]:
 
 def _alarms(alarms: Sequence[AlarmShown], width: int, glyphs: Glyphs) -> list[Row]:
     if not alarms:
-        return [[_label("alarms"), Span("none")]]
+        return [[_label("alarms", width), Span("none")]]
     rows: list[Row] = []
     for alarm in alarms:
         style = _SEVERITY_STYLES.get(alarm.severity, Style.PLAIN)
-        label = _label("" if rows else "alarms")
+        label = _label("" if rows else "alarms", width)
         since = "" if alarm.since_s is None else f"  {_age(alarm.since_s)}"
         text = clean(alarm.text or alarm.alarm_id)
-        room = width - LABEL_WIDTH - 2 - len(since)
+        room = width - _label_width(width) - 2 - len(since)
         row = [label, Span(f"{glyphs.of(style)} ", style), Span(text, style)]
         if width_of(text) <= room:
             row.append(Span(since, Style.DIM))
@@ -200,17 +216,17 @@ def _alarms(alarms: Sequence[AlarmShown], width: int, glyphs: Glyphs) -> list[Ro
     return rows
 
 
-def _peer_row(peer: PeerShown, glyphs: Glyphs) -> Row:
+def _peer_row(peer: PeerShown, width: int) -> Row:
     said = peer.role or f"not heard, {peer.state}"
     heard = {True: ", hears us", False: ", does not hear us", None: ""}[peer.hears_us]
     health = "" if peer.health is None else f", health {peer.health} %"
     style = Style.WARN if peer.hears_us is False or peer.role is None else Style.PLAIN
-    return [_label("peer"), Span(f"slot {_known(peer.slot)}: {said}{health}{heard}", style)]
+    return [_label("peer", width), Span(f"slot {_known(peer.slot)}: {said}{health}{heard}", style)]
 
 
-def _gate(truth: SlotTruth, glyphs: Glyphs) -> Row:
+def _gate(truth: SlotTruth, width: int, glyphs: Glyphs) -> Row:
     """The chassis's word on this slot, in one row."""
-    row: Row = [_label("gate")]
+    row: Row = [_label("gate", width)]
     if truth.life != "running":
         style = _LIFE_STYLES.get(truth.life, Style.WARN)
         row.append(Span(f"{glyphs.of(style)} {truth.life}  ", style))
@@ -229,8 +245,14 @@ def _gate(truth: SlotTruth, glyphs: Glyphs) -> Row:
 # ------------------------------------------------------------ how
 
 
-def _label(text: str, width: int = LABEL_WIDTH) -> Span:
-    return Span(text.ljust(width)[:width], Style.DIM)
+def _label_width(width: int) -> int:
+    return WIDE_LABEL_WIDTH if width >= WIDE_FROM else LABEL_WIDTH
+
+
+def _label(text: str, width: int) -> Span:
+    """``width``: the column's."""
+    size = _label_width(width)
+    return Span(text.ljust(size)[:size], Style.DIM)
 
 
 def _state(style: Style, word: str, glyphs: Glyphs) -> Row:
@@ -242,8 +264,8 @@ def _plain(text: str, width: int, style: Style) -> list[Row]:
 
 
 def _indented(text: str, width: int, style: Style) -> list[Row]:
-    lines = wrap(clean(text), max(1, width - LABEL_WIDTH))
-    return [[Span(" " * LABEL_WIDTH), Span(line, style)] for line in lines]
+    size = _label_width(width)
+    return [[Span(" " * size), Span(line, style)] for line in wrap(clean(text), width - size)]
 
 
 def _line_style(name: str, level: bool | None) -> Style:
@@ -260,29 +282,30 @@ def _known(value: int | None) -> str:
     return "-" if value is None else str(value)
 
 
-def shrink(heights: dict[str, int], room: int) -> dict[str, int]:
+def shrink(heights: Mapping[str, int], room: int) -> dict[str, int]:
     """Rows for each section so that all fit; what is least missed gives up first."""
     fitted = dict(heights)
-    for is_last_resort in (False, True):
-        for name in SHRINKING:
-            least = ROWS_MIN.get(name, 1)
-            if name == "paths" and not is_last_resort:
-                least = fitted.get(name, 0)
-            elif is_last_resort and name != "head":
-                least = 0
-            while fitted.get(name, 0) > least and sum(fitted.values()) > room:
-                fitted[name] -= 1
+    for name, least in SHRINKING:
+        too_many = sum(fitted.values()) - room
+        if too_many > 0 and fitted.get(name, 0) > least:
+            fitted[name] = max(least, fitted[name] - too_many)
     return fitted
 
 
-def stack(sections: Sections, heights: Mapping[str, int], order: Iterable[str]) -> list[Row]:
-    """The column: each section as high as told, with "+2 more" where rows are left out."""
+def stack(
+    sections: Sections, heights: Mapping[str, int], order: Iterable[str], glyphs: Glyphs
+) -> list[Row]:
+    """The column: each section as high as told; where rows are left out it says so."""
     rows: list[Row] = []
     for name in order:
         height, mine = heights.get(name, 0), list(sections.get(name, []))
-        if len(mine) > height > 0 and name == "alarms":
-            hidden = len(mine) - height
+        hidden = len(mine) - height
+        if hidden > 0 and height > 0:
             mine = mine[:height]
-            mine[-1] = [*mine[-1][:1], Span(f"+{hidden} more: ", Style.WARN), *mine[-1][1:]]
+            if name == "alarms":
+                more = Span(f"+{hidden} more: ", Style.WARN)
+                mine[-1] = [*mine[-1][:1], more, *mine[-1][1:]]
+            else:
+                mine[-1] = [*mine[-1], Span(glyphs.ellipsis, mine[-1][-1].style)]
         rows += mine[:height] + [[] for _ in range(height - len(mine))]
     return rows

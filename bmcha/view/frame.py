@@ -28,10 +28,12 @@ WIDTH_MIN, HEIGHT_MIN = 60, 16
 TRUTH_COLUMN_FROM = 150
 """Columns of text from which on the chassis gets a column of its own."""
 COLUMN_MIN = 28
-LOG_MIN = 3
+LOG_MIN, SMALL_LOG_MIN = 5, 3
+"""Rows with the title; the smaller one in a small window."""
+SMALL_ROOM = 18
 MODULE_MIN = 9
 """A row of each section and two paths."""
-BELOW_MIN = 10
+BELOW_MIN = 11
 """Rows for readings and log that the modules leave over where there are so many."""
 
 
@@ -60,7 +62,7 @@ def _too_small(width: int, height: int, glyphs: Glyphs) -> list[Row]:
 def _body(screen: Screen, width: int, room: int, glyphs: Glyphs) -> list[Row]:
     """Three blocks; each tells the next one where its upright rules come down."""
     rows, above = _modules_block(screen, width, room, glyphs)
-    left = room - len(rows) - LOG_MIN
+    left = room - len(rows) - (LOG_MIN if room > SMALL_ROOM else SMALL_LOG_MIN)
     below, above = _readings_block(screen, width, left, above, glyphs)
     rows += below
     left = room - len(rows)
@@ -94,7 +96,7 @@ def _modules_block(
     if not is_wide:
         heights.pop("peer", None)
     heights = shrink(heights, max(MODULE_MIN, room // 2, room - BELOW_MIN))
-    stacks = [stack(each, heights, SECTIONS) for each in sections]
+    stacks = [stack(each, heights, SECTIONS, glyphs) for each in sections]
     if own_column is not None:
         names.append("chassis")
         stacks.append(truth.truth_rows(own_column, widths[-1] - 2, glyphs)[: room // 2])
@@ -165,7 +167,7 @@ def _readings_block(
     else:
         # Room for temperatures only; another kind shows up when it is out of its limits.
         troubled = [s for s in others if readings.sensor_style(s) is Style.ALARM]
-        rows_max = min(room - 1, len(temperatures) or len(shown.fans), max(4, room // 2))
+        rows_max = min(room - 1, len(temperatures) or len(shown.fans), max(3, room // 2))
         lists = [
             _sensor_list("temperatures", [*troubled, *temperatures], widths[0], rows_max, glyphs),
             _fan_list(screen, widths[1], rows_max, glyphs),

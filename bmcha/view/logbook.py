@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Hashable, Sequence
 
+from bmcha.view.cells import width_of
 from bmcha.view.model import LogLine, Tone
 from bmcha.view.spans import Row, Span, Style
 
@@ -22,7 +23,7 @@ _STYLES = {
     Tone.GOOD: Style.GOOD,
     Tone.WARN: Style.WARN,
     Tone.ALARM: Style.ALARM,
-    Tone.DEED: Style.TITLE,
+    Tone.DEED: Style.STRONG,
     Tone.TRUTH: Style.DIM,
 }
 
@@ -64,13 +65,13 @@ def log_rows(lines: Sequence[LogLine], scrolled: int, width: int, height: int) -
 
 def _row(line: LogLine, width: int) -> Row:
     style = _STYLES[line.tone]
+    who = line.who[:WHO_WIDTH]
+    is_deed = line.tone is Tone.DEED
     return [
         Span(f" {_time(line.wall_ms, width >= WIDE_FROM)} ", Style.DIM),
-        Span(
-            line.who.ljust(WHO_WIDTH)[:WHO_WIDTH], Style.DIM if style is not Style.TITLE else style
-        ),
-        Span(" "),
-        Span(line.text, Style.STRONG if style is Style.TITLE else style),
+        Span(who, Style.TITLE if is_deed else Style.DIM),
+        Span(" " * (WHO_WIDTH + 1 - width_of(who))),
+        Span(line.text, style),
     ]
 
 

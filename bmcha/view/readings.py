@@ -18,7 +18,7 @@ NAME_WIDTH = 14
 VALUE_WIDTH = 9
 LIMIT_WIDTH = 6
 BAR_MIN, BAR_MAX = 5, 40
-FAN_MIN = 18
+FAN_MIN = 17
 """A fan's name, speed and drive, without their units."""
 NEAR_SHARE = 0.9
 """Nine tenths of the way to its upper limit a value is worth a look."""
@@ -72,7 +72,7 @@ def fan_row(fan: FanShown, width: int, glyphs: Glyphs) -> Row:
     drive = "-" if fan.pwm is None else f"{fan.pwm * 100 // 255} %"
     if fan.state == "FAILED":
         drive = "FAILED"
-    value_width, drive_width = (6, 7) if is_narrow else (VALUE_WIDTH, 7)
+    value_width, drive_width = (5, 7) if is_narrow else (VALUE_WIDTH, 7)
     name_width = min(NAME_WIDTH, max(5, width - value_width - drive_width))
     row = [
         Span(fill(clean(fan.name), name_width, glyphs.ellipsis), _calm(style)),
@@ -106,14 +106,17 @@ def _share(value: int | None, low: int, high: int) -> float | None:
 
 
 def _bar(share: float | None, width: int, is_band: bool, style: Style, glyphs: Glyphs) -> Row:
-    """Filled from the left; of a band, in which the middle is right, only the place is marked."""
+    """Filled from the left; of a band, in which the middle is right, only the place is marked.
+    Bright only where something is wrong: the value says it all otherwise."""
+    style = Style.DIM if style is Style.PLAIN else style
     if share is None:
         return [Span(glyphs.track * width, Style.DIM)]
     if is_band:
         place = round(share * (width - 1))
         after = glyphs.track * (width - 1 - place)
-        track = Span(glyphs.track * place, Style.DIM)
-        return [track, Span(glyphs.bar, style), Span(after, Style.DIM)]
+        before = glyphs.track * place
+        mark = Style.PLAIN if style is Style.DIM else style
+        return [Span(before, Style.DIM), Span(glyphs.bar, mark), Span(after, Style.DIM)]
     filled = round(share * width)
     return [Span(glyphs.bar * filled, style), Span(glyphs.track * (width - filled), Style.DIM)]
 

@@ -6,21 +6,21 @@ In a wide frame a column of its own, else one row between the modules and the re
 from __future__ import annotations
 
 from bmcha.view.cells import clean, duration, wrap
-from bmcha.view.columns import LABEL_WIDTH
 from bmcha.view.model import SlotTruth, Truth
 from bmcha.view.spans import Glyphs, Row, Span, Style
 
 SLOT_WIDTH = 12
-NAME_WIDTH = 14
+NAME_WIDTH = 16
 
 
-def holder_span(truth: Truth, glyphs: Glyphs) -> Span:
+def holder_span(truth: Truth, of: str, glyphs: Glyphs) -> Span:
+    """Whose gate is open."""
     holders = [str(slot.slot) for slot in truth.slots if slot.is_open]
     if len(holders) == 1:
-        return Span(f"{glyphs.good} module {holders[0]} holds the outputs", Style.GOOD)
+        return Span(f"{glyphs.good} module {holders[0]} holds{of}", Style.GOOD)
     if holders:
-        return Span(f"{glyphs.alarm} BOTH hold the outputs", Style.ALARM)
-    return Span(f"{glyphs.warn} nobody holds the outputs", Style.WARN)
+        return Span(f"{glyphs.alarm} BOTH hold{of}", Style.ALARM)
+    return Span(f"{glyphs.warn} nobody holds{of}", Style.WARN)
 
 
 def truth_row(truth: Truth, glyphs: Glyphs) -> Row:
@@ -28,7 +28,7 @@ def truth_row(truth: Truth, glyphs: Glyphs) -> Row:
     dual = f"both open {_ms(truth.dual_ms)}"
     row = [
         Span(" chassis  ", Style.DIM),
-        holder_span(truth, glyphs),
+        holder_span(truth, "", glyphs),
         Span(f"  outage {_ms(truth.outage_ms)}"),
         Span(f"  {dual}", Style.ALARM if truth.dual_ms > 0 else Style.PLAIN),
     ]
@@ -38,9 +38,9 @@ def truth_row(truth: Truth, glyphs: Glyphs) -> Row:
 
 
 def truth_rows(truth: Truth, width: int, glyphs: Glyphs) -> list[Row]:
-    rows: list[Row] = [[holder_span(truth, glyphs)]]
+    rows: list[Row] = [[holder_span(truth, " the outputs", glyphs)]]
     facts = (
-        ("outage", f"{_ms(truth.outage_ms)} the longest, with nobody's outputs let through"),
+        ("outage", f"{_ms(truth.outage_ms)} the longest, nobody held the outputs"),
         ("both open", f"{_ms(truth.dual_ms)} in all"),
         (
             "failover",
@@ -63,7 +63,7 @@ def truth_rows(truth: Truth, width: int, glyphs: Glyphs) -> list[Row]:
         rows.append([Span(clean(name).ljust(NAME_WIDTH)[:NAME_WIDTH], Style.DIM), *cells])
     broken = ", ".join(truth.disturbed) or "nothing"
     style = Style.WARN if truth.disturbed else Style.PLAIN
-    lines = wrap(clean(broken), max(LABEL_WIDTH, width - NAME_WIDTH))
+    lines = wrap(clean(broken), max(1, width - NAME_WIDTH))
     for number, line in enumerate(lines):
         label = "" if number else "broken by hand"
         rows.append([Span(label.ljust(NAME_WIDTH), Style.DIM), Span(line, style)])
@@ -91,4 +91,4 @@ def _line(slot: SlotTruth, name: str) -> Span:
 
 
 def _ms(value_ms: float) -> str:
-    return f"{value_ms:.0f} ms" if value_ms < 1000 else duration(value_ms / 1000)
+    return f"{value_ms:.0f} ms" if value_ms < 10_000 else duration(value_ms / 1000)
