@@ -17,6 +17,8 @@ HOW_TO_START = (
 
 def no_service(path: str, error: OSError) -> str:
     """``error`` is what connecting ended with."""
+    if not path:
+        return f"The socket's name is empty: {HOW_TO_START}."
     if isinstance(error, BlockingIOError):
         return (
             f"The module on {path} does not answer: so many callers wait there already that it "

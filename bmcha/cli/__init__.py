@@ -14,7 +14,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from bmcha.cli.exit_codes import EXIT_DONE, EXIT_INTERRUPTED
+from bmcha.cli.exit_codes import EXIT_DONE, EXIT_INTERRUPTED, EXIT_USAGE
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,6 +31,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             from bmcha.cli.candidates import print_candidates
 
             return print_candidates(words[1:])
+        if words[:1] == ["help"]:
+            words = [*words[1:2], "--help"]
+        if not words:
+            build_parser([]).print_help(sys.stderr)
+            return EXIT_USAGE
         args = build_parser(words).parse_args(words)
         code: int = args.run(args)
         sys.stdout.flush()

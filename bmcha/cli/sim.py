@@ -33,6 +33,7 @@ def add(commands: Commands) -> None:
     if commands.is_asked_for("sim-ctl"):
         from bmcha.sim.entry import add_sim_ctl_arguments, run_sim_ctl
 
+        ctl.usage = f"{ctl.prog} [-h] --dir DIR ACTION ..."
         examples = ctl.epilog
         add_sim_ctl_arguments(ctl)
         ctl.epilog = f"{ctl.epilog}\n\n{examples}"

@@ -29,8 +29,8 @@ def test_the_version() -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        [],
         ["reboot"],
+        ["--socket", "status"],
         ["status", "--jsn"],
         ["run"],
         ["layout"],
@@ -46,6 +46,24 @@ def test_wrong_usage_is_exit_2(words, capsys) -> None:
         cli.main(words)
     assert ended.value.code == 2
     assert "usage:" in capsys.readouterr().err
+
+
+def test_without_a_word_all_commands_are_listed(capsys) -> None:
+    assert cli.main([]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "switchover hand the chassis over" in " ".join(told.err.split())
+
+
+@pytest.mark.parametrize(("words", "like"), [([], ["--help"]), (["why"], ["why", "--help"])])
+def test_help_is_a_word_too(words, like, capsys) -> None:
+    told = []
+    for line in (["help", *words], like):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(line)
+        assert ended.value.code == 0
+        told.append(capsys.readouterr().out)
+    assert told[0] == told[1]
 
 
 def test_a_mistyped_command_is_answered_with_the_nearest(capsys) -> None:

@@ -110,7 +110,7 @@ def test_what_answers_without_being_a_bmcha_is_named(tmp_path) -> None:
 
 def failure_of(path: Path) -> OSError:
     with pytest.raises(OSError) as failed:
-        connect(str(path))
+        connect("" if path == Path() else str(path))
     return failed.value
 
 
@@ -124,6 +124,10 @@ def test_no_file_an_ordinary_file_and_a_dead_socket_are_told_apart(tmp_path) -> 
         assert str(path) in told
         assert "bmcha run --config" in told
         assert "--socket" in told
+
+
+def test_an_empty_name_is_told_as_such() -> None:
+    assert "name is empty" in no_service("", failure_of(Path("")))
 
 
 def test_a_missing_right_is_told_with_owner_and_group(tmp_path) -> None:
