@@ -117,15 +117,12 @@ def _of_maintenance(keeper: RoleKeeper, now_ns: int) -> list[Condition]:
 
 
 def _of_foreign(peer: PeerView, now_ns: int) -> list[Condition]:
-    ids = {monitor.name: monitor.foreign_chassis_id(now_ns) for monitor in peer.monitors}
-    found = {name: chassis_id for name, chassis_id in ids.items() if chassis_id is not None}
-    if not found:
-        return []
-    text = (
-        f"the module in slot {peer.slot} belongs to chassis {next(iter(found.values()))}: nothing "
-        f"is taken from it (path {', '.join(found)})"
-    )
-    return [("foreign-chassis", Severity.MAJOR, text)]
+    for monitor in peer.monitors:
+        chassis_id = monitor.foreign_chassis_id(now_ns)
+        if chassis_id is not None:
+            text = f"the module in slot {peer.slot} belongs to chassis {chassis_id}"
+            return [("foreign-chassis", Severity.MAJOR, f"{text}: nothing is taken from it")]
+    return []
 
 
 def _of_path(monitor: PathMonitor, now_ns: int) -> list[Condition]:
