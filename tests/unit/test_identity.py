@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bmcha.model.identity import EPOCH_MAX, Succession, next_epoch
+from bmcha.model.identity import EPOCH_MAX, Succession, claimant, next_epoch
 
 successions = st.lists(st.integers(1, 255), min_size=1, max_size=5, unique=True).map(
     lambda slots: Succession(tuple(slots))
@@ -58,3 +58,8 @@ def test_an_epoch_is_the_smallest_of_its_node_above_all_that_it_knows(
     epoch = next_epoch(above, succession, slot)
     assert above < epoch <= above + len(succession.slots)
     assert epoch % len(succession.slots) == succession.rank(slot)
+    assert claimant(epoch, succession) == slot
+
+
+def test_nobody_claimed_the_epoch_before_the_first() -> None:
+    assert claimant(0, Succession((1, 2))) is None

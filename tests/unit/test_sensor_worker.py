@@ -10,21 +10,24 @@ from dataclasses import replace
 import pytest
 
 from bmcha.hal.port import Sample
-from bmcha.model.event import Event, FanRead, SensorRead
+from bmcha.model.event import BladeRead, Event, FanRead, SensorRead, SupplyRead
 from bmcha.model.reading import Quality, SensorKind
 from bmcha.model.settings import (
+    BladeSettings,
     ChassisSettings,
     FanSettings,
     HwmonChannel,
     Place,
     SensorSettings,
+    SupplySettings,
     device_of,
 )
 from bmcha.runtime import device_groups, sensor_worker
-from bmcha.runtime.sensor_worker import SensorWorker, sensor_workers
+from bmcha.runtime.sensor_worker import UNIT_ROUNDS, SensorWorker, sensor_workers
 from tests.process.rig import wait_until
 
 VALUES = {"/a/good": 24_000, "/b/good": 25_000, "/a/rpm": 4000}
+VALUES |= {"/a/ok": 1, "/a/power": 400, "/a/fails": 0, "/a/odd": 7}
 
 
 def sensor(file: str, **more: bool) -> SensorSettings:
@@ -171,3 +174,29 @@ def test_a_device_is_a_folder_or_a_name_and_a_place() -> None:
     assert device_of("temp1_input") == "/"
     group = {device_of(cpu): [0], device_of(HwmonChannel("psu")): [1], "/hwmon": [2]}
     assert device_groups.shown(group) == "cpu at 3-0048 psu /hwmon"
+
+
+def test_supplies_and_blades_are_read_with_their_device_and_less_often() -> None:
+    chassis = replace(
+        CHASSIS,
+        supplies=(
+            SupplySettings("psu1", 1, "/a/ok", "/a/power"),
+            SupplySettings("psu2", 1, "/a/fails"),
+            SupplySettings("psu3", 1, "/a/odd", "/a/gone"),
+            SupplySettings("psu4", 1),
+        ),
+        blades=(BladeSettings("blade1", 1, "/a/ok"), BladeSettings("blade2", 1, "", "/a/power")),
+    )
+    readers = Readers(chassis, lambda: 7)
+    assert len(readers.workers) == 2  # the devices of CHASSIS alone
+    for _ in range(UNIT_ROUNDS + 1):
+        for worker in readers.workers:
+            worker.read_all()
+    units = [event for event in readers.events if isinstance(event, SupplyRead | BladeRead)]
+    assert units == 2 * [
+        SupplyRead(0, True, 400, 7),
+        SupplyRead(1, False, None, 7),
+        SupplyRead(2, None, None, 7),
+        BladeRead(0, True, None, 7),
+        BladeRead(1, None, 400, 7),
+    ]
