@@ -125,7 +125,8 @@ REACHES = (
     # Downwards. `bmcha.hal` without `.port` stands for the concrete devices: named by app alone
     # (and by the virtual chassis, which is a composition root of its own).
     Reach("bmcha.answers", (*_BASE, *_DECIDE)),
-    Reach("bmcha.node", (*_BASE, *_DECIDE, "bmcha.answers")),
+    Reach("bmcha.hearing", (*_BASE, *_DECIDE, "bmcha.answers.facts")),
+    Reach("bmcha.node", (*_BASE, *_DECIDE, "bmcha.answers", "bmcha.hearing")),
     Reach("bmcha.runtime", (*_BASE, *_SHELL)),
     Reach("bmcha.app", (*_BASE, *_SHELL, "bmcha.runtime", "bmcha.hal")),
     # Looks at devices by the service's own adapters, without the service.
@@ -158,7 +159,7 @@ REACHES = (
 PURE = Pure(
     parts=(
         *("bmcha.model", "bmcha.ha", "bmcha.chassis", "bmcha.duties"),
-        *("bmcha.node", "bmcha.wire", "bmcha.console"),
+        *("bmcha.node", "bmcha.hearing", "bmcha.answers", "bmcha.wire", "bmcha.console"),
         # What is drawn is a function of what is known.
         *("bmcha.view.cells", "bmcha.view.spans", "bmcha.view.model", "bmcha.view.answers"),
         *("bmcha.view.columns", "bmcha.view.readings", "bmcha.view.truth", "bmcha.view.frame"),

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bmcha.answers import paths
+from bmcha.answers.paths import paths
 from bmcha.ha.path_fault import PathFault
 from bmcha.model.event import LinkSigns, PathCounts, PathSummarised, StopAsked
 from bmcha.model.settings import BoardClass

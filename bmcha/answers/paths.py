@@ -1,0 +1,62 @@
+"""The paths: health, counts, and what is broken where one is silent."""
+
+from __future__ import annotations
+
+from bmcha.answers.facts import Body, Facts
+from bmcha.ha.path_fault import Diagnosis, Symptoms, diagnose
+from bmcha.ha.path_monitor import PathMonitor
+from bmcha.ha.peer_view import PeerView
+from bmcha.model.moment import ms_from_ns, ns_from_ms
+
+
+def paths(facts: Facts, now_ns: int) -> Body:
+    return {
+        monitor.name: _path(facts, peer, monitor, now_ns)
+        for peer in facts.roles.peers
+        for monitor in peer.monitors
+    }
+
+
+def _path(facts: Facts, peer: PeerView, monitor: PathMonitor, now_ns: int) -> Body:
+    counts = facts.counts.get(monitor.name)
+    found = _diagnosis(facts, peer, monitor, now_ns)
+    one_way = monitor.one_way(now_ns)
+    heard_ns = monitor.last_heard_ns
+    settings = monitor.settings
+    return {
+        "health": "ONE_WAY" if one_way is not None else monitor.health.value,
+        "one_way": one_way.value if one_way is not None else None,
+        "rx": counts.rx_count if counts is not None else 0,
+        "tx": counts.tx_count if counts is not None else 0,
+        "lost": counts.lost_count if counts is not None else 0,
+        "bad": counts.bad_count if counts is not None else 0,
+        "forged": counts.forged_count if counts is not None else 0,
+        "rtt_us": counts.rtt_us if counts is not None else None,
+        "last_heard_ms": ms_from_ns(now_ns - heard_ns) if heard_ns is not None else None,
+        "kind": settings.kind.value,
+        "peer": settings.peer_slot,
+        "interval_ms": settings.heartbeat_interval_ms,
+        "warntime_ms": settings.warntime_ms,
+        "deadtime_ms": settings.deadtime_ms,
+        "peer_hears_us": monitor.peer_hears_us(),
+        "fault": facts.port_faults.get(monitor.name, ""),
+        "diagnosis": {
+            "fault": found.fault.value,
+            "text": found.fault.sentence,
+            "evidence": list(found.evidence),
+        },
+    }
+
+
+def _diagnosis(facts: Facts, peer: PeerView, monitor: PathMonitor, now_ns: int) -> Diagnosis:
+    watchdog_ms = facts.settings.watchdog_ms
+    return diagnose(
+        Symptoms(
+            peer=peer,
+            monitor=monitor,
+            counts=facts.counts.get(monitor.name),
+            port_error=facts.port_faults.get(monitor.name, ""),
+            watchdog_ns=ns_from_ms(watchdog_ms) if watchdog_ms else None,
+            now_ns=now_ns,
+        )
+    )

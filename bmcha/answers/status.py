@@ -1,0 +1,114 @@
+"""The overview: node, role, peers, paths, redundancy, mirror, waits, maintenance and alarms."""
+
+from __future__ import annotations
+
+from bmcha.answers.facts import Body, Facts
+from bmcha.answers.paths import paths
+from bmcha.answers.waits import waits
+from bmcha.chassis.mirror_receiver import MirrorState
+from bmcha.ha.conditions import redundancy_of
+from bmcha.ha.peer_view import PeerView
+from bmcha.model.moment import NS_PER_S, ms_from_ns
+
+SCHEMA = 1
+"""Grows when a field changes its meaning; new fields do not change it."""
+MIRROR_STALE_NS = 5 * NS_PER_S
+"""Ten summaries without a word that the mirror is level."""
+
+
+def status(facts: Facts, now_ns: int) -> Body:
+    redundancy = redundancy_of(facts.roles, facts.is_mirror_synced())
+    return {
+        "schema": SCHEMA,
+        "node": {
+            "slot": facts.own_slot,
+            "version": facts.settings.version,
+            "boot_id": facts.boot_id,
+            "chassis_id": facts.settings.chassis_id,
+            "uptime_s": (now_ns - facts.started_ns) // NS_PER_S,
+            "health": facts.health(),
+        },
+        "role": role(facts, now_ns),
+        "peer": _peer(next(iter(facts.roles.peers), None)),
+        "peers": [_peer(peer) for peer in facts.roles.peers],
+        "paths": paths(facts, now_ns),
+        "redundancy": {"state": redundancy.state.value, "reasons": list(redundancy.reasons)},
+        "mirror": mirror(facts, now_ns),
+        "waits": waits(facts, now_ns),
+        "maintenance": {
+            "is_on": facts.roles.maintenance.is_on(now_ns),
+            "remaining_s": facts.roles.maintenance.remaining_s(now_ns),
+            "asked_by": facts.roles.maintenance.asked_by,
+        },
+        "alarms": [
+            {
+                "id": alarm.alarm_id,
+                "severity": alarm.severity.name,
+                "text": alarm.text,
+                "since_s": max(0, now_ns - alarm.since_ns) // NS_PER_S,
+            }
+            for alarm in facts.chassis.alarms.raised()
+        ],
+    }
+
+
+def role(facts: Facts, now_ns: int) -> Body:
+    machine = facts.roles.machine
+    return {
+        "state": machine.role.name,
+        "reason": machine.reason.name,
+        "reason_text": machine.reason.sentence,
+        "epoch": facts.roles.held_epoch or facts.roles.seen_epoch,
+        "since_s": (now_ns - machine.since_ns) // NS_PER_S,
+    }
+
+
+def _peer(peer: PeerView | None) -> Body | None:
+    if peer is None:
+        return None
+    draft = peer.draft if peer.is_heard() else None
+    levels = peer.lines.levels
+    return {
+        "slot": peer.slot,
+        "state": _peer_state(peer),
+        "role": draft.role.name if draft is not None else None,
+        "epoch": draft.epoch if draft is not None else None,
+        "health": draft.health if draft is not None else None,
+        "presence": levels.presence,
+        "healthy_line": levels.health,
+        "active_line": levels.active,
+        "version": draft.firmware_level if draft is not None else None,
+        "boot_id": peer.boot_id,
+        "hears_us": peer.hears_us() if draft is not None else None,
+    }
+
+
+def _peer_state(peer: PeerView) -> str:
+    if peer.is_heard() or peer.lines.levels.presence is True:
+        return "PRESENT"
+    return "ABSENT" if peer.lines.levels.presence is False else "UNKNOWN"
+
+
+def mirror(facts: Facts, now_ns: int) -> Body:
+    """The ACTIVE tells what its peer has; any other node how old its own picture is."""
+    chassis = facts.chassis
+    if chassis.is_holding:
+        sender = chassis.sender
+        state = MirrorState.NONE
+        if sender.is_joined:
+            state = MirrorState.SYNCED if sender.is_synced else MirrorState.JOINING
+        fresh_ns = now_ns if sender.is_drained else sender.acked_ns
+        sequence, acked = sender.sequence, sender.acked_sequence
+    else:
+        receiver = chassis.receiver
+        state, fresh_ns = receiver.state, receiver.fresh_ns
+        sequence = acked = receiver.sequence
+        is_old = fresh_ns is None or now_ns - fresh_ns > MIRROR_STALE_NS
+        if state is MirrorState.SYNCED and is_old:
+            state = MirrorState.STALE
+    return {
+        "state": state.value,
+        "sequence": sequence,
+        "acked": acked,
+        "staleness_ms": ms_from_ns(now_ns - fresh_ns) if fresh_ns is not None else None,
+    }
