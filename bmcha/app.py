@@ -20,14 +20,15 @@ from bmcha.config import Config, check_own_slot, load_config
 from bmcha.diag.log import Level, open_log
 from bmcha.diag.service_manager import notify_service_manager
 from bmcha.hal.file_lines import FileLines
-from bmcha.hal.file_watchdog import FileWatchdog, NoWatchdog
+from bmcha.hal.file_watchdog import NoWatchdog
 from bmcha.hal.hwmon import HwmonFans, HwmonSensors
+from bmcha.hal.linux_watchdog import LinuxWatchdog, open_watchdog
 from bmcha.hal.port import Link, PortError, WatchdogPort
 from bmcha.hal.serial_link import SerialLink
 from bmcha.hal.shm_region import ShmRegion
 from bmcha.hal.sqlite_store import SqliteStore
 from bmcha.hal.udp_link import UdpLink
-from bmcha.model.event import StoreFailed
+from bmcha.model.event import StoreFailed, WatchdogHasReset
 from bmcha.model.moment import NS_PER_MS
 from bmcha.model.settings import PathKind, PathSettings
 from bmcha.node import Node
@@ -97,9 +98,8 @@ class _Service:
             service.log_file, log.stderr, log.level, log.file_bytes_max, faulthandler.enable
         )
         closing.callback(self._log.close)
-        self._watchdog: WatchdogPort = NoWatchdog()
-        if service.watchdog_file is not None:
-            self._watchdog = FileWatchdog(service.watchdog_file)
+        self._watchdog = self._open_watchdog()
+        closing.callback(self._close_watchdog, is_disarmed=True)
         self._boot_id = int.from_bytes(os.urandom(4), "little") or 1
         self._mailbox = Mailbox()
         self._drafts = DraftBoard()
@@ -127,6 +127,7 @@ class _Service:
         log(f"bmcha {__version__} starts, configuration {self._config.service.config_file}")
         if self._slot_fault:
             log(self._slot_fault, Level.ERROR)
+        self._tell_watchdog()
         supervisor = Supervisor(self._lines, self._fan_desk.leave, log, self._on_stopping)
         supervisor.start(self._store)
         node = self._node(self._store.wait_loaded(STORE_WAIT_S))
@@ -138,13 +139,33 @@ class _Service:
         loop = NodeLoop(node, self._mailbox, runner, tick_ms, clock, listen_to)
         code = supervisor.run(loop, self._workers(), self._on_ready)
         # A watchdog that nobody feeds any more must fire, unless the service ended in order.
-        with contextlib.suppress(PortError):
-            self._watchdog.close(is_disarmed=code == EXIT_DONE)
+        self._close_watchdog(is_disarmed=code == EXIT_DONE)
         log(f"bmcha ended with exit {code}")
         if supervisor.failure:
             # The log has all of it; whoever started the service sees the sentence.
             raise CannotRun(supervisor.failure)
         return code
+
+    def _open_watchdog(self) -> WatchdogPort:
+        service, watchdog_ms = self._config.service, self._config.node.watchdog_ms
+        if service.watchdog_file is None or watchdog_ms is None:
+            return NoWatchdog()
+        return open_watchdog(service.watchdog_file, watchdog_ms, service.watchdog_pretimeout_ms)
+
+    def _close_watchdog(self, is_disarmed: bool) -> None:
+        """Disarmed when the service ends in order or never began; else it must fire."""
+        try:
+            self._watchdog.close(is_disarmed)
+        except PortError as error:
+            self._log.say(str(error), Level.ERROR)
+
+    def _tell_watchdog(self) -> None:
+        if not isinstance(self._watchdog, LinuxWatchdog):
+            return
+        is_calm = self._watchdog.is_stoppable
+        self._log.say(self._watchdog.description, Level.INFO if is_calm else Level.WARNING)
+        if self._watchdog.has_reset:
+            self._mailbox.post(WatchdogHasReset(self._watchdog.identity))
 
     def _read_slot(self) -> tuple[int | None, str]:
         """The own slot, or None and why. Without a slot the node runs on, in FAULT and silent."""

@@ -53,6 +53,7 @@ from bmcha.model.event import (
     SupplyRead,
     SwitchoverAsked,
     Tick,
+    WatchdogHasReset,
     WorkerRecovered,
     WorkerStalled,
 )
@@ -189,6 +190,9 @@ class Node:
             case StopAsked():
                 self.chassis.record(Severity.INFO, "stop", f"asked by {event.asked_by}", now_ns)
                 self.roles.stop_asked(event, self._word(), now_ns)
+            case WatchdogHasReset(identity):
+                text = f"this module was reset by its watchdog ({identity})"
+                self.chassis.record(Severity.MAJOR, "watchdog-reset", text, now_ns)
             case OutputsWithheld():
                 self._let_go_late(now_ns)
             case EffectFailed():

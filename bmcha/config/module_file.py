@@ -49,6 +49,7 @@ class ServiceSettings:
     log: LogSettings
     pid_file: str | None
     watchdog_file: str | None
+    watchdog_pretimeout_ms: int
     lines: BoardLines
 
 
@@ -251,5 +252,6 @@ def _service(keys: ModuleKeys, file: str, board_file: str, board: Board) -> Serv
         log=keys.log,
         pid_file=keys.pid_file,
         watchdog_file=board.watchdog_file,
+        watchdog_pretimeout_ms=board.watchdog_pretimeout_ms,
         lines=board.lines,
     )

@@ -48,9 +48,12 @@ _KEYS: Final = {
     "board_file": "board",
     "board_name": "name",
     "watchdog_file": "watchdog.file",
+    "watchdog_pretimeout_ms": "watchdog.pretimeout_ms",
 }
 """Where a key has another name in the file than in the settings."""
-_OF_BOARD: Final = frozenset({"class", "watchdog_ms", "watchdog.file", "lines", "name"})
+_OF_BOARD: Final = frozenset(
+    {"class", "watchdog_ms", "watchdog.file", "watchdog.pretimeout_ms", "lines", "name"}
+)
 _NOT_FROM_FILES: Final = frozenset(
     {"firmware_level", "version", "layout_id", "has_presence", "has_health", "has_active"}
 )

@@ -30,6 +30,7 @@ from bmcha.model.event import (
     SupplyRead,
     SwitchoverAsked,
     Tick,
+    WatchdogHasReset,
     WorkerRecovered,
     WorkerStalled,
 )
@@ -76,6 +77,8 @@ def sentence_of_event(event: Event, now_ns: int) -> str | None:
             return f"{effect} failed: {why}"
         case StoreRecovered():
             return "the store can be written again"
+        case WatchdogHasReset():
+            return None  # recorded as an event, which is logged
         case SettingsReloaded():
             return None  # every change has had its own line
         case WorkerStalled(name, for_ms):

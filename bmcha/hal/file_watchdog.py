@@ -1,8 +1,8 @@
-"""The module's hardware watchdog as a file: one byte written is one feed.
+"""The module's watchdog as a plain file, as the virtual chassis has it: a byte is one feed.
 
-Knows the kernel's watchdog device (and a plain file in its place, as the virtual chassis has);
-knows nothing of who feeds when. Rules: from the first feed on the hardware fires unless fed;
-only a clean end writes the magic "V" that stops it, a death does not. Called by the effect runner.
+The kernel's device is `linux_watchdog`. Knows nothing of who feeds when. Rules: from the first
+feed on the chassis fires unless fed; only a clean end writes the magic "V" that stops it, a death
+does not. Called by the effect runner.
 """
 
 from __future__ import annotations

@@ -282,6 +282,13 @@ class OutputsWithheld:
 
 
 @dataclass(frozen=True, slots=True)
+class WatchdogHasReset:
+    """The hardware says that this module's last reset was its watchdog's doing."""
+
+    identity: str
+
+
+@dataclass(frozen=True, slots=True)
 class EffectFailed:
     effect: str
     why: str
@@ -349,6 +356,7 @@ Event = (
     | StatusAsked
     | StopAsked
     | OutputsWithheld
+    | WatchdogHasReset
     | EffectFailed
     | SettingsReloaded
     | WorkerStalled

@@ -239,7 +239,7 @@ class Relay:
 
     def _carry(self) -> None:
         while True:
-            ready, _, _ = select.select([*self.sockets, self._stop_fd], [], [])
+            ready, _, _ = select.select(list[Any]([*self.sockets, self._stop_fd]), [], [])
             if self._stop_fd in ready:
                 return
             for index, source in enumerate(self.sockets):
