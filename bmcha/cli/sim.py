@@ -31,7 +31,7 @@ def add(commands: Commands) -> None:
         add_sim_arguments(sim)
         sim.set_defaults(run=run_sim)
     if commands.is_asked_for("sim-ctl"):
-        from bmcha.sim.entry import add_sim_ctl_arguments, run_sim_ctl
+        from bmcha.sim.ctl_command import add_sim_ctl_arguments, run_sim_ctl
 
         ctl.usage = f"{ctl.prog} [-h] --dir DIR ACTION ..."
         examples = ctl.epilog

@@ -1,4 +1,4 @@
-"""``bmcha sim`` and ``bmcha sim-ctl``: arguments in, exit code out. Called by `bmcha.cli`.
+"""``bmcha sim``: arguments in, exit code out. Called by `bmcha.cli`.
 
 Exit codes of sim: 0 on a pass, Ctrl-C, SIGTERM or the end of --duration, with everything cleaned
 up; 1 when a scenario or the story failed or the rig could not be set up; 2 for words that make no
@@ -8,23 +8,16 @@ sense. With --json nothing but one object goes to stdout.
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
 from pathlib import Path
 
 from bmcha.config import ConfigError
-from bmcha.sim.action_words import usage_lines
 from bmcha.sim.board_plan import BOARD_FILES, BOARDS_PLANNED, DEFAULT_BOARD
 from bmcha.sim.claim import RigRefused
-from bmcha.sim.ctl import INVALID_PARAMS, UNKNOWN_METHOD
-from bmcha.sim.layout import RigLayout
-from bmcha.sim.rpc import RpcClient, RpcRefused
 from bmcha.sim.scenario import ScenarioError, shipped_scenarios
 from bmcha.sim.show import ShowOptions, show
-from bmcha.sim.state import state_text
 
-DONE, FAILED, USAGE, NO_SERVICE = 0, 1, 2, 3
+DONE, FAILED, USAGE = 0, 1, 2
 
 
 def add_sim_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,15 +44,6 @@ def add_sim_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_sim_ctl_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = "actions:\n  " + "\n  ".join(usage_lines())
-    parser.add_argument("--dir", metavar="DIR", required=True, help="the running sim's directory")
-    parser.add_argument(
-        "action", metavar="ACTION", nargs=argparse.REMAINDER, help="what to do, see below"
-    )
-
-
 def run_sim(args: argparse.Namespace) -> int:
     complaint = _complaint(args)
     if complaint is not None:
@@ -83,38 +67,6 @@ def run_sim(args: argparse.Namespace) -> int:
     except RigRefused as refused:
         print(f"bmcha sim: {refused}", file=sys.stderr)
         return FAILED
-
-
-def run_sim_ctl(args: argparse.Namespace) -> int:
-    words = [word for word in args.action if word != "--"]
-    if not words:
-        print("bmcha sim-ctl: an action is missing; there are:", file=sys.stderr)
-        for line in usage_lines():
-            print(f"  {line}", file=sys.stderr)
-        return USAGE
-    layout = RigLayout(Path(os.path.abspath(args.dir)))
-    try:
-        client = RpcClient(layout.chassis_socket)
-    except OSError:
-        print(f"bmcha sim-ctl: no sim runs in {layout.root}", file=sys.stderr)
-        return NO_SERVICE
-    try:
-        result = client.call(words[0], words[1:])
-    except RpcRefused as refused:
-        print(f"bmcha sim-ctl: {refused}", file=sys.stderr)
-        return USAGE if refused.code in (UNKNOWN_METHOD, INVALID_PARAMS) else FAILED
-    except OSError as error:
-        print(f"bmcha sim-ctl: the sim in {layout.root} went away: {error}", file=sys.stderr)
-        return NO_SERVICE
-    finally:
-        client.close()
-    if words[0] != "state":
-        print(result["text"])
-    elif "--json" in words:
-        print(json.dumps(result, indent=2))
-    else:
-        print("\n".join(state_text(result)))
-    return DONE
 
 
 def _complaint(args: argparse.Namespace) -> str | None:
