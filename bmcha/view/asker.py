@@ -29,7 +29,8 @@ Told = Callable[[str, Any], None]
 
 
 class Asker:
-    """Opened and opened again by `tick`. ``came`` is called after each opening."""
+    """Opened and opened again by `tick`. ``came`` is called after each opening, ``went`` after
+    each break."""
 
     def __init__(
         self,
@@ -37,12 +38,14 @@ class Asker:
         selector: selectors.BaseSelector,
         came: Callable[[], None],
         told: Told,
+        went: Callable[[], None] = lambda: None,
     ) -> None:
         self.path = path
         self.why_down = "not tried yet"
         self._selector = selector
         self._came = came
         self._told = told
+        self._went = went
         self._connection: socket.socket | None = None
         self._unread = b""
         self._next_id = 0
@@ -141,6 +144,7 @@ class Asker:
         waiting, self._waiting = self._waiting, {}
         for then in waiting.values():
             then(None, {"message": why})
+        self._went()
 
     def _drop(self) -> None:
         if self._connection is not None:

@@ -76,8 +76,5 @@ def _row(line: LogLine, width: int) -> Row:
 
 
 def _time(wall_ms: int, is_wide: bool) -> str:
-    try:
-        shown = time.strftime("%H:%M:%S", time.localtime(wall_ms / 1000))
-    except (OverflowError, ValueError, OSError):
-        return "--:--:--" + (".---" if is_wide else "")
+    shown = time.strftime("%H:%M:%S", time.localtime(wall_ms / 1000))
     return shown + (f".{wall_ms % 1000:03d}" if is_wide else "")

@@ -43,7 +43,7 @@ class Watch:
     ) -> None:
         """``changed`` is called with True for what should be seen at once."""
         self.name = name
-        self.asker = Asker(path, selector, self._came, self._told)
+        self.asker = Asker(path, selector, self._came, self._told, lambda: changed(True))
         self.sensors: tuple[SensorShown, ...] = ()
         self.fans: tuple[FanShown, ...] = ()
         self._logbook = logbook
@@ -123,9 +123,7 @@ class Watch:
     def _take_status(self, result: Any, error: Any) -> None:
         self._asked_s = None
         if error is not None:
-            # Only a connection that broke, or a node that is too busy: asked again in any case.
-            self._changed(not self.asker.is_up)
-            return
+            return  # the connection broke, or the node is too busy: asked again in any case
         self._answered_s = self._now_s
         self._shown = module_shown(self.name, result, self._losses(path_counts(result)))
         self._changed(False)
@@ -150,7 +148,8 @@ class Watch:
     def _losses(self, counts: dict[str, tuple[int, int]]) -> dict[str, float]:
         """Per cent lost of what the peer sent lately, where anything came or was missed."""
         self._counts.append((self._now_s, counts))
-        while self._now_s - self._counts[0][0] > LOSS_WINDOW_S:
+        # The newest of those that are old enough stays: it is what the others are compared with.
+        while len(self._counts) > 1 and self._now_s - self._counts[1][0] >= LOSS_WINDOW_S:
             self._counts.popleft()
         before = self._counts[0][1]
         found = {}
