@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
+from bmcha.cli.asking import connected
 from bmcha.cli.commands import Commands
+from bmcha.cli.exit_codes import EXIT_DONE, EXIT_NO_SERVICE
+
+if TYPE_CHECKING:
+    from bmcha.control_client import ControlClient
 
 
 def add(commands: Commands) -> None:
@@ -31,4 +37,15 @@ def add(commands: Commands) -> None:
 def _run(args: argparse.Namespace) -> int:
     from bmcha.view.top import run_top
 
-    return run_top(args.sockets or [args.socket])
+    sockets = args.sockets or [args.socket]
+    code = run_top(sockets)
+    if code == EXIT_NO_SERVICE:
+        for socket in sockets:
+            connected(socket, _greet)
+    return code
+
+
+def _greet(client: ControlClient) -> int:
+    """Asks something, so that who does not answer is told with the reason."""
+    client.call("version")
+    return EXIT_DONE

@@ -96,6 +96,12 @@ def test_without_a_service_it_is_exit_3_and_one_sentence(words, tmp_path, capsys
     assert len(told.err.splitlines()) == 1
 
 
+def test_a_view_of_nobody_says_why_as_well(tmp_path, capsys) -> None:
+    path = str(tmp_path / "none.sock")
+    assert cli.main(["top", "--socket", path]) == 3
+    assert f"No bmcha answers on {path} (there is no such socket)" in capsys.readouterr().err
+
+
 def test_the_socket_may_be_named_before_or_behind_the_command_or_in_the_environment(
     tmp_path, capsys, monkeypatch
 ) -> None:
