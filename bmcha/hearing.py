@@ -7,12 +7,11 @@ nothing about roles. Called by `bmcha.node` only, within one step.
 
 from __future__ import annotations
 
-from bmcha.answers import Facts
-from bmcha.ha.path_monitor import FOREIGN_FRESH_NS, PathHealth, PathMonitor
+from bmcha.answers.facts import Facts
+from bmcha.ha.path_monitor import PathHealth, PathMonitor
 from bmcha.ha.peer_view import PeerView
 from bmcha.model.effect import Effect, SendMessage, WatchPath
 from bmcha.model.event import HeartbeatHeard, MessageHeard, PathOverdue, PathSummarised
-from bmcha.model.identity import claimant
 from bmcha.model.message import (
     Delta,
     DeltaAck,
@@ -25,7 +24,6 @@ from bmcha.model.message import (
     ProbeReply,
 )
 from bmcha.model.role import Role, Severity
-from bmcha.model.settings import BoardClass
 
 
 class Hearing:
@@ -58,8 +56,7 @@ class Hearing:
         if event.path not in self._monitors:
             return
         monitor = self._monitors[event.path][1]
-        if monitor.counted_foreign(event.counts, now_ns):
-            self._heed_stranger(now_ns)
+        monitor.counted_foreign(event.counts, now_ns)
         heard_ns, header, heartbeat = event.last_heard_ns, event.header, event.heartbeat
         if heard_ns is None or header is None or heartbeat is None:
             return
@@ -67,16 +64,6 @@ class Hearing:
         monitor.summarised(heard_ns)
         if is_new:
             self._hear(event.path, header, heartbeat, heard_ns)
-
-    def _heed_stranger(self, now_ns: int) -> None:
-        """A module of another chassis lives behind a path. Where no line tells who holds, and no
-        module of this chassis was ever heard, that is no silence to claim on: one of the two is in
-        the wrong chassis. The slot that claimed last goes on all the same."""
-        settings, own = self._facts.settings, self._roles.own
-        is_at_home = claimant(own.seen_epoch, settings.succession) == self._facts.own_slot
-        is_bare = settings.board_class is BoardClass.BARE
-        if is_bare and not is_at_home and not self._roles.peers.is_any_known():
-            own.listen_until(now_ns + FOREIGN_FRESH_NS)
 
     def overdue(self, event: PathOverdue, now_ns: int) -> None:
         if event.path not in self._monitors:

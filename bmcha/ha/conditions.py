@@ -58,7 +58,7 @@ ACTIVE_LINE_LAG_NS = ns_from_ms(1000)
 
 ISOLATED = (
     *(Reason.ISOLATED, Reason.LINE_FAULT_SUSPECTED),
-    *(Reason.HELD_BY_POLICY, Reason.ACTIVE_LINE_UNREADABLE),
+    *(Reason.HELD_BY_POLICY, Reason.ACTIVE_LINE_UNREADABLE, Reason.OTHER_CHASSIS),
 )
 """A STANDBY that hears nobody and may not claim."""
 
@@ -106,14 +106,15 @@ def _of_role(keeper: RoleKeeper) -> list[Condition]:
 def _of_maintenance(keeper: RoleKeeper, now_ns: int) -> list[Condition]:
     if not keeper.maintenance.is_on(now_ns):
         return []
-    if keeper.machine.reason is Reason.IN_MAINTENANCE:
-        text = "nobody is known to hold the chassis: end maintenance with `bmcha maintenance off`"
-        return [("maintenance", Severity.CRITICAL, text)]
     told = [peer.draft for peer in keeper.peers if peer.is_heard() and peer.draft is not None]
     is_alone = any(not (draft.maintenance and draft.maintenance.remaining_s) for draft in told)
     text = f"failover is inhibited, asked by {keeper.maintenance.asked_by}"
     text += "; the other module does not know of it" if is_alone else ""
-    return [("maintenance", Severity.MINOR, text)]
+    found = [("maintenance", Severity.MINOR, text)]
+    if keeper.machine.reason is Reason.IN_MAINTENANCE:
+        text = "nobody is known to hold the chassis: end maintenance with `bmcha maintenance off`"
+        found.append(("unheld-in-maintenance", Severity.CRITICAL, text))
+    return found
 
 
 def _of_foreign(peer: PeerView, now_ns: int) -> list[Condition]:

@@ -62,6 +62,8 @@ def evidence_of(
             now_ns,
         ),
         is_deaf_rival=is_over(peer.deaf_rival_since_ns, _two_beats_ns(peer), now_ns),
+        is_stranger=peer.boot_id is None
+        and any(m.foreign_chassis_id(now_ns) is not None for m in peer.monitors),
         is_contradiction_over=is_over(
             peer.contradiction_since_ns, ns_from_ms(timers.unverified_takeover_ms), now_ns
         ),

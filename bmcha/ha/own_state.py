@@ -28,7 +28,6 @@ class OwnState:
     seen_epoch: int
     must_listen_until_ns: int
     held_epoch: int = 0
-    last_held_epoch: int = 0
     outputs_open: bool | None = None
     active_sense: bool | None = None
     is_late: bool = False
@@ -39,11 +38,6 @@ class OwnState:
     def epoch(self) -> int:
         """What it says on every message: the epoch that it holds, or the highest seen."""
         return self.held_epoch or self.seen_epoch
-
-    @property
-    def is_last_holder(self) -> bool:
-        """Nobody has claimed since it held the chassis itself."""
-        return 0 < self.last_held_epoch == self.seen_epoch
 
     def read_lines(self, lines: LinesRead) -> None:
         self.outputs_open = lines.outputs_open

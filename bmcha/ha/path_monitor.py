@@ -101,14 +101,12 @@ class PathMonitor:
         if last_heard_ns is not None:
             self.last_heard_ns = max(last_heard_ns, self.last_heard_ns or 0)
 
-    def counted_foreign(self, counts: PathCounts, now_ns: int) -> bool:
-        """True: since the last summary a module of another chassis spoke here."""
+    def counted_foreign(self, counts: PathCounts, now_ns: int) -> None:
+        """Notes whether since the last summary a module of another chassis spoke here."""
         has_spoken = counts.foreign_count > self._foreign_count
         self._foreign_count = counts.foreign_count
-        if not has_spoken or counts.foreign_chassis_id is None:
-            return False
-        self._foreign = (counts.foreign_chassis_id, now_ns)
-        return True
+        if has_spoken and counts.foreign_chassis_id is not None:
+            self._foreign = (counts.foreign_chassis_id, now_ns)
 
     def foreign_chassis_id(self, now_ns: int) -> int | None:
         """Of the module of another chassis that speaks here; None: none does now."""

@@ -39,7 +39,7 @@ from bmcha.model.event import (
     StopAsked,
     SwitchoverAsked,
 )
-from bmcha.model.identity import EPOCH_MAX, next_epoch
+from bmcha.model.identity import EPOCH_MAX, claimant, next_epoch
 from bmcha.model.invariant import check
 from bmcha.model.message import Goodbye, Handover, HeartbeatDraft, Probe
 from bmcha.model.moment import ns_from_ms
@@ -221,7 +221,7 @@ class RoleKeeper:
             has_yielded=self.own.has_yielded,
             is_take_back_due=self._is_take_back_due(now_ns),
             is_in_maintenance=self.maintenance.is_on(now_ns),
-            is_last_holder=self.own.is_last_holder,
+            is_last_claimant=claimant(self.seen_epoch, self.settings.succession) == self.own_slot,
         )
 
     def _is_lone_start_due(self, now_ns: int) -> bool:
@@ -257,8 +257,6 @@ class RoleKeeper:
 
     def _enter(self, role: Role, reason: Reason, now_ns: int) -> None:
         before = self.machine.role
-        if before is Role.ACTIVE:
-            self.own.last_held_epoch = self.own.held_epoch
         transition = self.machine.enter(role, reason, self.own.epoch, now_ns)
         check(transition is not None, "a role is entered once")
         act = transition.act if transition is not None else OutputAct.NOTHING

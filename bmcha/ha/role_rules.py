@@ -27,6 +27,7 @@ class PeerEvidence:
     says, and mean nothing when it is not heard. ``has_line_spoken``: a line is down, was read
     twice, and no probe was answered. The ``is_..._over`` flags are waits that have run out.
     ``is_deaf_rival``: for two beats it has said that it is ACTIVE and hears nothing from here.
+    ``is_stranger``: never heard, while a module of another chassis speaks on its paths.
     """
 
     is_earlier: bool
@@ -48,6 +49,7 @@ class PeerEvidence:
     is_claim_window_over: bool = False
     is_contradiction_over: bool = False
     is_deaf_rival: bool = False
+    is_stranger: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,8 @@ class RoleInputs:
     """``must_listen``: this node stood still a moment ago; what waits in its buffers is old.
 
     ``has_yielded``: it already let go once for a peer that hears nothing, and was not heard since.
-    ``is_take_back_due``: nobody took what it let go. ``is_last_holder``: no newer epoch was seen
-    than the one that it held itself.
+    ``is_take_back_due``: nobody took what it let go. ``is_last_claimant``: its slot made
+    the newest claim that was ever seen, in this life or before.
     """
 
     role: Role
@@ -73,7 +75,7 @@ class RoleInputs:
     has_yielded: bool = False
     is_take_back_due: bool = False
     is_in_maintenance: bool = False
-    is_last_holder: bool = False
+    is_last_claimant: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +196,7 @@ def _decide_waiting(i: RoleInputs) -> RoleDecision:
 
 def _may_claim_in_maintenance(i: RoleInputs) -> bool:
     """Only where the role was, or where a person asked for it to go."""
-    if i.is_last_holder or i.role is Role.STARTING:
+    if i.is_last_claimant or i.role is Role.STARTING:
         return True
     return all(peer.has_handed_over or peer.has_said_goodbye for peer in i.peers)
 
@@ -237,6 +239,9 @@ def _judge(i: RoleInputs, peer: PeerEvidence) -> Verdict:
         return Verdict(False, Reason.BOOT_LISTENING if i.role is Role.STARTING else i.reason)
     if i.board is BoardClass.GATED:
         return _judge_silent_gated(peer)
+    if peer.is_stranger and not i.is_last_claimant:
+        # One of the two is in the wrong chassis. The one that held this chassis last is at home.
+        return Verdict(False, Reason.OTHER_CHASSIS)
     return _judge_silent_bare(i)
 
 

@@ -78,6 +78,7 @@ class Reason(_Sentence):
         34,
         "Every path is silent and the peer's ACTIVE line cannot be read: a claim would be a guess.",
     )
+    OTHER_CHASSIS = 35, "Only a module of another chassis is heard: one of the two is misplaced."
     FROM_NEWER_VERSION = 255, "The peer's firmware is newer and gives a reason not known here."
 
 

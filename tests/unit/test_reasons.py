@@ -11,7 +11,14 @@ from dataclasses import replace
 import pytest
 
 from bmcha.model.effect import OwnLine
-from bmcha.model.event import MaintenanceAsked, StopAsked, StoreFailed, SwitchoverAsked
+from bmcha.model.event import (
+    MaintenanceAsked,
+    PathCounts,
+    PathSummarised,
+    StopAsked,
+    StoreFailed,
+    SwitchoverAsked,
+)
 from bmcha.model.message import MessageType
 from bmcha.model.role import Reason, Refusal, Role
 from bmcha.model.settings import BoardClass, IsolationPolicy
@@ -118,6 +125,18 @@ def in_maintenance() -> World:
     world.run(300)
     world.kill(1)
     return wait_for(world, 2, Reason.IN_MAINTENANCE)
+
+
+def other_chassis() -> World:
+    """A module without a partner, beside one that belongs to another chassis."""
+    world = World(BARE)
+    world.boot(2)
+    node = world.modules[2].node
+    assert node is not None
+    counts = PathCounts(0, 0, 0, 0, 0, 0, None, foreign_count=1, foreign_chassis_id=4712)
+    world.run(1000)
+    node.step(PathSummarised("udp", None, None, None, counts, ""), world.now_ns)
+    return wait_for(world, 2, Reason.OTHER_CHASSIS)
 
 
 def line_fault_suspected() -> World:
@@ -296,6 +315,7 @@ REASONS: dict[Reason, ReasonStory] = {
     Reason.ISOLATED: isolated,
     Reason.ACTIVE_LINE_UNREADABLE: active_line_unreadable,
     Reason.IN_MAINTENANCE: in_maintenance,
+    Reason.OTHER_CHASSIS: other_chassis,
     Reason.LINE_FAULT_SUSPECTED: line_fault_suspected,
     Reason.HELD_BY_POLICY: held_by_policy,
     Reason.CONTEST_LOST: contest_lost,
