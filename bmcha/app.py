@@ -18,8 +18,8 @@ from typing import Final
 from bmcha import __version__
 from bmcha.config import Config, check_own_slot, load_config
 from bmcha.diag.log import Level, open_log
-from bmcha.diag.service_manager import notify_service_manager
-from bmcha.hal.file_lines import FileLines
+from bmcha.diag.service_manager import ServiceWatchdog, notify_service_manager
+from bmcha.hal.board_lines import WiredLines
 from bmcha.hal.file_watchdog import NoWatchdog
 from bmcha.hal.hwmon import HwmonFans, HwmonSensors
 from bmcha.hal.linux_watchdog import LinuxWatchdog, open_watchdog
@@ -30,9 +30,12 @@ from bmcha.hal.sqlite_store import SqliteStore
 from bmcha.hal.udp_link import UdpLink
 from bmcha.model.event import StoreFailed, WatchdogHasReset
 from bmcha.model.moment import NS_PER_MS
+from bmcha.model.restart import Restart
 from bmcha.model.settings import PathKind, PathSettings
 from bmcha.node import Node
 from bmcha.runtime.audience import Audience
+from bmcha.runtime.black_box import BlackBox
+from bmcha.runtime.clerk import Clerk
 from bmcha.runtime.control_server import ControlServer
 from bmcha.runtime.control_socket import SocketTaken, listen
 from bmcha.runtime.effect_runner import EffectRunner, Outlets, PathOutlet
@@ -46,9 +49,12 @@ from bmcha.runtime.path_worker import PathWorker
 from bmcha.runtime.published import DraftBoard, EchoBoard
 from bmcha.runtime.pulse import Pulse
 from bmcha.runtime.pulse_settings import pulse_settings
+from bmcha.runtime.reloader import Reloader
 from bmcha.runtime.sensor_worker import sensor_workers
+from bmcha.runtime.service_facts import Reporter
 from bmcha.runtime.store_worker import Loaded, StoreWorker
-from bmcha.runtime.supervisor import EXIT_DONE, Supervisor
+from bmcha.runtime.supervisor import EXIT_DONE, Hooks, Supervisor
+from bmcha.runtime.watchdogs import Watchdogs
 from bmcha.runtime.worker import Worker
 from bmcha.wire.socket_filter import frame_filter
 from bmcha.wire.tables import LAYOUT_ID
@@ -67,9 +73,7 @@ class CannotRun(Exception):
 
 def run_service(config_file: str) -> int:
     """One module's service, until it ends; the exit code. Raises ConfigError and CannotRun."""
-    config = load_config(
-        config_file, version=__version__, firmware_level=FIRMWARE_LEVEL, layout_id=LAYOUT_ID
-    )
+    config = _load(config_file)
     try:
         with contextlib.ExitStack() as closing:
             return _Service(config, closing).run()
@@ -79,13 +83,19 @@ def run_service(config_file: str) -> int:
         raise CannotRun(_os_sentence(error)) from error
 
 
+def _load(config_file: str) -> Config:
+    return load_config(
+        config_file, version=__version__, firmware_level=FIRMWARE_LEVEL, layout_id=LAYOUT_ID
+    )
+
+
 class _Service:
     """Opens what the service needs; ``closing`` closes it again, last opened first."""
 
     def __init__(self, config: Config, closing: contextlib.ExitStack) -> None:
         self._config = config
         service = config.service
-        self._lines = FileLines(service.lines, config.node.succession)
+        self._lines = WiredLines(service.lines, config.node.succession)
         closing.callback(self._lines.close)
         self._own_slot, self._slot_fault = self._read_slot()
         listener = listen(service.control_socket)
@@ -105,15 +115,34 @@ class _Service:
         self._drafts = DraftBoard()
         self._queues = {path.name: OutQueue() for path in config.node.paths}
         self._paths = self._path_workers()
-        self._store = StoreWorker(lambda: SqliteStore(service.state_dir), self._mailbox.post)
+        self._store = StoreWorker(lambda: SqliteStore(service.state_dir), self._mailbox.post, clock)
+        self._clerk = Clerk(clock)
+        self._box = BlackBox(config, self._own_slot, self._boot_id, clock, self._log.say)
         self._control = ControlServer(
-            listener, service.control_socket, self._own_slot, self._mailbox.post, clock
+            listener,
+            service.control_socket,
+            self._own_slot,
+            self._mailbox.post,
+            clock,
+            {"reload": self._ask_reload, "report": self._ask_report},
+        )
+        self._reloader = Reloader(
+            config,
+            lambda: _load(service.config_file),
+            self._apply,
+            self._mailbox.post,
+            self._control.answered,
+            self._log.say,
+            notify_service_manager,
         )
         self._audience = Audience(
-            self._control, self._log.say, notify_service_manager, self._own_slot
+            self._control,
+            self._log.say,
+            notify_service_manager,
+            self._own_slot,
+            lambda entered: self._box.on_role(self._clerk.ask, entered),
         )
         self._image = ImageWriter(image, self._boot_id, self._own_slot, clock)
-
         chassis, post = config.node.chassis, self._mailbox.post
         self._fans = fan_workers(
             chassis, lambda device: HwmonFans(chassis.hwmon_root, device), post, clock
@@ -122,29 +151,63 @@ class _Service:
             chassis, lambda device: HwmonSensors(chassis.hwmon_root, device), post, clock
         )
         self._fan_desk = FanDesk(self._fans)
+        self._all_workers = self._workers()
+        self._reporter = Reporter(
+            lambda: self._reloader.config,
+            lambda: [self._store, *self._all_workers],
+            self._mailbox,
+            self._box,
+            lambda: self._log.fault,
+            self._control.answered,
+        )
+
     def run(self) -> int:
         log = self._log.say
         log(f"bmcha {__version__} starts, configuration {self._config.service.config_file}")
         if self._slot_fault:
             log(self._slot_fault, Level.ERROR)
         self._tell_watchdog()
-        supervisor = Supervisor(self._lines, self._fan_desk.leave, log, self._on_stopping)
+        restart = self._box.begin_life()
+        supervisor = Supervisor(self._lines, log, self._mailbox.post, self._hooks())
         supervisor.start(self._store)
-        node = self._node(self._store.wait_loaded(STORE_WAIT_S))
+        node = self._node(self._store.wait_loaded(STORE_WAIT_S), restart)
         runner = EffectRunner(
             self._outlets(), lambda: node.output_gap_limit_ns, self._mailbox.post, clock
         )
         tick_ms = self._config.node.timers.tick_ms
         listen_to = self._audience.event_happened
-        loop = NodeLoop(node, self._mailbox, runner, tick_ms, clock, listen_to)
-        code = supervisor.run(loop, self._workers(), self._on_ready)
+        recorder = self._box.recorder
+        loop = NodeLoop(node, self._mailbox, runner, tick_ms, clock, listen_to, recorder)
+        code = supervisor.run(loop, self._all_workers, self._on_ready)
         # A watchdog that nobody feeds any more must fire, unless the service ended in order.
         self._close_watchdog(is_disarmed=code == EXIT_DONE)
         log(f"bmcha ended with exit {code}")
         if supervisor.failure:
             # The log has all of it; whoever started the service sees the sentence.
             raise CannotRun(supervisor.failure)
+        self._box.ended()
         return code
+
+    def _hooks(self) -> Hooks:
+        return Hooks(
+            before_lowering=self._fan_desk.leave,
+            on_stopping=lambda: notify_service_manager("STOPPING=1"),
+            on_failure=self._box.failed,
+            on_hard_end=self._log.close,
+            on_hangup=lambda: self._ask_reload(None),
+        )
+
+    def _ask_reload(self, request_id: int | None) -> bool:
+        asked_by = "SIGHUP" if request_id is None else "control"
+        return self._clerk.ask(lambda: self._reloader.reload(request_id, asked_by))
+
+    def _ask_report(self, request_id: int) -> bool:
+        return self._clerk.ask(lambda: self._reporter.report(request_id))
+
+    def _apply(self, config: Config) -> None:
+        """What of a configuration that was read again is not the node's."""
+        self._log.level = config.service.log.level
+        self._log.set_file_bytes_max(config.service.log.file_bytes_max)
 
     def _open_watchdog(self) -> WatchdogPort:
         service, watchdog_ms = self._config.service, self._config.node.watchdog_ms
@@ -208,6 +271,7 @@ class _Service:
             *self._sensors,
             *self._fans,
             self._control,
+            self._clerk,
         ]
 
     def _outlets(self) -> Outlets:
@@ -219,16 +283,16 @@ class _Service:
             },
             store=self._store,
             lines=self._lines,
-            watchdog=self._watchdog,
+            watchdog=Watchdogs(self._watchdog, ServiceWatchdog()),
             fans=self._fan_desk,
             image=self._image,
             audience=self._audience,
         )
 
-    def _node(self, loaded: Loaded) -> Node:
+    def _node(self, loaded: Loaded, restart: Restart) -> Node:
         if loaded.why:
             self._mailbox.post(StoreFailed("state at the start", loaded.why))
-        return Node(
+        node = Node(
             self._config.node,
             self._own_slot,
             self._boot_id,
@@ -236,13 +300,13 @@ class _Service:
             loaded.records,
             time.time_ns() // NS_PER_MS,
             clock(),
+            restart,
         )
+        self._box.watch(node, loaded.epoch)
+        return node
 
     def _on_ready(self) -> None:
         notify_service_manager("READY=1")
-
-    def _on_stopping(self) -> None:
-        notify_service_manager("STOPPING=1")
 
 
 def _nobody() -> None:

@@ -43,11 +43,13 @@ class Audience:
         log: Say,
         notify: Callable[[str], None],
         own_slot: int | None,
+        on_role: Callable[[EnterRole], None],
     ) -> None:
         self._followers = followers
         self._log = log
         self._notify = notify
         self._own_slot = own_slot
+        self._on_role = on_role
         self._failures: dict[str, str] = {}
 
     def event_happened(self, event: Event, now_ns: int) -> None:
@@ -66,6 +68,7 @@ class Audience:
             f"STATUS={entered.role.name}, epoch {entered.epoch}. {entered.reason.sentence}"
         )
         self._followers.role_entered(entered, now_ns)
+        self._on_role(entered)
 
     def event_recorded(self, record: EventCell, now_ns: int) -> None:
         # Own roles have been logged as they were entered.

@@ -29,9 +29,11 @@ OVERRUN: Final = 2
 QUESTIONS: Final = {question.value: question for question in Question}
 SWITCHOVER: Final = "switchover"
 MAINTENANCE: Final = "maintenance"
+RELOAD: Final = "reload"
+REPORT: Final = "report"
 VERSION: Final = "version"
 FOLLOW: Final = "follow"
-METHODS: Final = (*QUESTIONS, SWITCHOVER, MAINTENANCE, VERSION, FOLLOW)
+METHODS: Final = (*QUESTIONS, SWITCHOVER, MAINTENANCE, RELOAD, REPORT, VERSION, FOLLOW)
 
 RequestId = str | int | float | None
 

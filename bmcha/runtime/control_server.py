@@ -15,7 +15,7 @@ import os
 import selectors
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Event as Flag
 from typing import Any
@@ -27,6 +27,7 @@ from bmcha.model.moment import NS_PER_S
 from bmcha.model.reading import EventCell
 from bmcha.runtime import control_protocol as protocol
 from bmcha.runtime.control_client_link import ClientLink
+from bmcha.runtime.pace import Pace
 from bmcha.runtime.worker import Clock, Post
 
 CLIENTS_MAX = 32
@@ -39,6 +40,10 @@ POLL_S = 1.0
 ACCEPT_PAUSE_S = 0.05
 
 
+Desk = Callable[[int], bool]
+"""Takes a request by its number. False: there is no room for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pending:
     client: ClientLink
@@ -47,17 +52,25 @@ class Pending:
 
 
 class ControlServer:
-    """Constructed around a listening socket; ``path`` is its file's name."""
+    """Constructed around a listening socket; ``path`` is its file's name. ``desks``: who is asked
+    instead of the node, by method; each answers through `answered`, from whichever thread."""
 
     name = "control"
 
     def __init__(
-        self, listener: socket.socket, path: str, own_slot: int | None, post: Post, clock: Clock
+        self,
+        listener: socket.socket,
+        path: str,
+        own_slot: int | None,
+        post: Post,
+        clock: Clock,
+        desks: Mapping[str, Desk] | None = None,
     ) -> None:
         self._listener = listener
         self._path = path
         self._own_slot = own_slot
         self._post = post
+        self._desks = desks or {}
         self._clock = clock
         self._stopped = Flag()
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -67,6 +80,7 @@ class ControlServer:
         self._clients: dict[int, ClientLink] = {}
         self._role_line: bytes | None = None
         self._selector = selectors.DefaultSelector()
+        self.pace = Pace(clock)
 
     # ------------------------------------------------------------ from the node's thread
 
@@ -123,6 +137,7 @@ class ControlServer:
             self._close()
 
     def _turn(self) -> None:
+        self.pace.begin(round(POLL_S * NS_PER_S))
         for key, mask in self._selector.select(POLL_S):
             if key.fileobj is self._listener:
                 self._accept()
@@ -180,11 +195,11 @@ class ControlServer:
 
     def _ask_node(self, client: ClientLink, call: protocol.Call) -> None:
         request_id = next(self._request_ids)
-        event = _event_of(call, request_id)
+        desk = self._desks.get(call.method)
         if client.waiting_count >= ANSWERS_WAITING_MAX:
             text = f"{ANSWERS_WAITING_MAX} requests wait for their answer already"
             self._fail(client, call, protocol.OVERRUN, text)
-        elif not self._post(event):
+        elif not (desk(request_id) if desk else self._post(_event_of(call, request_id))):
             text = "the node has more to do than it can; try again"
             self._fail(client, call, protocol.OVERRUN, text)
         else:

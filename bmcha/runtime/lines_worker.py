@@ -13,6 +13,7 @@ from threading import Event as Flag
 from bmcha.hal.port import LinePort
 from bmcha.model.event import LinesRead
 from bmcha.model.moment import NS_PER_MS
+from bmcha.runtime.pace import Pace
 from bmcha.runtime.worker import Clock, Post
 
 POLL_S = 0.1
@@ -27,10 +28,12 @@ class LinesWorker:
         self._post = post
         self._clock = clock
         self._stopped = Flag()
+        self.pace = Pace(clock)
 
     def run(self) -> None:
         posted: LinesRead | None = None
         while not self._stopped.is_set():
+            self.pace.begin()
             read = replace(self._lines.read(), read_ns=self._clock())
             if posted is None or _differs(read, posted) or read.read_ns - posted.read_ns >= POST_NS:
                 self._post(read)

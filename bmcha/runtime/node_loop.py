@@ -15,6 +15,7 @@ from bmcha.model.event import Event, StopAsked, Tick
 from bmcha.model.moment import NS_PER_MS, NS_PER_S
 from bmcha.runtime.effect_runner import EffectRunner
 from bmcha.runtime.mailbox import Mailbox
+from bmcha.runtime.pace import Pace
 from bmcha.runtime.worker import Clock
 
 TICK_NS_MIN = NS_PER_MS
@@ -35,8 +36,16 @@ class Core(Protocol):
         """When to step next at the latest, if that is sooner than the next tick."""
 
 
+class Recorder(Protocol):
+    """`FlightRecorder`."""
+
+    def step_begins(self, event: Event | None, now_ns: int) -> None: ...
+
+    def step_ended(self, effects: Sequence[Effect]) -> None: ...
+
+
 class NodeLoop:
-    """``record`` sees each event before its step, with the time that the step is given."""
+    """``listen`` sees each event before its step, with the time that the step is given."""
 
     def __init__(
         self,
@@ -45,14 +54,17 @@ class NodeLoop:
         runner: EffectRunner,
         tick_ms: int,
         clock: Clock,
-        record: Callable[[Event, int], None],
+        listen: Callable[[Event, int], None],
+        recorder: Recorder,
     ) -> None:
         self._node = node
         self._mailbox = mailbox
         self._runner = runner
         self._tick_ns = tick_ms * NS_PER_MS
         self._clock = clock
-        self._record = record
+        self._listen = listen
+        self._recorder = recorder
+        self.pace = Pace(clock)
         self._tick_due_ns = 0
         self._ticked_ns = 0
         self._stop_asked_by = ""
@@ -60,7 +72,10 @@ class NodeLoop:
     def start(self) -> None:
         now_ns = self._clock()
         self._tick_due_ns = now_ns + self._tick_ns
-        self._runner.run(self._node.start(now_ns), now_ns)
+        self._recorder.step_begins(None, now_ns)
+        effects = self._node.start(now_ns)
+        self._recorder.step_ended(effects)
+        self._runner.run(effects, now_ns)
         self._runner.loop_completed()
 
     def run(self, is_broken: Callable[[], bool]) -> None:
@@ -75,6 +90,7 @@ class NodeLoop:
     def turn(self) -> None:
         due_ns = self._due_ns()
         wait_ns = max(0, due_ns - self._clock())
+        self.pace.begin(wait_ns)
         for event in self._mailbox.take(wait_ns / NS_PER_S):
             self._step(event)
         if self._stop_asked_by:
@@ -99,6 +115,9 @@ class NodeLoop:
         if self._runner.has_ended:
             return
         now_ns = self._clock()
-        self._record(event, now_ns)
-        self._runner.run(self._node.step(event, now_ns), now_ns)
+        self._listen(event, now_ns)
+        self._recorder.step_begins(event, now_ns)
+        effects = self._node.step(event, now_ns)
+        self._recorder.step_ended(effects)
+        self._runner.run(effects, now_ns)
         self._runner.loop_completed()

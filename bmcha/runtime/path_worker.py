@@ -16,6 +16,7 @@ from bmcha.model.event import Event
 from bmcha.model.message import Heartbeat
 from bmcha.model.moment import NS_PER_MS, NS_PER_S
 from bmcha.runtime.frame_coder import FrameCoder
+from bmcha.runtime.pace import Pace
 from bmcha.runtime.pulse import Pulse
 from bmcha.runtime.pulse_sender import Outgoing
 from bmcha.runtime.worker import Clock, Post
@@ -61,6 +62,7 @@ class PathWorker:
         self._woken = Flag()
         self._odd_counts = pulse.odd_counts
         self._odd_due_ns = 0
+        self.pace = Pace(clock)
 
     def wake(self) -> None:
         """From the node's thread: there is something to send."""
@@ -84,6 +86,7 @@ class PathWorker:
         self._reopen_if_due()
         now_ns = self._clock()
         wait_ns = max(0, self._pulse.due_ns(now_ns) - now_ns)
+        self.pace.begin(wait_ns)
         chunks = self._read(wait_ns)
         self._woken.clear()
         now_ns = self._clock()

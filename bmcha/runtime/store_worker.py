@@ -18,7 +18,8 @@ from threading import Event as Flag
 from bmcha.hal.port import PortError, StorePort
 from bmcha.model.event import EpochStored, StoreFailed, StoreRecovered
 from bmcha.model.reading import EventCell
-from bmcha.runtime.worker import Post
+from bmcha.runtime.pace import Pace
+from bmcha.runtime.worker import Clock, Post
 
 RECORDS_MAX = 512
 RECORDS_LOADED_MAX = 256
@@ -36,7 +37,8 @@ class Loaded:
 class StoreWorker:
     name = "store"
 
-    def __init__(self, open_store: Callable[[], StorePort], post: Post) -> None:
+    def __init__(self, open_store: Callable[[], StorePort], post: Post, clock: Clock) -> None:
+        self.pace = Pace(clock)
         self._open_store = open_store
         self._post = post
         self._changed = Condition()
@@ -67,10 +69,12 @@ class StoreWorker:
             self._changed.notify()
 
     def run(self) -> None:
+        self.pace.begin()
         self._loaded = self._load()
         self._loaded_flag.set()
         try:
             while (order := self._next_order()) is not None:
+                self.pace.begin()
                 self._obey(order)
         finally:
             if self._store is not None:
@@ -94,6 +98,7 @@ class StoreWorker:
         """The epoch or record to write next; None when stopped and nothing is left."""
         with self._changed:
             while not self._epochs and not self._records:
+                self.pace.rest()
                 if self._is_stopped:
                     return None
                 self._changed.wait()

@@ -3,8 +3,9 @@
 In order: a signal asks the node to stop, the node hands over or lets go and says goodbye, the
 threads are told to stop and are joined. At least: if that takes longer than two seconds, or a
 thread fails, the lines are lowered and the process ends with exit 1 and a sentence. Whoever fails
-ends the whole process: half a service that still beats would be worse than none. Decides nothing
-about roles. Called by `bmcha.app` in the main thread, because signals arrive there.
+ends the whole process: half a service that still beats would be worse than none. A thread that is
+stuck is told to the node as an alarm; a node that is stuck ends the service. Decides nothing about
+roles. Called by `bmcha.app` in the main thread, because signals arrive there.
 """
 
 from __future__ import annotations
@@ -12,51 +13,83 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import select
 import signal
+import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from types import FrameType
 
+from bmcha.diag.log import Level
 from bmcha.hal.port import LinePort, PortError
 from bmcha.model.effect import OwnLine
+from bmcha.model.event import WorkerRecovered, WorkerStalled
+from bmcha.model.moment import ms_from_ns
 from bmcha.runtime.node_loop import NodeLoop
-from bmcha.runtime.worker import Worker
+from bmcha.runtime.pace import Pace
+from bmcha.runtime.worker import Post, Say, Worker
 
 STOP_S_MAX = 1.9
-"""From the signal to the end of the process; operators are promised two seconds."""
+"""From the signal to lowered lines and, if nothing failed, the end; operators are promised two
+seconds."""
+WRECK_S_MAX = 6.0
+"""After a failure, with lowered lines: for the crash file and the flight recorder's."""
 JOIN_S_MAX = 0.4
 """For all threads together, within that time; a thread that is stuck is left behind."""
 THREAD_STACK_BYTES = 256 * 1024
 """The default of 8 MiB would count as locked memory once memory is locked; json needs some."""
+CHECK_S = 1.0
+STALLED_CHECKS = 2
+"""In a row: a process that was stopped finds all its threads late once, and they go on."""
+NODE_CHECKS_MAX = 10
+"""A node that is stuck for so long does not come back; a restart does."""
 
 EXIT_DONE = 0
 EXIT_FAILED = 1
 
 
-class Supervisor:
-    """``before_lowering`` ends what may only be done while the lines are up; it takes 20 ms at
-    most. ``failure``: the sentence of the first thread that failed, "" if none has."""
+def _nothing() -> None:
+    """Nobody needs to be told."""
 
-    def __init__(
-        self,
-        lines: LinePort,
-        before_lowering: Callable[[], None],
-        log: Callable[[str], None],
-        on_stopping: Callable[[], None],
-    ) -> None:
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What the service around has to do at certain moments.
+
+    ``before_lowering`` ends what may only be done while the lines are up; it takes 20 ms at
+    most. ``on_stopping``: an end has begun. ``on_failure``: with the sentence, after the lines were
+    lowered. ``on_hard_end``: last before the process ends without another word. ``on_hangup``:
+    SIGHUP, from the handler: no lock may be taken.
+    """
+
+    before_lowering: Callable[[], None] = _nothing
+    on_stopping: Callable[[], None] = _nothing
+    on_failure: Callable[[str], None] = lambda sentence: None
+    on_hard_end: Callable[[], None] = _nothing
+    on_hangup: Callable[[], object] = _nothing
+
+
+class Supervisor:
+    """``failure``: the sentence of the first thread that failed, "" if none has."""
+
+    def __init__(self, lines: LinePort, log: Say, post: Post, hooks: Hooks) -> None:
         self._lines = lines
-        self._before_lowering = before_lowering
         self._log = log
-        self._on_stopping = on_stopping
+        self._post = post
+        self._hooks = hooks
         self._threads: list[tuple[Worker, threading.Thread]] = []
         self.failure = ""
+        self._is_ending = False
+        self._has_told_failure = threading.Lock()
+        self._are_lowered = threading.Event()
         self._ended = threading.Event()
+        self._late_checks: dict[str, int] = {}
         # Written by the C part of Python's signal handling, so that a signal is seen even while
         # the main thread is stuck in a call; and by whoever fails.
         self._alarm_read_fd, self._alarm_write_fd = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        os.set_blocking(self._alarm_read_fd, True)
 
     def start(self, worker: Worker) -> None:
         """Also before `run`, for a worker that the node needs to begin."""
@@ -69,7 +102,8 @@ class Supervisor:
 
     def run(self, loop: NodeLoop, workers: Sequence[Worker], on_ready: Callable[[], None]) -> int:
         """Until the service has ended; the exit code."""
-        guard = threading.Thread(target=self._end_in_time, name="guard", daemon=True)
+        threading.excepthook = self._thread_died
+        guard = threading.Thread(target=self._guard, args=(loop,), name="guard", daemon=True)
         guard.start()
         with self._signals(loop):
             for worker in workers:
@@ -83,8 +117,11 @@ class Supervisor:
                 loop.run(lambda: bool(self.failure))
             except Exception:
                 self._fail("node", traceback.format_exc())
+            self._is_ending = True
             self._raise_alarm()
             self._lower_lines()
+            if self.failure:
+                self._tell_failure()
             self._join()
             self._ended.set()
         return EXIT_FAILED if self.failure else EXIT_DONE
@@ -95,10 +132,12 @@ class Supervisor:
             # Only leaves word: a handler may run while this very thread holds a lock.
             loop.ask_stop(signal.Signals(number).name)
 
+        def hang_up(_number: int, _: FrameType | None) -> None:
+            self._hooks.on_hangup()
+
         former_fd = signal.set_wakeup_fd(self._alarm_write_fd, warn_on_full_buffer=False)
-        former = {
-            number: signal.signal(number, ask_stop) for number in (signal.SIGTERM, signal.SIGINT)
-        }
+        handlers = {signal.SIGTERM: ask_stop, signal.SIGINT: ask_stop, signal.SIGHUP: hang_up}
+        former = {number: signal.signal(number, each) for number, each in handlers.items()}
         try:
             yield
         finally:
@@ -106,30 +145,49 @@ class Supervisor:
                 signal.signal(number, handler)
             signal.set_wakeup_fd(former_fd)
 
+    # ---- threads that fail
+
     def _guarded(self, worker: Worker) -> None:
         try:
             worker.run()
-        except Exception:
+        except BaseException:
             self._fail(worker.name, traceback.format_exc())
+        else:
+            if not self._is_ending:
+                self._fail(worker.name, "it ended although nobody had asked it to")
+
+    def _thread_died(self, died: threading.ExceptHookArgs) -> None:
+        """Threads that others have started: the log's, the guard."""
+        trace = traceback.format_exception(died.exc_type, died.exc_value, died.exc_traceback)
+        self._fail(died.thread.name if died.thread else "?", "".join(trace))
 
     def _fail(self, name: str, trace: str) -> None:
         """A traceback is for those who mend it; it goes to the log as one line with the reason."""
         last_line = trace.strip().splitlines()[-1]
         self.failure = self.failure or f"thread {name} failed: {last_line}"
-        self._log(f"{self.failure} | {' | '.join(trace.splitlines())}")
+        text = f"thread {name} failed: {last_line} | {' | '.join(trace.splitlines())}"
+        self._log(text, Level.ERROR)
         self._raise_alarm()
+
+    def _tell_failure(self) -> None:
+        """Once, by the main thread or, where that is stuck, by the guard."""
+        if self._has_told_failure.acquire(blocking=False):
+            self._hooks.on_failure(self.failure)
 
     def _raise_alarm(self) -> None:
         with contextlib.suppress(BlockingIOError):
             os.write(self._alarm_write_fd, b"!")
 
+    # ---- the end
+
     def _lower_lines(self) -> None:
-        self._before_lowering()
+        self._hooks.before_lowering()
         for line in (OwnLine.OUTPUT_ENABLE, OwnLine.ACTIVE, OwnLine.HEALTH):
             try:
                 self._lines.drive(line.value, False)
             except (PortError, OSError) as error:
-                self._log(f"line {line.value} could not be lowered: {error}")
+                self._log(f"line {line.value} could not be lowered: {error}", Level.ERROR)
+        self._are_lowered.set()
 
     def _join(self) -> None:
         for worker, _ in self._threads:
@@ -138,13 +196,66 @@ class Supervisor:
         for _, thread in self._threads:
             thread.join(max(0.0, end_s - time.monotonic()))
             if thread.is_alive():
-                self._log(f"thread {thread.name} does not end; it is left behind")
+                text = f"thread {thread.name} does not end; it is left behind"
+                self._log(text, Level.WARNING)
 
-    def _end_in_time(self) -> None:
-        """The guard's thread: whatever hangs, the process ends and holds nothing."""
-        os.read(self._alarm_read_fd, 1)
-        self._on_stopping()
-        if not self._ended.wait(STOP_S_MAX):
-            self._log(f"the service did not end within {STOP_S_MAX:g} s; it is ended hard")
-            self._lower_lines()
-            os._exit(EXIT_FAILED)
+    # ---- the guard's thread: whatever hangs, the process ends and holds nothing
+
+    def _guard(self, loop: NodeLoop) -> None:
+        while not self._is_alarm_raised(CHECK_S):
+            self._check_workers()
+            if self._checks_late("node", loop.pace) >= NODE_CHECKS_MAX:
+                self._fail("node", f"it is stuck: {_stack_of_main()}")
+                self._end_hard()
+            elif self._late_checks["node"] == STALLED_CHECKS:
+                self._log(f"the node does not turn: {_stack_of_main()}", Level.ERROR)
+        end_s = time.monotonic() + STOP_S_MAX
+        self._hooks.on_stopping()
+        self._are_lowered.wait(STOP_S_MAX)
+        if self.failure and self._are_lowered.is_set():
+            end_s += WRECK_S_MAX
+        if not self._ended.wait(end_s - time.monotonic()):
+            text = f"the service did not end within {STOP_S_MAX:g} s; it is ended hard"
+            self._log(text, Level.ERROR)
+            self.failure = self.failure or text
+            self._end_hard()
+
+    def _is_alarm_raised(self, wait_s: float) -> bool:
+        """SIGHUP writes there too, and ends nothing."""
+        if not select.select([self._alarm_read_fd], [], [], wait_s)[0]:
+            return False
+        return any(number != signal.SIGHUP for number in os.read(self._alarm_read_fd, 64))
+
+    def _end_hard(self) -> None:
+        self._lower_lines()
+        # Also this may hang, on the disk that is the trouble perhaps.
+        teller = threading.Thread(target=self._tell_failure, name="teller", daemon=True)
+        teller.start()
+        teller.join(JOIN_S_MAX)
+        self._hooks.on_hard_end()
+        os._exit(EXIT_FAILED)
+
+    def _check_workers(self) -> None:
+        for worker, _ in self._threads:
+            pace = getattr(worker, "pace", None)
+            if not isinstance(pace, Pace):
+                continue
+            before = self._late_checks.get(worker.name, 0)
+            now = self._checks_late(worker.name, pace)
+            if now == STALLED_CHECKS:
+                self._post(WorkerStalled(worker.name, ms_from_ns(pace.overdue_ns())))
+            elif not now and before >= STALLED_CHECKS:
+                self._post(WorkerRecovered(worker.name))
+
+    def _checks_late(self, name: str, pace: Pace) -> int:
+        """In how many checks in a row it was found to be late."""
+        count = self._late_checks.get(name, 0) + 1 if pace.overdue_ns() else 0
+        self._late_checks[name] = count
+        return count
+
+
+def _stack_of_main() -> str:
+    ident = threading.main_thread().ident
+    frame = sys._current_frames().get(ident) if ident is not None else None
+    lines = traceback.format_stack(frame) if frame is not None else []
+    return " | ".join(" ".join(line.split()) for line in lines) or "no stack"

@@ -8,16 +8,21 @@ import threading
 import time
 from typing import Any
 
+from bmcha.diag.flight_recorder import FlightRecorder
+from bmcha.diag.log import Level
 from bmcha.model.effect import DriveLine, Effect, EndService, OwnLine
-from bmcha.model.event import Event, StopAsked
+from bmcha.model.event import Event, StopAsked, WorkerRecovered, WorkerStalled
+from bmcha.runtime import pace
+from bmcha.runtime import supervisor as supervisor_module
 from bmcha.runtime.effect_runner import EffectRunner, Outlets
 from bmcha.runtime.mailbox import Mailbox
 from bmcha.runtime.node_loop import NodeLoop
+from bmcha.runtime.pace import Pace
 from bmcha.runtime.published import DraftBoard
-from bmcha.runtime.supervisor import Supervisor
+from bmcha.runtime.supervisor import Hooks, Supervisor
 
 
-def say(text: str) -> None:
+def say(text: str, level: Level = Level.INFO) -> None:
     # In one piece, because several threads say something.
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
@@ -40,6 +45,12 @@ class Node:
     def step(self, event: Event, now_ns: int) -> list[Effect]:
         if self.behaviour == "node-fails":
             raise RuntimeError("the core is broken")
+        if self.behaviour == "node-stuck":
+            threading.Event().wait()
+        if isinstance(event, WorkerStalled):
+            say(f"{event.name} is stuck")
+        if isinstance(event, WorkerRecovered):
+            say(f"{event.name} goes on")
         if not isinstance(event, StopAsked):
             return []
         say(f"stop asked by {event.asked_by}")
@@ -57,27 +68,58 @@ class Worker:
     def __init__(self, behaviour: str) -> None:
         self.behaviour = behaviour
         self.stopped = threading.Event()
+        self.pace = Pace(time.monotonic_ns)
 
     def run(self) -> None:
         if self.behaviour == "thread-fails":
             raise RuntimeError("the thread is broken")
+        if self.behaviour == "thread-exits":
+            sys.exit(0)
+        if self.behaviour == "thread-returns":
+            return
         if self.behaviour == "thread-hangs":
             threading.Event().wait()
+        if self.behaviour == "thread-stalls":
+            self.pace.begin()
+            sys.stdin.readline()
+            self.pace.rest()
+        if self.behaviour == "helper-thread-fails":
+            threading.Thread(target=self.fail, name="helper").start()
         self.stopped.wait()
+
+    def fail(self) -> None:
+        raise RuntimeError("the helper is broken")
 
     def stop(self) -> None:
         self.stopped.set()
 
 
+def hurry() -> None:
+    """What takes seconds in the field."""
+    pace.STALL_NS = 50_000_000
+    supervisor_module.CHECK_S = 0.05
+
+
 def main(behaviour: str) -> int:
+    if behaviour in ("node-stuck", "thread-stalls"):
+        hurry()
     mailbox = Mailbox()
     clock = time.monotonic_ns
     lines: Any = Lines()
     unused: Any = None
     outlets = Outlets(DraftBoard(), {}, unused, lines, unused, unused, unused, unused)
     runner = EffectRunner(outlets, lambda: 10**9, mailbox.post, clock)
-    loop = NodeLoop(Node(behaviour), mailbox, runner, 25, clock, lambda event, now_ns: None)
-    supervisor = Supervisor(lines, lambda: None, say, lambda: say("stopping"))
+    recorder = FlightRecorder(lambda: b"")
+    loop = NodeLoop(
+        Node(behaviour), mailbox, runner, 25, clock, lambda event, now_ns: None, recorder
+    )
+    hooks = Hooks(
+        on_stopping=lambda: say("stopping"),
+        on_failure=lambda sentence: say(f"told: {sentence}"),
+        on_hard_end=lambda: say("hard end"),
+        on_hangup=lambda: say("hung up"),
+    )
+    supervisor = Supervisor(lines, say, mailbox.post, hooks)
     return supervisor.run(loop, [Worker(behaviour)], lambda: say("ready"))
 
 

@@ -52,8 +52,8 @@ def test_two_signals_are_one() -> None:
 def test_a_node_that_does_not_end_is_ended_hard_with_lowered_lines(behaviour) -> None:
     code, said, took_s = run(behaviour, signal.SIGTERM)
     assert code == 1
-    assert said[-3:] == LOWERED
-    assert any("did not end within" in line for line in said)
+    assert said[-5:-2] == LOWERED
+    assert said[-2:] == ["told: the service did not end within 1.9 s; it is ended hard", "hard end"]
     assert took_s < 2.5
 
 
@@ -69,6 +69,9 @@ def test_a_thread_that_hangs_is_left_behind() -> None:
     [
         ("thread-fails", "thread worker failed: RuntimeError: the thread is broken"),
         ("node-fails", "thread node failed: RuntimeError: the core is broken"),
+        ("thread-exits", "thread worker failed: SystemExit: 0"),
+        ("thread-returns", "thread worker failed: it ended although nobody had asked it to"),
+        ("helper-thread-fails", "thread helper failed: RuntimeError: the helper is broken"),
     ],
 )
 def test_whoever_fails_ends_the_service_with_exit_1_and_lowered_lines(behaviour, sentence) -> None:
@@ -76,4 +79,41 @@ def test_whoever_fails_ends_the_service_with_exit_1_and_lowered_lines(behaviour,
     assert code == 1
     assert any(line.startswith(sentence) for line in said)
     assert [line for line in said if line in LOWERED] == LOWERED
+    # Nothing is written about it before the outputs are shut.
+    assert said.index(f"told: {sentence}") > said.index(LOWERED[-1])
     assert took_s < 2
+
+
+def test_a_hangup_is_passed_on_and_ends_nothing() -> None:
+    code, said, _ = run("well", signal.SIGHUP, signal.SIGHUP, signal.SIGTERM)
+    assert code == 0
+    assert "hung up" in said
+    assert said[-3:] == LOWERED
+    assert not any(line.startswith("told") for line in said)
+
+
+def test_a_node_that_is_stuck_ends_the_service_and_says_where_it_hangs() -> None:
+    code, said, _ = run("node-stuck")
+    assert code == 1
+    assert said[-1] == "hard end"
+    assert [line for line in said if line in LOWERED] == LOWERED
+    (first,) = [line for line in said if line.startswith("the node does not turn")]
+    assert "in step threading.Event().wait()" in first
+    (told,) = [line for line in said if line.startswith("told:")]
+    assert told.startswith("told: thread node failed: it is stuck")
+
+
+def test_a_thread_that_is_stuck_is_told_to_the_node_and_so_is_that_it_goes_on() -> None:
+    command = [sys.executable, "-m", "tests.process.scripted_service", "thread-stalls"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        lines = iter(process.stdout.readline, "")
+        assert "worker is stuck\n" in lines
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert "worker goes on\n" in lines
+        process.send_signal(signal.SIGTERM)
+        assert list(lines)[-3:] == [f"{line}\n" for line in LOWERED]
+        assert process.wait(10) == 0

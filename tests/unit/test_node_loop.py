@@ -65,16 +65,24 @@ class World:
         self.node = ScriptedNode(self)
         self.mailbox = VirtualMailbox(self)
         self.runner = ScriptedRunner()
-        self.recorded: list[Event] = []
+        self.heard: list[Event] = []
+        self.recorded: list[tuple[Event | None, int] | list[Effect]] = []
         self.loop = NodeLoop(
             self.node,
             self.mailbox,
             self.runner,  # type: ignore[arg-type]
             25,
             lambda: self.now_ns,
-            lambda event, now_ns: self.recorded.append(event),
+            lambda event, now_ns: self.heard.append(event),
+            self,
         )
         self.loop.start()
+
+    def step_begins(self, event: Event | None, now_ns: int) -> None:
+        self.recorded.append((event, now_ns))
+
+    def step_ended(self, effects) -> None:
+        self.recorded.append(list(effects))
 
     def turns(self, count: int) -> None:
         for _ in range(count):
@@ -107,7 +115,9 @@ def test_each_event_gets_a_clock_reading_of_its_own_and_is_recorded_before(world
         world.mailbox.post(event)
     world.turns(1)
     assert world.node.steps == [(events[0], 1000 * MS), (events[1], 1002 * MS)]
-    assert world.recorded == events
+    assert world.heard == events
+    start = [(None, 1000 * MS), []]
+    assert world.recorded == [*start, (events[0], 1000 * MS), [], (events[1], 1002 * MS), []]
     assert world.runner.completed_count == 3  # The start counts too.
 
 

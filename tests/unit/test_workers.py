@@ -88,7 +88,7 @@ class ScriptedStore(Posts):
         self.gate = threading.Event()
         self.gate.set()
         self.is_closed = False
-        self.worker = StoreWorker(self.open, self.post)
+        self.worker = StoreWorker(self.open, self.post, lambda: 0)
         self.thread = threading.Thread(target=self.worker.run)
 
     def open(self) -> "ScriptedStore":

@@ -1,0 +1,89 @@
+"""Reads the configuration again and gives the node what can change; docs/adr/0009-reload.md.
+
+A file with any problem changes nothing and is told; the service runs on. Runs in the clerk's
+thread, which alone writes what is in use (`config`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from bmcha.config import Config, ConfigError
+from bmcha.config.reload import compare
+from bmcha.diag.log import Level
+from bmcha.model.effect import Answer
+from bmcha.model.event import SettingsReloaded
+from bmcha.runtime.worker import Post, Say
+
+
+class Reloader:
+    """``read`` raises ConfigError; ``apply`` takes what is the shell's own: the log's settings."""
+
+    def __init__(
+        self,
+        config: Config,
+        read: Callable[[], Config],
+        apply: Callable[[Config], None],
+        post: Post,
+        answer: Callable[[Answer], None],
+        log: Say,
+        notify: Callable[[str], None],
+    ) -> None:
+        self.config = config
+        self._read = read
+        self._apply = apply
+        self._post = post
+        self._answer = answer
+        self._log = log
+        self._notify = notify
+
+    def reload(self, request_id: int | None, asked_by: str) -> None:
+        """Answers ``request_id`` (None: nobody waits), at once or by the node."""
+        file = self.config.service.config_file
+        self._log(f"{asked_by} asks to read {file} again", Level.NOTICE)
+        # sd_notify(3): the manager compares this time with that of its own request.
+        self._notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        try:
+            self._reload(request_id, asked_by)
+        except ConfigError as error:
+            self._refuse(request_id, file, error)
+        finally:
+            self._notify("READY=1")
+
+    def _reload(self, request_id: int | None, asked_by: str) -> None:
+        found = compare(self.config, self._read())
+        event = SettingsReloaded(request_id, asked_by, found.config.node, found.changes)
+        if not self._post(event):
+            text = "the node has more to do than it can; nothing was changed, try again"
+            self._log(text, Level.WARNING)
+            self._tell(request_id, {"text": text, "problems": []})
+            return
+        self.config = found.config
+        self._apply(found.config)
+        for change in found.changes:
+            self._log(f"{change}", Level.WARNING if change.refusal else Level.NOTICE)
+        if not found.changes:
+            self._log("nothing stands otherwise than it is in use", Level.NOTICE)
+
+    def _refuse(self, request_id: int | None, file: str, error: ConfigError) -> None:
+        for problem in error.problems:
+            self._log(str(problem), Level.WARNING)
+        count = len(error.problems)
+        text = f"{file} has {count} problem{'s' if count > 1 else ''}; nothing was changed"
+        self._log(text, Level.WARNING)
+        problems = [
+            {
+                "file": problem.file,
+                "key": problem.key,
+                "value": problem.value,
+                "allowed": problem.allowed,
+                "text": str(problem),
+            }
+            for problem in error.problems
+        ]
+        self._tell(request_id, {"text": text, "problems": problems})
+
+    def _tell(self, request_id: int | None, body: dict[str, object]) -> None:
+        if request_id is not None:
+            self._answer(Answer(request_id, False, body))
