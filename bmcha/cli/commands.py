@@ -43,7 +43,15 @@ class Parser(argparse.ArgumentParser):
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """Breaks no word that somebody may want to copy, such as a scenario's name."""
+    """Breaks nothing that somebody may want to copy: a scenario's name, an example's line."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        import textwrap
+
+        return "".join(
+            f"{indent}{line if line.startswith(' ') else textwrap.fill(line, width)}\n"
+            for line in text.splitlines()
+        )
 
     def _split_lines(self, text: str, width: int) -> list[str]:
         import textwrap
@@ -86,7 +94,11 @@ class Commands:
         parser = self._subparsers.add_parser(
             name,
             help=help,
-            description=f"{help[0].upper()}{help[1:]}." + (f"\n\n{more}" if more else ""),
+            description="\n\n".join(
+                " ".join(each.split())
+                for each in (f"{help[0].upper()}{help[1:]}.", *more.split("\n\n"))
+                if each
+            ),
             epilog=example_text(examples),
             formatter_class=HelpFormatter,
             allow_abbrev=False,

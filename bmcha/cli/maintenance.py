@@ -28,7 +28,7 @@ def add(commands: Commands) -> None:
             "bmcha maintenance off": "failover is allowed again, at once",
         },
         asks_service=True,
-        more="Both modules learn of it, whichever is asked, and it ends by itself. Meanwhile an\n"
+        more="Both modules learn of it, whichever is asked, and it ends by itself. Meanwhile an "
         "alarm says so. A switchover that a person asks for is still done.",
     )
     parser.add_argument("switch", metavar="on|off", choices=["on", "off"], help="begin it, or end")
