@@ -5,7 +5,6 @@ One attribute that is replaced whole; no lock. A thread that waits for work rest
 
 from __future__ import annotations
 
-
 from bmcha.model.moment import NS_PER_S
 from bmcha.runtime.worker import Clock
 
