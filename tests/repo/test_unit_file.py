@@ -1,0 +1,59 @@
+"""The unit that ships is one that systemd takes without a word, and says what the service does."""
+
+import configparser
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bmcha.runtime.supervisor import STOP_S_MAX
+from tests import needs
+from tests.repo.tree import ROOT
+
+UNIT = ROOT / "bmcha" / "systemd" / "bmcha.service"
+EXPOSURE_MAX = 30
+"""In tenths; systemd 252 finds 24. An unhardened service has 96."""
+STALL_LIMIT_MS = 2000
+"""The default of the configuration."""
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """The unit with a program that exists, since bmcha is not installed on this machine."""
+    unit = tmp_path / "bmcha.service"
+    text = UNIT.read_text()
+    assert "ExecStart=/usr/bin/bmcha run" in text
+    unit.write_text(text.replace("/usr/bin/bmcha run", "/bin/true run"))
+    return unit
+
+
+def analyze(*words: str) -> subprocess.CompletedProcess[str]:
+    program = needs.program("systemd-analyze", package="systemd")
+    return subprocess.run([program, *words], capture_output=True, text=True, timeout=60)
+
+
+def test_systemd_takes_the_unit_without_a_word(here: Path) -> None:
+    found = analyze("verify", "--man=no", "--recursive-errors=no", str(here))
+    assert (found.returncode, found.stdout + found.stderr) == (0, "")
+
+
+def test_systemd_would_complain_of_a_key_that_it_does_not_know(here: Path) -> None:
+    here.write_text(here.read_text().replace("WatchdogSec=", "WatchdogSeconds="))
+    found = analyze("verify", "--man=no", "--recursive-errors=no", str(here))
+    assert "WatchdogSeconds" in found.stderr
+
+
+def test_the_unit_gives_away_little(here: Path) -> None:
+    found = analyze("security", "--offline=true", f"--threshold={EXPOSURE_MAX}", str(here))
+    assert found.returncode == 0, found.stdout
+
+
+def test_the_unit_waits_for_what_the_service_promises() -> None:
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read(UNIT)
+    service = unit["Service"]
+    assert service["Type"] == "notify"
+    assert int(service["TimeoutStopSec"]) > STOP_S_MAX
+    assert int(service["WatchdogSec"]) * 1000 > 2 * STALL_LIMIT_MS
+    assert service["RestartPreventExitStatus"] == "2"
