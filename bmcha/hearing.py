@@ -56,7 +56,7 @@ class Hearing:
         if event.path not in self._monitors:
             return
         monitor = self._monitors[event.path][1]
-        monitor.counted_foreign(event.counts, now_ns)
+        monitor.counted(event.counts, now_ns)
         heard_ns, header, heartbeat = event.last_heard_ns, event.header, event.heartbeat
         if heard_ns is None or header is None or heartbeat is None:
             return

@@ -11,6 +11,7 @@ from bmcha.ha.peer_view import PeerView
 from bmcha.ha.role_keeper import RoleKeeper
 from bmcha.model.moment import ns_from_ms
 from bmcha.model.role import Reason, Role, Severity
+from bmcha.model.settings import PathKind
 
 Condition = tuple[str, Severity, str]
 
@@ -128,11 +129,17 @@ def _of_foreign(peer: PeerView, now_ns: int) -> list[Condition]:
 
 def _of_path(monitor: PathMonitor, now_ns: int) -> list[Condition]:
     name = monitor.name
+    found: list[Condition] = []
+    if monitor.noise_per_s:
+        unit = "bytes" if monitor.settings.kind is PathKind.SERIAL else "datagrams"
+        text = f"noise on path {name}: {monitor.noise_per_s} {unit} a second that are no frames"
+        found.append((f"path-{name}-noise", Severity.MINOR, text))
     one_way = monitor.one_way(now_ns)
     if one_way is not None:
         lost = "what we send is lost" if one_way is OneWay.TX else "what the peer sends is lost"
         text = f"path {name} works one way only: {lost}"
-        return [(f"path-{name}-one-way", Severity.MINOR, text)]
-    if monitor.is_down:
-        return [(f"path-{name}-silent", Severity.MINOR, f"nothing is heard on path {name}")]
-    return []
+        found.append((f"path-{name}-one-way", Severity.MINOR, text))
+    elif monitor.is_down:
+        text = f"nothing is heard on path {name}"
+        found.append((f"path-{name}-silent", Severity.MINOR, text))
+    return found

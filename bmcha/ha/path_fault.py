@@ -14,6 +14,7 @@ from bmcha.ha.path_monitor import OneWay, PathMonitor
 from bmcha.ha.peer_view import PeerView
 from bmcha.model.event import LinkSigns, PathCounts
 from bmcha.model.moment import ms_from_ns, ns_from_ms
+from bmcha.model.settings import PathKind
 
 SLACK_NS = ns_from_ms(150)
 """A line's way through interrupt, thread and mailbox on a busy module, and a beat's."""
@@ -106,7 +107,7 @@ def _of_what_arrives(of: Symptoms) -> Diagnosis | None:
         seen = f"beats of chassis {counts.foreign_chassis_id} arrive"
         return Diagnosis(PathFault.OTHER_CHASSIS, (seen,))
     if counts is not None and counts.is_noisy:
-        unit = "bytes" if counts.signs.uart is not None else "pieces"
+        unit = "bytes" if of.monitor.settings.kind is PathKind.SERIAL else "datagrams"
         seen = f"{counts.noise_per_s} {unit} a second that are no frames"
         return Diagnosis(PathFault.NOISE, (seen,))
     if of.monitor.last_heard_ns is None and not of.monitor.is_down:

@@ -52,6 +52,8 @@ class PathMonitor:
         self.health = PathHealth.SILENT
         self.last_heard_ns: int | None = None
         self.hearing_of_us: HearingOfUs | None = None
+        self.noise_per_s = 0
+        """What comes and is no frame, while it is more than a path may have; else 0."""
         self._foreign_count = 0
         self._foreign: tuple[int, int] | None = None
         self._has_been_silent = False
@@ -101,8 +103,9 @@ class PathMonitor:
         if last_heard_ns is not None:
             self.last_heard_ns = max(last_heard_ns, self.last_heard_ns or 0)
 
-    def counted_foreign(self, counts: PathCounts, now_ns: int) -> None:
-        """Notes whether since the last summary a module of another chassis spoke here."""
+    def counted(self, counts: PathCounts, now_ns: int) -> None:
+        """The engine's counters: do noise or a module of another chassis come here?"""
+        self.noise_per_s = counts.noise_per_s if counts.is_noisy else 0
         has_spoken = counts.foreign_count > self._foreign_count
         self._foreign_count = counts.foreign_count
         if has_spoken and counts.foreign_chassis_id is not None:

@@ -10,6 +10,7 @@ from bmcha.answers.paths import paths
 from bmcha.ha.path_fault import PathFault
 from bmcha.model.event import LinkSigns, PathCounts, PathSummarised, StopAsked
 from bmcha.model.settings import BoardClass
+from tests.unit.test_two_nodes import alarms_of
 from tests.world import Module, World
 
 GATED, BARE = BoardClass.GATED, BoardClass.BARE
@@ -99,6 +100,14 @@ def test_the_own_port_and_the_own_carrier_come_before_all_else() -> None:
     assert found(world)[0] is PathFault.NO_CARRIER
     tell(world.modules[2], COUNTS, "/dev/ttyS1 cannot be opened: No such device")
     assert found(world) == (PathFault.OWN_PORT, "/dev/ttyS1 cannot be opened: No such device")
+
+
+def test_noise_is_an_alarm_for_as_long_as_it_lasts() -> None:
+    world = settled()
+    tell(world.modules[2], replace(COUNTS, is_noisy=True, noise_per_s=5000))
+    assert "path-udp-noise" in alarms_of(world.modules[2])
+    tell(world.modules[2], replace(COUNTS, is_noisy=False, noise_per_s=40))
+    assert "path-udp-noise" not in alarms_of(world.modules[2])
 
 
 def test_noise_and_another_chassis_are_told() -> None:
