@@ -53,6 +53,14 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
             for line in text.splitlines()
         )
 
+    def _metavar_formatter(
+        self, action: argparse.Action, default_metavar: str
+    ) -> Callable[[int], tuple[str, ...]]:
+        if action.metavar is None and action.choices is not None:
+            shown = "|".join(map(str, action.choices))
+            return lambda size: (shown,) * size
+        return super()._metavar_formatter(action, default_metavar)
+
     def _split_lines(self, text: str, width: int) -> list[str]:
         import textwrap
 

@@ -1,6 +1,7 @@
 """The command line without a service: usage, exit codes, and what is imported."""
 
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -78,6 +79,20 @@ def test_every_command_is_in_its_group_with_an_example_that_names_it() -> None:
     for name, parser in parsers.items():
         assert f"bmcha {name}" in (parser.epilog or ""), name
         assert parser.get_default("run") is not None, name
+
+
+def test_every_example_is_a_command_line_that_is_understood() -> None:
+    parser, _ = whole_parser()
+    tried = 0
+    for name, command in command_parsers().items():
+        for line in re.findall(r"^  (?! )(.*)$", command.epilog or "", re.MULTILINE):
+            found = re.search(r"\bbmcha ([^|<>)]*)", line)
+            if found is not None:
+                words = shlex.split(found[1])
+                assert words[0] == name
+                assert callable(parser.parse_args(words).run)
+                tried += 1
+    assert tried >= len(NAMES)
 
 
 def test_every_argument_of_every_command_is_explained() -> None:
