@@ -19,7 +19,11 @@ GROUPS = {
         "events": "events",
         "top": "top",
     },
-    "Tell a module": {"switchover": "switchover", "maintenance": "maintenance"},
+    "Tell a module": {
+        "switchover": "switchover",
+        "maintenance": "maintenance",
+        "reload": "reload",
+    },
     "Set up a module": {"check": "check", "run": "run", "completion": "completion"},
     "Without hardware, on the bench": {"sim": "sim", "sim-ctl": "sim"},
     "For developers": {"decode": "decode", "layout": "layout"},

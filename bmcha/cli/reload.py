@@ -1,0 +1,72 @@
+"""`bmcha reload`: the service reads its configuration again; what can change does."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+from bmcha.cli.asking import connected
+from bmcha.cli.commands import Commands
+from bmcha.cli.exit_codes import EXIT_DONE, EXIT_FAILED, EXIT_USAGE
+from bmcha.cli.output import print_json, print_lines
+
+if TYPE_CHECKING:
+    from bmcha.control_client import ControlClient
+
+
+def add(commands: Commands) -> None:
+    commands.add(
+        "reload",
+        "read the configuration again, without a restart",
+        _reload,
+        examples={"bmcha reload": "after a limit, a fan curve or a timer was edited"},
+        asks_service=True,
+        more="""A file with a mistake changes nothing; `bmcha check` finds all of them beforehand.
+        Of a sound file everything that can change does, at once; what needs a restart is named, and
+        what is in use stays. The same as SIGHUP and `systemctl reload`.
+
+        Exit code 0: everything that differs is in use now. 1: something needs a restart. 2: the
+        file has a mistake.""",
+    )
+
+
+def _reload(args: argparse.Namespace) -> int:
+    return connected(args.socket, lambda client: _ask_for_it(client, args))
+
+
+def _ask_for_it(client: ControlClient, args: argparse.Namespace) -> int:
+    from bmcha.control_client import DEED_TIMEOUT_S, Refused
+
+    try:
+        body = client.call("reload", timeout_s=DEED_TIMEOUT_S)
+        code = EXIT_FAILED if body["needs_restart"] else EXIT_DONE
+    except Refused as error:
+        if not isinstance(error.data, dict):
+            raise
+        body, code = error.data, EXIT_USAGE if error.data.get("problems") else EXIT_FAILED
+    if args.json:
+        print_json(body)
+    elif "problems" in body:
+        lines = [*(problem["text"] for problem in body["problems"]), f"bmcha: {body['text']}"]
+        print("\n".join(lines), file=sys.stderr)
+    else:
+        print_lines(_lines(body))
+    return code
+
+
+def _lines(body: dict[str, Any]) -> list[str]:
+    changed, refused = body["changed"], body["needs_restart"]
+    if not changed and not refused:
+        return ["Nothing in the files differs from what is in use."]
+    lines = []
+    if changed:
+        lines += ["In use now:", *(f"  {_change(each)}" for each in changed)]
+    if refused:
+        lines.append("Not in use, the old value stays:")
+        lines += [f"  {_change(each)}: {each['why']}" for each in refused]
+    return lines
+
+
+def _change(change: dict[str, str]) -> str:
+    return f"{change['key']}  {change['old']} -> {change['new']}  ({change['file']})"

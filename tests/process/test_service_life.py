@@ -1,0 +1,168 @@
+"""A real service through bad days: settings read again, crashes of every kind, and what is left."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from bmcha.diag.replay import read_recording, replay
+from tests.process.rig import Module, json_of, run_cli, two_modules, wait_until
+
+
+@pytest.fixture
+def pair(tmp_path):
+    with two_modules(tmp_path) as modules:
+        yield modules
+
+
+@pytest.fixture
+def lone(pair) -> Module:
+    """A module that runs alone: nobody else is started."""
+    first, _ = pair
+    edit(first, "config.toml", "[timers]", "[policy]\nlone = true\n[timers]\nlone_start_ms = 100")
+    return first
+
+
+def edit(module: Module, name: str, old: str, new: str) -> None:
+    file = module.folder / name
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new, 1))
+
+
+def reload(module: Module, *words: str) -> tuple[int, str, str]:
+    done = run_cli("reload", "--socket", module.socket, *words)
+    return done.returncode, done.stdout, done.stderr
+
+
+def alarms(module: Module) -> dict[str, str]:
+    return {alarm["id"]: alarm["text"] for alarm in module.ask()["alarms"]}
+
+
+# ---- settings read again
+
+
+def test_a_reload_changes_what_can_change_and_names_the_rest(lone) -> None:
+    lone.start()
+    wait_until(lambda: lone.role() == "ACTIVE", "ACTIVE")
+    assert reload(lone) == (0, "Nothing in the files differs from what is in use.\n", "")
+    edit(lone, "board.toml", "high_milli = 45000", "high_milli = 29000")
+    code, told, _ = reload(lone)
+    assert code == 0
+    assert f"sensors[0].high_milli  45000 -> 29000  ({lone.folder}/board.toml)" in told
+    wait_until(lambda: "sensor-inlet-limit" in alarms(lone), "the new limit is judged by")
+
+    edit(lone, "config.toml", "initdead_ms = 1600", "initdead_ms = 1700")
+    edit(lone, "board.toml", "high_milli = 29000", "high_milli = 45000")
+    code, told, _ = reload(lone, "--json")
+    body = json_of(told)
+    assert code == 1
+    assert [each["key"] for each in body["changed"]] == ["sensors[0].high_milli"]
+    (refused,) = body["needs_restart"]
+    assert refused == {
+        "file": "config.toml",
+        "key": "timers.initdead_ms",
+        "old": "1600",
+        "new": "1700",
+        "why": "needs a restart",
+    }
+    wait_until(lambda: "sensor-inlet-limit" not in alarms(lone), "the old limit is back")
+    assert lone.role() == "ACTIVE"
+
+
+def test_a_hangup_reloads_and_a_bad_file_changes_nothing_and_ends_nothing(lone) -> None:
+    lone.start()
+    wait_until(lambda: lone.role() == "ACTIVE", "ACTIVE")
+    edit(lone, "config.toml", "hold_off_ms = 100", "hold_off_ms = 77")
+    lone.signal(signal.SIGHUP)
+    wait_until(lambda: "timers.hold_off_ms: 100 -> 77" in lone.log(), "the change is in the log")
+
+    edit(lone, "config.toml", "hold_off_ms = 77", "hold_off_ms = -1\nholdoff = 3")
+    edit(lone, "board.toml", "high_milli = 45000", "high_milli = 29000")
+    lone.signal(signal.SIGHUP)
+    wait_until(lambda: "2 problems; nothing was changed" in lone.log(), "the problems are told")
+    assert "timers.holdoff: value is an unknown key" in lone.log()
+    code, told, complaint = reload(lone)
+    assert (code, told) == (2, "")
+    assert "timers.hold_off_ms: value is -1" in complaint
+    assert complaint.endswith("config.toml has 2 problems; nothing was changed\n")
+    assert lone.role() == "ACTIVE"
+    assert lone.ask("sensors")["sensors"][0]["high_milli"] == 45000
+    lone.signal(signal.SIGTERM)
+    assert lone.end()[0] == 0
+
+
+def test_the_log_follows_its_own_settings(lone) -> None:
+    edit(lone, "config.toml", "[policy]", '[log]\nlevel = "warning"\n[policy]')
+    lone.start()
+    wait_until(lambda: lone.role() == "ACTIVE", "ACTIVE")
+    assert "ACTIVE now" not in lone.log()
+    edit(lone, "config.toml", 'level = "warning"', 'level = "info"')
+    assert reload(lone)[0] == 0
+    run_cli("maintenance", "on", "--for", "5", "--socket", lone.socket)
+    wait_until(lambda: "maintenance" in lone.log(), "an ordinary line is written now")
+
+
+# ---- lives that end badly
+
+
+def crash_by_sensor_file(module: Module) -> None:
+    """A fault path of its own: what is asked of a device answers with what nobody expects."""
+
+
+def life(module: Module) -> dict:
+    found: dict = json.loads((module.folder / "store/life.json").read_text())
+    return found
+
+
+def test_a_killed_module_holds_off_longer_with_each_time_and_says_so(lone) -> None:
+    for count in (1, 2):
+        lone.start()
+        wait_until(lambda: lone.role() == "ACTIVE", "ACTIVE", 30)
+        lone.signal(signal.SIGKILL)
+        lone.end()
+        assert life(lone) | {"state": "running", "crashes": count - 1} == life(lone)
+    lone.start()
+    wait_until(lone.role, "it answers")
+    why = lone.ask("why")
+    (wait,) = [each for each in why["waits"] if each["what"].startswith("hold-off after a crash")]
+    assert "it ended without a word" in wait["what"]
+    assert 0 < wait["remaining_ms"] <= 4000
+    assert why["role"] == "STARTING"
+    wait_until(lambda: "crashed" in alarms(lone), "an alarm tells it")
+    assert alarms(lone)["crashed"].startswith("the service crashed 2 times in a row")
+    assert "crashed 2 times in a row, claims nothing for 4 s" in lone.log()
+    wait_until(lambda: lone.role() == "ACTIVE", "it gets going all the same", 30)
+    # An orderly end forgives.
+    lone.signal(signal.SIGTERM)
+    assert lone.end()[0] == 0
+    assert (life(lone)["state"], life(lone)["why"]) == ("ended", "")
+    lone.start()
+    wait_until(lone.role, "it answers")
+    assert "crashed" not in alarms(lone)
+
+
+def test_a_fault_in_c_code_leaves_the_stacks_of_all_threads_in_the_log(lone) -> None:
+    lone.start()
+    wait_until(lambda: lone.role() == "ACTIVE", "ACTIVE")
+    lone.signal(signal.SIGSEGV)
+    assert lone.end()[0] == -signal.SIGSEGV
+    log = lone.log()
+    assert "Fatal Python error: Segmentation fault" in log
+    assert "node_loop.py" in log
+    assert life(lone)["state"] == "running"
+
+
+def test_a_module_that_cannot_read_its_slot_leaves_its_flight_recorder(pair) -> None:
+    first, _ = pair
+    (first.folder / "hw/straps/SLOT_ID0").unlink()
+    first.start()
+    wait_until(lambda: first.role() == "FAULT", "FAULT")
+    file = first.folder / "store/flight-fault.jsonl"
+    wait_until(file.exists, "the flight recorder's file")
+    header, items = read_recording(file.read_text().splitlines())
+    assert header["why"] == "The slot straps cannot be read; without a slot no role is safe."
+    assert not list(replay(items))
+    assert Path(file).stat().st_mode & 0o777 == 0o600
+    os.unlink(file)
