@@ -69,6 +69,8 @@ def module_shown(name: str, status: Any, loss_percent: Mapping[str, float]) -> M
 
 
 def _path(name: str, path: Body, loss_percent: float | None) -> PathShown:
+    diagnosis = _body(path.get("diagnosis"))
+    is_broken = _text(diagnosis, "fault") not in ("", "none", "waiting")
     return PathShown(
         name=name,
         health=_text(path, "health"),
@@ -78,7 +80,9 @@ def _path(name: str, path: Body, loss_percent: float | None) -> PathShown:
         lost=_number(path, "lost"),
         bad=_number(path, "bad"),
         last_heard_ms=_number(path, "last_heard_ms"),
-        fault=_text(path, "fault"),
+        port_fault=_text(path, "fault"),
+        broken=_text(diagnosis, "fault") if is_broken else "",
+        broken_text=_text(diagnosis, "text") if is_broken else "",
     )
 
 

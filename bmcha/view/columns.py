@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from bmcha.view.cells import clean, duration, width_of, wrap
-from bmcha.view.model import AlarmShown, ModuleShown, PathShown, PeerShown, SlotTruth
+from bmcha.view.cells import clean, duration, width_of
+from bmcha.view.labels import WIDE_FROM, indented, known, label, label_width, plain, state
+from bmcha.view.model import AlarmShown, ModuleShown, PeerShown, SlotTruth
+from bmcha.view.paths import path_rows
 from bmcha.view.spans import Glyphs, Row, Span, Style, row_width
 
 Sections = Mapping[str, list[Row]]
@@ -21,19 +23,8 @@ SHRINKING = (
     *(("alarms", 0), ("paths", 1)),
 )
 """What gives up rows when there is no room, and down to how many; the first one first."""
-WIDE_FROM = 50
-LABEL_WIDTH, WIDE_LABEL_WIDTH = 8, 11
 FACT_WIDTH = 10
-_FIELDS = (("round trip", 12), ("loss", 8), ("heard", 9), ("lost", 8), ("bad", 7))
-_NARROW_FIELDS = (("rtt", 8), ("loss", 6), ("heard", 6))
-"""Of a path, the most telling first, with the cells that each takes."""
 
-_HEALTH_STYLES = {
-    "ALIVE": Style.GOOD,
-    "LATE": Style.WARN,
-    "ONE_WAY": Style.WARN,
-    "SILENT": Style.ALARM,
-}
 _ROLE_STYLES = {"ACTIVE": Style.GOOD, "STANDBY": Style.STRONG, "FAULT": Style.ALARM}
 _MIRROR_STYLES = {"SYNCED": Style.GOOD, "JOINING": Style.WARN, "STALE": Style.WARN}
 _REDUNDANCY_STYLES = {"FULL": Style.GOOD, "DEGRADED": Style.WARN, "LOST": Style.ALARM}
@@ -48,18 +39,19 @@ def module_sections(
     if truth is not None:
         sections["gate"] = [_gate(truth, width, glyphs)]
     if module.trouble:
-        sections["head"] = [_state(Style.ALARM, module.trouble, glyphs)]
+        sections["head"] = [state(Style.ALARM, module.trouble, glyphs)]
     if not module.has_answered:
+        sections["why"] = plain(module.reason_text, width, Style.DIM)
         return sections
     if module.trouble:
         # What it said last may not be true any more: nothing of it in a colour.
-        last = f"last said: {module.role}, epoch {_known(module.epoch)}. {module.reason_text}"
-        sections["why"] = _plain(last, width, Style.DIM)
+        last = f"last said: {module.role}, epoch {known(module.epoch)}. {module.reason_text}"
+        sections["why"] = plain(last, width, Style.DIM)
         return sections
     sections["head"] = [_role_row(module, width, glyphs)]
-    sections["why"] = _plain(module.reason_text, width, Style.PLAIN)
+    sections["why"] = plain(module.reason_text, width, Style.PLAIN)
     sections["waits"] = [
-        [_label("waits", width), Span(f"{what}, {duration(left_ms / 1000)} left", Style.WARN)]
+        [label("waits", width), Span(f"{what}, {duration(left_ms / 1000)} left", Style.WARN)]
         for what, left_ms in module.waits
     ]
     sections["paths"] = path_rows(module.paths, width, glyphs)
@@ -74,7 +66,7 @@ def peer_sections(peer: PeerShown, width: int, glyphs: Glyphs) -> Sections:
     """A module that is not asked itself: what another one knows of it."""
     style = _ROLE_STYLES.get(peer.role or "", Style.WARN)
     role = peer.role or f"not heard, {peer.state}"
-    head = _state(style if peer.role else Style.ALARM, role, glyphs)
+    head = state(style if peer.role else Style.ALARM, role, glyphs)
     if peer.epoch is not None:
         head.append(Span(f"  epoch {peer.epoch}", Style.PLAIN))
     lines = (
@@ -97,7 +89,7 @@ def peer_sections(peer: PeerShown, width: int, glyphs: Glyphs) -> Sections:
     # Spread over the sections of the module beside it, so that neither column has gaps.
     return {
         "head": [head],
-        "why": _plain("as its peer knows it", width, Style.DIM),
+        "why": plain("as its peer knows it", width, Style.DIM),
         "paths": levels,
         "mirror": [health],
         "redundancy": [firmware],
@@ -105,70 +97,17 @@ def peer_sections(peer: PeerShown, width: int, glyphs: Glyphs) -> Sections:
     }
 
 
-def path_rows(paths: Sequence[PathShown], width: int, glyphs: Glyphs) -> list[Row]:
-    """A head and a row each; as many columns as there is room for."""
-    longest = max((width_of(clean(path.name)) for path in paths), default=0)
-    name_width = max(_label_width(width) - 1, min(16, longest))
-    fields = _FIELDS if width >= WIDE_FROM else _NARROW_FIELDS
-    left = width - name_width - 10
-    shown = []
-    for head, field_width in fields:
-        if field_width <= left:
-            shown.append((head, field_width))
-            left -= field_width
-    row = [Span("path".ljust(name_width), Style.DIM), Span("   health ", Style.DIM)]
-    rows: list[Row] = [row + [Span(head.rjust(size), Style.DIM) for head, size in shown]]
-    for path in paths:
-        style = _HEALTH_STYLES.get(path.health, Style.WARN)
-        name = clean(path.name)[:name_width]
-        cells = _path_cells(path)
-        rows.append(
-            [
-                Span(name + " " * (name_width - width_of(name))),
-                Span(f" {glyphs.of(style)} ", style),
-                Span(_health_word(path).ljust(7)[:7], style),
-                *(Span(cells[head].rjust(size)) for head, size in shown),
-            ]
-        )
-        if path.fault:
-            rows.append([Span(" " * (name_width + 1)), Span(path.fault, style)])
-    return rows
-
-
-def _health_word(path: PathShown) -> str:
-    """ONE_WAY and which way fails."""
-    failing = {"tx": "TX LOST", "rx": "RX LOST"}.get(path.one_way or "")
-    return failing or path.health or "-"
-
-
-def _path_cells(path: PathShown) -> dict[str, str]:
-    is_heard = path.health in ("ALIVE", "LATE", "ONE_WAY")
-    rtt_ms = None if path.rtt_us is None else path.rtt_us / 1000
-    heard_s = None if path.last_heard_ms is None else path.last_heard_ms / 1000
-    loss = path.loss_percent if is_heard else None
-    trip = f"{rtt_ms:.1f} ms" if rtt_ms is not None and is_heard else "-"
-    return {
-        "round trip": trip,
-        "rtt": trip,
-        "loss": "-" if loss is None else f"{loss:.1f} %" if 0 < loss < 9.95 else f"{loss:.0f} %",
-        # Tenths: a module tells when it last heard to half a second anyway.
-        "heard": "-" if heard_s is None else f"{heard_s:.1f} s" if heard_s < 60 else _age(heard_s),
-        "lost": _known(path.lost),
-        "bad": _known(path.bad),
-    }
-
-
 def _role_row(module: ModuleShown, width: int, glyphs: Glyphs) -> Row:
     style = _ROLE_STYLES.get(module.role, Style.WARN)
     is_worse = module.health is not None and module.health < 100
-    head = _state(style, module.role, glyphs)
-    head.append(Span(f"  epoch {_known(module.epoch)}"))
-    age = _age(module.since_s)
-    health = Span(f"  health {_known(module.health)} %", Style.WARN if is_worse else Style.PLAIN)
+    head = state(style, module.role, glyphs)
+    head.append(Span(f"  epoch {known(module.epoch)}"))
+    since = duration(module.since_s)
+    health = Span(f"  health {known(module.health)} %", Style.WARN if is_worse else Style.PLAIN)
     # What is said first is left out first; a health that is not whole never.
-    endings = ([Span(f"  since {age}"), health], [Span(f"  {age}"), health], [health])
+    endings = ([Span(f"  since {since}"), health], [Span(f"  {since}"), health], [health])
     if not is_worse:
-        endings = (endings[0], [Span(f"  since {age}")], [Span(f"  {age}")])
+        endings = (endings[0], [Span(f"  since {since}")], [Span(f"  {since}")])
     for ending in endings:
         if row_width([*head, *ending]) <= width:
             return [*head, *ending]
@@ -177,17 +116,17 @@ def _role_row(module: ModuleShown, width: int, glyphs: Glyphs) -> Row:
 
 def _mirror(module: ModuleShown, width: int, glyphs: Glyphs) -> Row:
     style = _MIRROR_STYLES.get(module.mirror, Style.WARN)
-    row = [_label("mirror", width), *_state(style, module.mirror or "-", glyphs)]
+    row = [label("mirror", width), *state(style, module.mirror or "-", glyphs)]
     if module.mirror_staleness_ms is not None and module.mirror != "NONE":
         behind = "behind" if module.role == "ACTIVE" else "old"
-        row.append(Span(f"  {_age(module.mirror_staleness_ms / 1000)} {behind}"))
+        row.append(Span(f"  {duration(module.mirror_staleness_ms / 1000)} {behind}"))
     return row
 
 
 def _redundancy(module: ModuleShown, width: int, glyphs: Glyphs) -> list[Row]:
     style = _REDUNDANCY_STYLES.get(module.redundancy, Style.WARN)
     name = "redundancy" if width >= WIDE_FROM else "redund."
-    rows: list[Row] = [[_label(name, width), *_state(style, module.redundancy or "-", glyphs)]]
+    rows: list[Row] = [[label(name, width), *state(style, module.redundancy or "-", glyphs)]]
     why = "; ".join(module.redundancy_reasons)
     if why:
         # In the same row where it fits: it saves the row in a small window.
@@ -195,21 +134,21 @@ def _redundancy(module: ModuleShown, width: int, glyphs: Glyphs) -> list[Row]:
         if width_of(clean(why)) <= room:
             rows[0].append(Span(f"  {why}"))
         else:
-            rows += _indented(why, width, Style.PLAIN)
+            rows += indented(why, width, Style.PLAIN)
     return rows
 
 
 def _alarms(alarms: Sequence[AlarmShown], width: int, glyphs: Glyphs) -> list[Row]:
     if not alarms:
-        return [[_label("alarms", width), Span("none")]]
+        return [[label("alarms", width), Span("none")]]
     rows: list[Row] = []
     for alarm in alarms:
         style = _SEVERITY_STYLES.get(alarm.severity, Style.PLAIN)
-        label = _label("" if rows else "alarms", width)
-        since = "" if alarm.since_s is None else f"  {_age(alarm.since_s)}"
+        name = label("" if rows else "alarms", width)
+        since = "" if alarm.since_s is None else f"  {duration(alarm.since_s)}"
         text = clean(alarm.text or alarm.alarm_id)
-        room = width - _label_width(width) - 2 - len(since)
-        row = [label, Span(f"{glyphs.of(style)} ", style), Span(text, style)]
+        room = width - label_width(width) - 2 - len(since)
+        row = [name, Span(f"{glyphs.of(style)} ", style), Span(text, style)]
         if width_of(text) <= room:
             row.append(Span(since, Style.DIM))
         rows.append(row)
@@ -221,12 +160,12 @@ def _peer_row(peer: PeerShown, width: int) -> Row:
     heard = {True: ", hears us", False: ", does not hear us", None: ""}[peer.hears_us]
     health = "" if peer.health is None else f", health {peer.health} %"
     style = Style.WARN if peer.hears_us is False or peer.role is None else Style.PLAIN
-    return [_label("peer", width), Span(f"slot {_known(peer.slot)}: {said}{health}{heard}", style)]
+    return [label("peer", width), Span(f"slot {known(peer.slot)}: {said}{health}{heard}", style)]
 
 
 def _gate(truth: SlotTruth, width: int, glyphs: Glyphs) -> Row:
     """The chassis's word on this slot, in one row."""
-    row: Row = [_label("gate", width)]
+    row: Row = [label("gate", width)]
     if truth.life != "running":
         style = _LIFE_STYLES.get(truth.life, Style.WARN)
         row.append(Span(f"{glyphs.of(style)} {truth.life}  ", style))
@@ -242,44 +181,10 @@ def _gate(truth: SlotTruth, width: int, glyphs: Glyphs) -> Row:
     return row
 
 
-# ------------------------------------------------------------ how
-
-
-def _label_width(width: int) -> int:
-    return WIDE_LABEL_WIDTH if width >= WIDE_FROM else LABEL_WIDTH
-
-
-def _label(text: str, width: int) -> Span:
-    """``width``: the column's."""
-    size = _label_width(width)
-    return Span(text.ljust(size)[:size], Style.DIM)
-
-
-def _state(style: Style, word: str, glyphs: Glyphs) -> Row:
-    return [Span(f"{glyphs.of(style) if style is not Style.STRONG else glyphs.none} {word}", style)]
-
-
-def _plain(text: str, width: int, style: Style) -> list[Row]:
-    return [[Span(line, style)] for line in wrap(clean(text), width)]
-
-
-def _indented(text: str, width: int, style: Style) -> list[Row]:
-    size = _label_width(width)
-    return [[Span(" " * size), Span(line, style)] for line in wrap(clean(text), width - size)]
-
-
 def _line_style(name: str, level: bool | None) -> Style:
     if level is None:
         return Style.DIM
     return Style.ALARM if not level and name != "ACTIVE" else Style.PLAIN
-
-
-def _age(seconds: float | None) -> str:
-    return duration(seconds)
-
-
-def _known(value: int | None) -> str:
-    return "-" if value is None else str(value)
 
 
 def shrink(heights: Mapping[str, int], room: int) -> dict[str, int]:

@@ -104,7 +104,7 @@ class Live:
         if watch is None:
             self.note("switchover: no module answers as ACTIVE, there is none to ask")
             return
-        self.note(f"switchover: {watch.shown().name} is asked to hand over")
+        self.note(f"switchover: {watch.title} is asked to hand over")
 
         def heard(result: Any, error: Any) -> None:
             text = result.get("text") if isinstance(result, dict) else None
@@ -174,8 +174,7 @@ class Live:
             return ReadingsShown()
         place = min(places, key=rank)
         watch, module = self.watches[place], modules[place]
-        name = watch.name if module.slot is None else f"module {module.slot}"
-        return ReadingsShown(name, bool(module.trouble), watch.sensors, watch.fans)
+        return ReadingsShown(watch.title, bool(module.trouble), watch.sensors, watch.fans)
 
     def _press(self, canvas: Canvas) -> None:
         pressed = canvas.keys()

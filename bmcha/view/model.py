@@ -21,8 +21,12 @@ class PathShown:
     lost: int | None = None
     bad: int | None = None
     last_heard_ms: int | None = None
-    fault: str = ""
-    """What is broken, where the module knows it: a sentence or a word."""
+    port_fault: str = ""
+    """Why this module's own port does not work."""
+    broken: str = ""
+    """What is broken where nothing is heard, as far as the module can tell: a word or two."""
+    broken_text: str = ""
+    """The same as a sentence that ends with what to do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,12 @@ class Watch:
         return replace(self._shown, trouble=trouble, reason_text=why)
 
     @property
+    def title(self) -> str:
+        """By its slot as soon as that is known: a socket's name may be long."""
+        slot = self._shown.slot
+        return self.name if slot is None else f"module {slot}"
+
+    @property
     def is_silent(self) -> bool:
         return bool(self._trouble())
 

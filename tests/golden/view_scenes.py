@@ -61,7 +61,11 @@ SURVIVOR = replace(
     since_s=3,
     health=80,
     paths=(
-        PathShown("udp", "SILENT", None, 571, None, 0, 0, 3100, "no route to the peer"),
+        PathShown(
+            *("udp", "SILENT", None, 571, None, 0, 0, 3100),
+            broken="peer paused",
+            broken_text="The peer's software stands still. Look at its load, restart it.",
+        ),
         PathShown("serial", "ONE_WAY", "tx", 4550, 0.0, 3, 1, 300),
     ),
     peers=(PeerShown(1, "PRESENT", presence=True, healthy_line=False, active_line=False),),

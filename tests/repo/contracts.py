@@ -163,6 +163,7 @@ PURE = Pure(
         # What is drawn is a function of what is known.
         *("bmcha.view.cells", "bmcha.view.spans", "bmcha.view.model", "bmcha.view.answers"),
         *("bmcha.view.columns", "bmcha.view.readings", "bmcha.view.truth", "bmcha.view.frame"),
+        *("bmcha.view.labels", "bmcha.view.paths", "bmcha.view.rules"),
     ),
     libraries=(
         *("threading", "queue", "asyncio", "concurrent", "multiprocessing", "_thread", "signal"),

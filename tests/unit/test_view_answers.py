@@ -70,6 +70,16 @@ def test_no_status_of_any_shape_stops_the_view(status: Any) -> None:
     path_counts(status)
 
 
+def test_what_is_broken_on_a_path_is_told_only_where_something_is() -> None:
+    def broken(fault: str) -> tuple[str, str]:
+        path = {"diagnosis": {"fault": fault, "text": "Mend it.", "evidence": ["x"]}}
+        (shown,) = module_shown("mm1", {"paths": {"udp": path}}, {}).paths
+        return shown.broken, shown.broken_text
+
+    assert broken("cable") == ("cable", "Mend it.")
+    assert broken("none") == broken("waiting") == ("", "")
+
+
 def test_an_event_is_named_and_toned() -> None:
     event = {"epoch": 2, "number": 4, "slot": 1, "wall_ms": 5, "severity": "MINOR", "kind": "role"}
     key, line = event_shown({**event, "text": "slot 1 is ACTIVE: Because."})

@@ -55,7 +55,10 @@ def test_no_text_from_outside_breaks_the_layout(texts: list[str], width: int, he
         KILLED.modules[1],
         role=role,
         reason_text=reason,
-        paths=tuple(replace(each, name=path, fault=path) for each in ACTIVE.paths),
+        paths=tuple(
+            replace(each, name=path, port_fault=path, broken=path, health=path)
+            for each in ACTIVE.paths
+        ),
         alarms=tuple(replace(each, text=alarm) for each in KILLED.modules[1].alarms),
     )
     shown = KILLED.readings
@@ -102,6 +105,12 @@ def test_what_a_silent_module_said_last_is_in_no_colour() -> None:
     end = next(number for number, row in enumerate(rows) if "temperatures" in text_of(row))
     assert "last said: ACTIVE" in text(rows[:end])
     assert {span.style for row in rows[:end] for span in row}.isdisjoint({Style.GOOD, Style.WARN})
+
+
+def test_what_is_broken_stands_where_a_silent_path_has_no_figures() -> None:
+    assert "SILENT   peer paused " in text(frame(KILLED, 80, 24))
+    assert "stands still" not in text(frame(KILLED, 80, 24))
+    assert "stands still" in text(frame(KILLED, 200, 60))
 
 
 def test_both_holding_is_an_alarm_and_nobody_holding_a_warning() -> None:
