@@ -3,7 +3,7 @@
 import pytest
 
 from bmcha.cli.text.chassis import fans_lines, sensors_lines
-from bmcha.cli.text.columns import about, clean, duration, milliseconds, table
+from bmcha.cli.text.columns import about, clean, duration, milliseconds, table, wrapped
 from bmcha.cli.text.history import events_lines, switchover_lines
 from bmcha.cli.text.paths import paths_lines
 from bmcha.cli.text.status import status_lines
@@ -151,3 +151,9 @@ def test_only_another_firmware_level_is_worth_a_word() -> None:
     assert "firmware" not in status_of(version=1)
     assert "firmware level 2 (this module: 1)" in status_of(version=2)
     assert "firmware" not in status_of(version=None, role=None)
+
+
+def test_a_number_is_not_parted_from_its_unit_at_the_end_of_a_line() -> None:
+    for length in range(60, 80):
+        lines = wrapped("x" * length + " (since 12 s) and more")
+        assert any("12 s" in line for line in lines)

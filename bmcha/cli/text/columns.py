@@ -6,6 +6,7 @@ outside can move the cursor.
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -15,6 +16,7 @@ Lines = Iterator[str]
 
 WIDTH = 80
 LABEL_WIDTH = 12
+_UNIT_GAP = re.compile(r"(?<=\d) (?=(?:ms|s|min|h|d|%|°C|V|A|W|rpm)\b)")
 YES_NO = {True: "yes", False: "no", None: "-"}
 
 
@@ -67,15 +69,24 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Lines:
         yield "  ".join(aligned).rstrip()
 
 
+def wrapped(text: str, first: str = "", then: str = "") -> list[str]:
+    """Lines of WIDTH, the first indented by ``first``; a number stays with its unit."""
+    lines = textwrap.wrap(
+        _UNIT_GAP.sub("\N{NO-BREAK SPACE}", text),
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=then,
+        break_on_hyphens=False,
+    )
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
+
+
 def labelled(label: str, texts: Iterable[str]) -> Lines:
     """A label at the left, its texts beside it, wrapped."""
     indent = " " * LABEL_WIDTH
     first = f"{label:<{LABEL_WIDTH}}"
     for text in texts:
-        lines = textwrap.wrap(
-            text, WIDTH, initial_indent=first, subsequent_indent=indent, break_on_hyphens=False
-        )
-        yield from lines or [first.rstrip()]
+        yield from wrapped(text, first, indent) or [first.rstrip()]
         first = indent
 
 
@@ -87,4 +98,4 @@ def labelled_rows(label: str, rows: Iterable[str]) -> Lines:
 
 
 def indented(text: str, indent: str = "  ") -> Lines:
-    yield from textwrap.wrap(clean(text), WIDTH, initial_indent=indent, subsequent_indent="  ")
+    yield from wrapped(clean(text), indent, "  ")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import textwrap
 import time
 
 from bmcha.cli.text.columns import (
-    WIDTH,
     YES_NO,
     Body,
     Lines,
@@ -15,6 +13,7 @@ from bmcha.cli.text.columns import (
     indented,
     labelled,
     milliseconds,
+    wrapped,
 )
 from bmcha.cli.text.status import wait_text
 
@@ -26,18 +25,14 @@ def events_lines(body: Body) -> Lines:
 
 def event_lines(event: Body) -> Lines:
     head = f"{_wall(event['wall_ms'])} {event['severity']:<8} slot {event['slot']}  "
-    yield from textwrap.wrap(
-        clean(event["text"]), WIDTH, initial_indent=head, subsequent_indent=" " * len(head)
-    ) or [head.rstrip()]
+    yield from wrapped(clean(event["text"]), head, " " * len(head)) or [head.rstrip()]
 
 
 def role_lines(role: Body, now_s: float) -> Lines:
     """A role notification, which carries no time of day of its own."""
     head = f"{_wall(round(now_s * 1000))} {'ROLE':<8} slot {role['slot']}  "
     text = f"{role['state']} (was {role['from']}), epoch {role['epoch']}. {role['reason_text']}"
-    yield from textwrap.wrap(
-        clean(text), WIDTH, initial_indent=head, subsequent_indent=" " * len(head)
-    )
+    yield from wrapped(clean(text), head, " " * len(head))
 
 
 def _wall(wall_ms: int) -> str:
@@ -59,12 +54,7 @@ def why_lines(body: Body) -> Lines:
     for change in body["history"]:
         head = f"  {duration(change['ago_s'])} ago  "
         text = f"{change['from']} -> {change['to']}, epoch {change['epoch']}. "
-        yield from textwrap.wrap(
-            clean(text + change["reason_text"]),
-            WIDTH,
-            initial_indent=head,
-            subsequent_indent="    ",
-        )
+        yield from wrapped(clean(text + change["reason_text"]), head, "    ")
 
 
 def _evidence_texts(evidence: Body) -> Lines:
@@ -94,10 +84,8 @@ def _shown(value: object) -> str:
 def switchover_lines(body: Body) -> Lines:
     if body.get("result") == "done":
         took = milliseconds(body.get("took_ms"))
-        yield from textwrap.wrap(f"{clean(body.get('text', 'done'))} (took {took})", WIDTH)
+        yield from wrapped(f"{clean(body.get('text', 'done'))} (took {took})")
         return
-    yield from textwrap.wrap(clean(body.get("text", "refused")), WIDTH)
+    yield from wrapped(clean(body.get("text", "refused")))
     for refusal in body.get("refusals") or []:
-        yield from textwrap.wrap(
-            clean(refusal["text"]), WIDTH, initial_indent="  - ", subsequent_indent="    "
-        )
+        yield from wrapped(clean(refusal["text"]), "  - ", "    ")

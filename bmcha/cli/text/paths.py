@@ -25,26 +25,23 @@ def paths_lines(body: Body) -> Lines:
     yield from table(heads, rows)
     yield ""
     for name, path in paths.items():
-        yield from labelled(clean(name), [" ".join(_path_sentences(path))])
+        yield from labelled(clean(name), _path_paragraphs(path))
 
 
 def _microseconds(value_us: int | None) -> str:
     return "-" if value_us is None else f"{value_us / 1000:.1f} ms"
 
 
-def _path_sentences(path: Body) -> Lines:
-    yield (
+def _path_paragraphs(path: Body) -> Lines:
+    timing = (
         f"A beat every {path['interval_ms']} ms; late after {path['warntime_ms']} ms, "
         f"silent after {path['deadtime_ms']} ms."
     )
-    if path["peer_hears_us"] and path["diagnosis"]["fault"] == "none":
-        yield "The peer hears this module here."
-    yield from _diagnosis_sentences(path["diagnosis"])
-
-
-def _diagnosis_sentences(diagnosis: Body) -> Lines:
+    diagnosis = path["diagnosis"]
     if diagnosis["fault"] == "none":
+        yield timing + (" The peer hears this module here." if path["peer_hears_us"] else "")
         return
+    yield timing
     yield f"{clean(diagnosis['fault']).upper()}: {clean(diagnosis['text'])}"
     if diagnosis["evidence"]:
         yield f"Evidence: {clean('; '.join(diagnosis['evidence']))}."
