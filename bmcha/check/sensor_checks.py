@@ -76,7 +76,7 @@ def _no_channel(
     except NoValue as missing:
         wrong = "at" if place.at and "sits at" in str(missing) else "device"
         value = f'"{place.at if wrong == "at" else place.device}": {missing}'
-        remedy = f"name one that is there: grep . {root}/*/name; or load its driver"
+        remedy = "name one that is there, or load its driver; all: grep . /sys/class/hwmon/*/name"
         allowed = "a hwmon device of this machine, told from the others by at"
         return subject.in_board(f"{where}.{wrong}", value, allowed, remedy)
     try:

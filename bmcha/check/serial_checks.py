@@ -13,6 +13,7 @@ from bmcha.check.finding import Finding, listed
 from bmcha.check.machine import CHARACTER_DEVICE, MISSING, Machine
 from bmcha.check.serial_probe import Mode, probe
 from bmcha.check.subject import Subject
+from bmcha.config.path_tables import LINE_KEYS
 from bmcha.model.settings import Flow, LineType, PathKind, PathSettings
 
 GETTYS = ("agetty", "getty", "login", "mgetty", "sh", "bash")
@@ -37,7 +38,9 @@ def check_serial(subject: Subject, machine: Machine, service_pid: int | None) ->
         if holders:
             yield _held(subject, key, path.device, [(each.command, str(each)) for each in holders])
             continue
-        yield from _mode(subject, number, path)
+        keys = [f"paths[{number}].{each}" for each in LINE_KEYS]
+        if all(subject.is_sound(subject.module_file, each) for each in keys):
+            yield from _mode(subject, number, path)
 
 
 def serial_devices(machine: Machine) -> list[str]:

@@ -50,7 +50,7 @@ def line_load(path: PathSettings, chassis: ChassisSettings) -> LineLoad | None:
         beats_percent=100 * beats_bytes / bytes_per_s,
         frame_ms=path.frame_bytes_max * 1000 / bytes_per_s,
         left_bytes_per_s=max(0, round(bytes_per_s - beats_bytes)),
-        mirror_bytes_per_s=round((entries + DELTA_BYTES) * per_s),
+        mirror_bytes_per_s=round((entries + DELTA_BYTES) * per_s) if entries else 0,
     )
 
 

@@ -158,7 +158,8 @@ def _line(entry: Table) -> SerialLine:
     allowed = "one of " + ", ".join(map(str, BAUDS))
     baud = entry.integer("baud", BAUDS[0], BAUDS[-1], 115200)
     if entry.is_sound("baud") and baud not in BAUDS:
-        entry.refuse("baud", str(baud), allowed)
+        nearest = min(BAUDS, key=lambda each: abs(each - baud))
+        entry.refuse("baud", str(baud), allowed, remedy=f"write {nearest}, the nearest")
     bits = entry.integer("bits", 5, 8, DATA_BITS)
     if entry.is_sound("bits") and bits != DATA_BITS:
         entry.refuse("bits", str(bits), "8: a frame uses all eight bits of a byte")

@@ -64,6 +64,8 @@ def for_duplicate(key: str) -> str:
 
 def in_general(key: str, value: str, allowed: str) -> str:
     """For a relation whose finder knew no better."""
+    if allowed.startswith("one of "):
+        return "write one of them"
     return f"add {key}: {allowed}" if value == "missing" else f"set {key} to {allowed}"
 
 
