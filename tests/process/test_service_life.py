@@ -3,12 +3,14 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from bmcha.diag.replay import read_recording, replay
-from tests.process.rig import Module, json_of, run_cli, two_modules, wait_until
+from tests.process.rig import Module, json_of, roles, run_cli, two_modules, wait_until
 
 
 @pytest.fixture
@@ -20,7 +22,7 @@ def pair(tmp_path):
 @pytest.fixture
 def lone(pair) -> Module:
     """A module that runs alone: nobody else is started."""
-    first, _ = pair
+    first: Module = pair[0]
     edit(first, "config.toml", "[timers]", "[policy]\nlone = true\n[timers]\nlone_start_ms = 100")
     return first
 
@@ -107,13 +109,79 @@ def test_the_log_follows_its_own_settings(lone) -> None:
 # ---- lives that end badly
 
 
-def crash_by_sensor_file(module: Module) -> None:
-    """A fault path of its own: what is asked of a device answers with what nobody expects."""
-
-
 def life(module: Module) -> dict:
     found: dict = json.loads((module.folder / "store/life.json").read_text())
     return found
+
+
+def start_broken(module: Module, part: str) -> None:
+    """As `Module.start`, with a part that breaks once the file BREAK is there."""
+    module.process = subprocess.Popen(
+        [sys.executable, "-m", "tests.process.broken_service", part, "config.toml"],
+        cwd=module.folder,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
+@pytest.mark.parametrize(
+    ("part", "sentence"),
+    [
+        ("path", "thread path udp failed: ZeroDivisionError: a driver that nobody has seen before"),
+        ("node", "thread node failed: bmcha.model.invariant.InvariantBroken: two and two are four"),
+        ("store", "thread store failed: MemoryError: no room for a record"),
+    ],
+)
+def test_an_unforeseen_failure_shuts_the_outputs_says_why_and_leaves_a_recording(
+    lone, part, sentence
+) -> None:
+    start_broken(lone, part)
+    wait_until(lambda: lone.role() == "ACTIVE", "ACTIVE")
+    wait_until(lambda: lone.get("lines/OUTPUT_ENABLE") == 1, "the outputs are open")
+    (lone.folder / "BREAK").touch()
+    if part == "store":
+        run_cli("maintenance", "on", "--for", "5", "--socket", lone.socket)
+    code, output = lone.end()
+    assert code == 1
+    assert sentence in output
+    assert lone.get("lines/OUTPUT_ENABLE") == 0
+    log = lone.log()
+    assert f" error {sentence} | Traceback" in log
+    assert log.splitlines()[-1].endswith("bmcha ended with exit 1")
+    assert life(lone) | {"state": "failed", "why": sentence} == life(lone)
+
+    lines = (lone.folder / "store/flight-crash.jsonl").read_text().splitlines()
+    header, items = read_recording(lines)
+    assert (header["why"], header["slot"]) == (sentence, 1)
+    assert header["settings"]["chassis_id"] == 4711
+    # Stepped again, by a node that is not broken, it comes to the same end.
+    assert not list(replay(items))
+    assert json.loads(lines[-1]) == {"end": len(lines) - 1}
+    if part == "node":
+        assert json.loads(lines[-2])["is_open"] is True
+
+    (lone.folder / "BREAK").unlink()
+    lone.start()
+    wait_until(lone.role, "it answers")
+    assert sentence in alarms(lone)["crashed"]
+    (wait,) = [each for each in lone.ask("why")["waits"] if "hold-off" in each["what"]]
+    assert sentence in wait["what"]
+    wait_until(lambda: lone.role() == "ACTIVE", "it gets going again", 30)
+
+
+def test_a_crashed_active_is_replaced_at_once_and_comes_back_as_standby(pair) -> None:
+    first, second = pair
+    start_broken(first, "node")
+    second.start()
+    wait_until(lambda: roles(first, second) == ["ACTIVE", "STANDBY"], "both roles")
+    (first.folder / "BREAK").touch()
+    assert first.end()[0] == 1
+    wait_until(lambda: second.role() == "ACTIVE", "the other one has it")
+    (first.folder / "BREAK").unlink()
+    first.start()
+    wait_until(lambda: roles(first, second) == ["STANDBY", "ACTIVE"], "it stands by, no hold-off")
 
 
 def test_a_killed_module_holds_off_longer_with_each_time_and_says_so(lone) -> None:
