@@ -125,16 +125,16 @@ CRIPPLED = [
     ),
     Crippled("slow-sensor", "gated", "exhaust_rear slow", "exhaust_rear ok", "alarm sensor-"),
     Crippled("slow-sensor", "bare", "exhaust_rear ok", "exhaust_rear slow", "no alarm sensor-"),
-    Crippled("disk-full", "gated", "disk active full", "disk active ok", "3 alarm store-failed"),
+    Crippled("disk-full", "gated", "disk active full", "disk active ok", "4 alarm store-failed"),
     Crippled("disk-full", "bare", "disk 1 ok", "disk 1 full", "no alarm store-failed"),
-    Crippled("simultaneous-start", "gated", "at 7.2 start 1\n", "", "role standby STANDBY"),
+    Crippled("simultaneous-start", "gated", "at 15 start 1", "at 15 stop 2", "role active ACTIVE"),
     Crippled("simultaneous-start", "bare", "at 7.2", "at 7.1 cut all\nat 7.2", "never dual"),
     # The newcomer does not come up, or the holder is gone too early.
     Crippled(
         "newcomer-while-active", "gated", "insert 1\n", "insert 1\nat 8 stop 1\n", "role 1 STANDBY"
     ),
     Crippled(
-        "newcomer-while-active", "bare", "at 14.5", "at 14.4 kill 2\nat 14.5", "role 2 ACTIVE"
+        "newcomer-while-active", "bare", "at 14.5", "at 14 switchover\nat 14.5", "role 2 ACTIVE"
     ),
     # The right module is put in, so that nobody complains; or the holder is no more.
     Crippled("foreign-chassis", "gated", " --chassis 4712", "", "alarm foreign-chassis"),
@@ -219,8 +219,9 @@ BROKEN = {
     ),
     "an alarm does not end": Broken(
         "bare",
-        "at 4 cut udp\nwithin 3 alarm path-udp-silent\nwithin 4 no alarm path-udp-silent\n",
-        "within 4 no alarm path-udp-silent: not seen in time",
+        "at 4 cut udp\nwithin 3 alarm path-udp-silent\n"
+        "at 7 heal serial\nwithin 1 no alarm path-udp-silent\n",
+        "within 1 no alarm path-udp-silent: not seen in time",
     ),
     "an action cannot be done": Broken("gated", "at 4 cont 1\n", "cont 1: module 1 is not stopped"),
 }

@@ -1,12 +1,16 @@
 """`bmcha sim-ctl` on a running sim: an action that has returned is in force."""
 
 import json
+import os
+import resource
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bmcha.image import Picture, Reader
 from bmcha.sim.rpc import RpcRefused
 from tests.process.sims import Sim, is_alive, kill_now, run_bmcha, running_sim, wait_until
 
@@ -161,6 +165,138 @@ def test_a_path_cut_one_way_is_heard_one_way(sim: Sim) -> None:
     wait_until(lambda: heard() == ["ALIVE", "ALIVE"], "both hear again")
 
 
+def path_of(sim: Sim, slot: int, name: str) -> "dict[str, Any]":
+    socket = str(sim.layout.module_socket(slot))
+    found = json.loads(run_bmcha("--socket", socket, "paths", "--json").stdout)
+    path: dict[str, Any] = found["paths"][name]
+    return path
+
+
+def test_lost_datagrams_are_missed_by_their_receiver_alone(sim: Sim) -> None:
+    before = [path_of(sim, slot, "udp")["lost"] for slot in (1, 2)]
+    text = "path udp loses 50 % of what slot 1 sends"
+    assert ctl(sim, "loss", "udp", "50", "--from", "1")[1] == text
+    assert sim.state()["paths"]["udp"]["loss_percent"] == {"1": 50.0}
+    wait_until(lambda: path_of(sim, 2, "udp")["lost"] > before[1] + 5, "module 2 misses some")
+    assert ctl(sim, "loss", "udp", "0", "--from", "1")[0] == 0
+    assert sim.state()["paths"]["udp"]["loss_percent"] == {}
+    assert path_of(sim, 1, "udp")["lost"] == before[0]
+    told = [line for line in sim.journal() if line.name == "loss"]
+    assert [(line.what, line.slot, line.value) for line in told] == [
+        ("fault", 1, "udp 50 --from 1")
+    ]
+
+
+def test_a_delay_makes_the_round_trip_longer(sim: Sim) -> None:
+    assert ctl(sim, "delay", "udp", "150")[0] == 0
+    assert sim.state()["paths"]["udp"]["delay_ms"] == {"1": 150, "2": 150}
+    wait_until(lambda: path_of(sim, 1, "udp")["rtt_us"] > 290_000, "a long round trip")
+    assert ctl(sim, "heal", "udp")[0] == 0
+    wait_until(lambda: path_of(sim, 1, "udp")["rtt_us"] < 100_000, "a short round trip")
+
+
+def test_noise_on_the_serial_line_is_damage_at_both_ends(sim: Sim) -> None:
+    before = [path_of(sim, slot, "serial")["bad"] for slot in (1, 2)]
+    assert ctl(sim, "noise", "serial", "5000")[0] == 0
+    assert sim.state()["paths"]["serial"]["noise_bytes_per_s"] == 5000
+    wait_until(
+        lambda: all(
+            path_of(sim, slot, "serial")["bad"] > count + 5
+            for slot, count in zip((1, 2), before, strict=True)
+        ),
+        "damage at both ends",
+    )
+    assert ctl(sim, "noise", "serial", "0")[0] == 0
+    wait_until(
+        lambda: all(path_of(sim, slot, "serial")["health"] == "ALIVE" for slot in (1, 2)),
+        "the line works again",
+    )
+
+
+def test_a_failed_supply_is_seen_as_an_alarm_and_leaves_its_load_to_the_other(sim: Sim) -> None:
+    files = [sim.layout.hw(1) / f"hwmon/hwmon{number}/curr1_input" for number in (2, 3)]
+    before = int(files[1].read_text())
+    assert ctl(sim, "psu", "1", "fail")[1] == "psu1 gives nothing"
+    assert (sim.layout.hw(1) / "hwmon/hwmon2/output_good").read_text().strip() == "0"
+    assert int(files[0].read_text()) == 0
+    assert int(files[1].read_text()) > 1.8 * before
+    wait_until(lambda: "supply-psu1-failed" in alarms(sim), "the alarm of the supply")
+    with pytest.raises(RpcRefused, match="psu2 is the last supply that works"):
+        sim.ctl("psu", "psu2", "fail")
+    assert ctl(sim, "psu", "psu1", "ok")[0] == 0
+    wait_until(lambda: "supply-psu1-failed" not in alarms(sim), "the end of the alarm")
+
+
+def alarms(sim: Sim) -> "set[str]":
+    socket = str(sim.layout.module_socket(holder(sim)))
+    status = json.loads(run_bmcha("--socket", socket, "status", "--json").stdout)
+    return {alarm["id"] for alarm in status["alarms"]}
+
+
+def test_a_blade_draws_what_it_is_told_and_nothing_when_it_is_off(sim: Sim) -> None:
+    file = sim.layout.hw(2) / "hwmon/hwmon5/power3_input"
+    assert ctl(sim, "blade", "3", "load", "200")[1] == "blade3 draws 200 W"
+    assert int(file.read_text()) == 200_000_000
+    assert ctl(sim, "blade", "blade3", "off")[1] == "blade3 is off"
+    assert int(file.read_text()) == 0
+    assert sim.state()["blades"][2] == {"name": "blade3", "on": False, "power_milliwatt": 0}
+    ctl(sim, "blade", "3", "on")
+    ctl(sim, "blade", "3", "load", "125")
+    assert int(file.read_text()) == 125_000_000
+
+
+def test_a_slow_sensor_answers_nobody_until_it_is_well(sim: Sim) -> None:
+    file = sim.layout.hw(1) / "hwmon/hwmon0/temp4_input"
+    assert ctl(sim, "sensor", "exhaust_rear", "slow")[1] == "exhaust_rear answers nobody"
+    fd = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
+    with pytest.raises(BlockingIOError):
+        os.read(fd, 10)
+    os.close(fd)
+    wait_until(lambda: "sensor-exhaust_rear-unreadable" in alarms(sim), "the alarm of the sensor")
+    assert ctl(sim, "sensor", "exhaust_rear", "ok")[0] == 0
+    assert int(file.read_text()) > 20_000
+    wait_until(lambda: "sensor-exhaust_rear-unreadable" not in alarms(sim), "it is read again")
+
+
+def test_a_full_disk_stops_files_and_nothing_else(sim: Sim) -> None:
+    standby = 3 - holder(sim)
+    assert ctl(sim, "disk", "standby", "full")[1] == f"the disk of module {standby} is full"
+    state = sim.state()["slots"][str(standby)]
+    assert state["disk_full"] is True
+    assert resource.prlimit(state["pid"], resource.RLIMIT_FSIZE)[0] == 64
+    assert ctl(sim, "disk", str(standby), "ok")[0] == 0
+    assert resource.prlimit(state["pid"], resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+    assert sim.state()["slots"][str(standby)]["disk_full"] is False
+
+
+def image(sim: Sim, slot: int) -> Picture:
+    with Reader((sim.layout.module(slot) / "shm").read_text().strip()) as reader:
+        return reader.read()
+
+
+def test_a_module_of_another_chassis_gets_and_gives_nothing(sim: Sim) -> None:
+    wait_until(lambda: is_level(sim), "both are there")
+    active = holder(sim)
+    standby = 3 - active
+    sim.ctl("pull", str(standby))
+    before = image(sim, active)
+    sim.ctl("insert", str(standby), "--chassis", "9")
+    assert sim.state()["slots"][str(standby)]["chassis_id"] == 9
+    wait_until(lambda: "foreign-chassis" in alarms(sim), "the alarm of the foreign module")
+    socket = str(sim.layout.module_socket(standby))
+    status = json.loads(run_bmcha("--socket", socket, "status", "--json").stdout)
+    assert status["node"]["chassis_id"] == 9
+    assert (status["mirror"]["state"], status["mirror"]["sequence"]) == ("NONE", 0)
+    assert image(sim, standby).sensors == []
+    after = image(sim, active)
+    assert after.header.epoch == before.header.epoch
+    assert [cell.name for cell in after.sensors] == [cell.name for cell in before.sensors]
+    sim.ctl("pull", str(standby))
+    sim.ctl("insert", str(standby))
+    assert sim.state()["slots"][str(standby)]["chassis_id"] == 4711
+    wait_until(lambda: is_level(sim), "both are back")
+
+
 def test_a_write_of_the_standby_is_refused_and_changes_nothing(sim: Sim) -> None:
     standby = 3 - holder(sim)
     (sim.layout.hw(standby) / "hwmon/hwmon1/pwm3").write_text("11\n")
@@ -195,8 +331,8 @@ def test_the_state_is_told_to_people_and_programs(sim: Sim) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
-        (["explode"], 2, "unknown action 'explode'; there are: cut, heal, kill"),
-        (["loss", "udp", "5"], 2, "unknown action 'loss'"),
+        (["explode"], 2, "unknown action 'explode'; there are: cut, loss, delay, noise, heal"),
+        (["loss", "udp", "500"], 2, "loss udp '500': allowed are 0 to 100 percent"),
         (["cut", "ethernet"], 2, "unknown path 'ethernet'; there are: udp, serial, all"),
         (["kill", "7"], 2, "unknown slot '7'; allowed are: 1, 2, active, standby"),
         (["kill"], 2, "write kill SLOT"),
