@@ -6,6 +6,7 @@ from bmcha.answers.facts import Body, Facts
 from bmcha.ha.path_fault import Diagnosis, Symptoms, diagnose
 from bmcha.ha.path_monitor import PathMonitor
 from bmcha.ha.peer_view import PeerView
+from bmcha.model.event import PathCounts
 from bmcha.model.moment import ms_from_ns, ns_from_ms
 
 
@@ -40,11 +41,36 @@ def _path(facts: Facts, peer: PeerView, monitor: PathMonitor, now_ns: int) -> Bo
         "deadtime_ms": settings.deadtime_ms,
         "peer_hears_us": monitor.peer_hears_us(),
         "fault": facts.port_faults.get(monitor.name, ""),
+        "line": _line(counts) if counts is not None else None,
         "diagnosis": {
             "fault": found.fault.value,
             "text": found.fault.sentence,
             "evidence": list(found.evidence),
         },
+    }
+
+
+def _line(counts: PathCounts) -> Body:
+    """What came and is no frame for this path, and what port and kernel say. Hints, for people."""
+    signs = counts.signs
+    return {
+        "bad": dict(counts.bad_counts),
+        "noise_per_s": counts.noise_per_s,
+        "foreign": counts.foreign_count,
+        "foreign_chassis": counts.foreign_chassis_id,
+        "refused": signs.refused_count,
+        "hung_up": signs.is_hung_up,
+        "carrier": signs.has_carrier,
+        "clear_to_send": signs.is_clear_to_send,
+        "unread": signs.unread_count,
+        "uart": {
+            "framing": signs.uart.framing_count,
+            "parity": signs.uart.parity_count,
+            "overrun": signs.uart.overrun_count,
+            "break": signs.uart.break_count,
+        }
+        if signs.uart is not None
+        else None,
     }
 
 

@@ -25,7 +25,8 @@ static void a_frame_comes_back(void)
 
     CHECK(size == 24 + 4 + 16 + 4);
     bmcha_frame_decode(bare, (size_t)size, &frame);
-    CHECK(frame.status == 0 && frame.version == 1 && frame.type == BMCHA_TYPE_PROBE);
+    CHECK(frame.status == 0 && frame.version == BMCHA_VERSION_CURRENT);
+    CHECK(frame.type == BMCHA_TYPE_PROBE);
     CHECK(frame.flags == BMCHA_FLAG_MAC && frame.key_id == 3);
     CHECK(frame.chassis_id == 0x01020304u && frame.source_slot == 1 && frame.target_slot == 2);
     CHECK(frame.boot_id == 0x11121314u && frame.epoch == 0x21222324u);
@@ -161,6 +162,82 @@ static void noise_is_only_counted(void)
     puts("ok noise is only counted");
 }
 
+static void a_sieve_hands_out_its_own_frames_only(void)
+{
+    struct bmcha_sieve sieve;
+    struct bmcha_frame frames[4];
+    uint8_t data[256], scratch[256];
+    uint32_t sizes[4];
+    size_t taken, size = 0, count;
+
+    memset(&sieve, 0, sizeof sieve);
+    sieve.chassis_id = 0x01020304u;
+    sieve.source_slot = 1;
+    sieve.target_slot = 2;
+    memcpy(data, "\0junk\0", 6);
+    size = 6 + (size_t)encode(data + 6, sizeof data - 6, 1, (const uint8_t *)"a", 1, NULL, 0);
+    size += (size_t)encode(data + size, sizeof data - size, 1, (const uint8_t *)"b", 1, NULL, 0);
+    count = bmcha_frame_sift_stream(&sieve, data, size, scratch, sizeof scratch, frames, 4, &taken);
+    CHECK(count == 2 && taken == size);
+    CHECK(scratch[frames[0].body_offset] == 'a' && scratch[frames[1].body_offset] == 'b');
+    CHECK(sieve.noise_bytes == 6 && sieve.bad_counts[-BMCHA_BAD_COBS] == 1);
+
+    /* Only one place for frames: the caller goes on behind what was taken. */
+    count = bmcha_frame_sift_stream(&sieve, data, size, scratch, sizeof scratch, frames, 1, &taken);
+    CHECK(count == 1 && taken < size);
+
+    sieve.target_slot = 3;
+    sizes[0] = (uint32_t)encode(data, sizeof data, 0, (const uint8_t *)"c", 1, NULL, 0);
+    sizes[1] = 0;
+    sizes[2] = sizes[0];
+    memcpy(data + sizes[0], data, sizes[0]);
+    data[sizes[0] * 2 - 1] ^= 1;
+    count = bmcha_frame_sift_datagrams(&sieve, data, sizes[0] * 2u, sizes, 3, frames, 4, &taken);
+    CHECK(count == 0 && taken == 3);
+    CHECK(sieve.bad_counts[-BMCHA_BAD_SLOT] == 1 && sieve.bad_counts[-BMCHA_BAD_TOO_SHORT] == 1);
+    CHECK(sieve.bad_counts[-BMCHA_BAD_CRC] == 1 && !sieve.has_foreign);
+    sieve.chassis_id = 5;
+    count = bmcha_frame_sift_datagrams(&sieve, data, sizes[0], sizes, 1, frames, 4, &taken);
+    CHECK(count == 0 && sieve.has_foreign && sieve.foreign_chassis_id == 0x01020304u);
+    sieve.takes_any = 1;
+    CHECK(bmcha_frame_sift_datagrams(&sieve, data, sizes[0], sizes, 1, frames, 4, &taken) == 1);
+
+    /* A size that lies is where it ends. */
+    sizes[0]++;
+    CHECK(bmcha_frame_sift_datagrams(&sieve, data, sizes[0] - 1u, sizes, 1, frames, 4, &taken) == 0);
+    CHECK(taken == 0);
+    puts("ok a sieve hands out its own frames only");
+}
+
+static void a_sieve_survives_noise(void)
+{
+    unsigned long long state = 5;
+    struct bmcha_sieve sieve;
+    struct bmcha_frame frames[8];
+
+    memset(&sieve, 0, sizeof sieve);
+    for (int turn = 0; turn < 20000; turn++) {
+        size_t size = test_random(&state) % 300 + 1;
+        uint8_t *data = malloc(size);
+        uint8_t *scratch = malloc(size);
+        uint32_t sizes[4];
+        size_t taken;
+        CHECK(data != NULL && scratch != NULL);
+        for (size_t i = 0; i < size; i++)
+            data[i] = (uint8_t)(test_random(&state) % (turn % 2 ? 256 : 3));
+        for (size_t i = 0; i < 4; i++)
+            sizes[i] = test_random(&state) % 200;
+        CHECK(bmcha_frame_sift_stream(&sieve, data, size, scratch, size, frames, 8, &taken) == 0);
+        CHECK(taken <= size);
+        CHECK(bmcha_frame_sift_datagrams(&sieve, data, size, sizes, 4, frames, 8, &taken) == 0);
+        CHECK(taken <= 4);
+        free(scratch);
+        free(data);
+    }
+    CHECK(sieve.noise_bytes > 0 && sieve.bad_counts[0] == 0);
+    puts("ok a sieve survives noise");
+}
+
 int main(void)
 {
     a_frame_comes_back();
@@ -169,5 +246,7 @@ int main(void)
     a_flipped_bit_is_found();
     a_full_array_is_continued();
     noise_is_only_counted();
+    a_sieve_hands_out_its_own_frames_only();
+    a_sieve_survives_noise();
     return 0;
 }

@@ -120,6 +120,14 @@ def free_port(family: socket.AddressFamily, host: str) -> int:
         return int(probe.getsockname()[1])
 
 
+def has_ipv6() -> bool:
+    try:
+        free_port(socket.AF_INET6, "::1")
+    except OSError:
+        return False
+    return True
+
+
 def read_until(link: Link, is_enough: Callable[[list[bytes]], bool]) -> list[bytes]:
     found: list[bytes] = []
     deadline = time.monotonic() + SOON_S

@@ -18,21 +18,13 @@ from tests.ports.far_ends import (
     Rig,
     SerialRig,
     UdpRig,
-    free_port,
+    has_ipv6,
     in_thread,
     read_bytes,
     read_until,
 )
 
 FRAME = b"\x01frame\x00"
-
-
-def has_ipv6() -> bool:
-    try:
-        free_port(socket.AF_INET6, "::1")
-    except OSError:
-        return False
-    return True
 
 
 @pytest.fixture(params=["udp", "udp over IPv6", "serial"])

@@ -5,7 +5,7 @@ import pytest
 from bmcha.cli.text.chassis import fans_lines, sensors_lines
 from bmcha.cli.text.columns import about, clean, duration, milliseconds, table, wrapped
 from bmcha.cli.text.history import events_lines, switchover_lines
-from bmcha.cli.text.paths import paths_lines
+from bmcha.cli.text.paths import line_sentences, paths_lines
 from bmcha.cli.text.status import status_lines
 
 
@@ -75,6 +75,44 @@ def test_a_path_that_works_one_way_only_is_told_in_a_sentence() -> None:
     text = " ".join(" ".join(paths_lines({"paths": {"udp": path}})).split())
     assert "ONE WAY: One direction is broken." in text
     assert "Evidence: the peer hears nothing from here." in text
+
+
+def test_what_port_and_kernel_have_counted_is_told_where_it_is_more_than_nothing() -> None:
+    quiet = {
+        "bad": {},
+        "noise_per_s": 0,
+        "foreign": 0,
+        "foreign_chassis": None,
+        "refused": 0,
+        "hung_up": False,
+        "carrier": True,
+        "clear_to_send": None,
+        "unread": 0,
+        "uart": {"framing": 0, "parity": 0, "overrun": 0, "break": 0},
+    }
+    assert list(line_sentences(None)) == list(line_sentences(quiet)) == []
+    loud = quiet | {
+        "bad": {"CRC": 3, "COBS": 0},
+        "noise_per_s": 1000,
+        "foreign_chassis": 9,
+        "refused": 4,
+        "hung_up": True,
+        "carrier": False,
+        "clear_to_send": False,
+        "unread": 7,
+        "uart": {"framing": 5, "parity": 0, "overrun": 1, "break": 0},
+    }
+    assert list(line_sentences(loud)) == [
+        "Not taken: 3 with a wrong checksum.",
+        "Noise: 1000 a second.",
+        "Chassis 9 speaks here too.",
+        "The kernel dropped 7 datagrams: no frames, or too many.",
+        "The peer's port was refused 4 times.",
+        "The line is hung up.",
+        "The own interface has no carrier.",
+        "The far end holds the line back (CTS).",
+        "Errors that the UART has counted: 5 of framing (another baud rate?), 1 overruns.",
+    ]
 
 
 def test_what_is_known_to_half_a_second_only_is_not_told_to_the_millisecond() -> None:

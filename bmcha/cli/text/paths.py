@@ -40,8 +40,58 @@ def _path_paragraphs(path: Body) -> Lines:
     diagnosis = path["diagnosis"]
     if diagnosis["fault"] == "none":
         yield timing + (" The peer hears this module here." if path["peer_hears_us"] else "")
+    else:
+        yield timing
+        yield f"{clean(diagnosis['fault']).upper()}: {clean(diagnosis['text'])}"
+        if diagnosis["evidence"]:
+            yield f"Evidence: {clean('; '.join(diagnosis['evidence']))}."
+    counted = " ".join(line_sentences(path.get("line")))
+    if counted:
+        yield counted
+
+
+def line_sentences(line: Body | None) -> Lines:
+    """What the port and the kernel have counted, as far as it is more than nothing."""
+    if line is None:
         return
-    yield timing
-    yield f"{clean(diagnosis['fault']).upper()}: {clean(diagnosis['text'])}"
-    if diagnosis["evidence"]:
-        yield f"Evidence: {clean('; '.join(diagnosis['evidence']))}."
+    bad = [f"{count} {_BAD.get(name, clean(name))}" for name, count in line["bad"].items() if count]
+    if bad:
+        yield f"Not taken: {', '.join(bad)}."
+    if line["noise_per_s"]:
+        yield f"Noise: {line['noise_per_s']} a second."
+    if line["foreign_chassis"] is not None:
+        yield f"Chassis {line['foreign_chassis']} speaks here too."
+    if line["unread"]:
+        yield f"The kernel dropped {line['unread']} datagrams: no frames, or too many."
+    if line["refused"]:
+        yield f"The peer's port was refused {line['refused']} times."
+    if line["hung_up"]:
+        yield "The line is hung up."
+    if line["carrier"] is False:
+        yield "The own interface has no carrier."
+    if line["clear_to_send"] is False:
+        yield "The far end holds the line back (CTS)."
+    uart = [f"{count} {_UART[name]}" for name, count in (line["uart"] or {}).items() if count]
+    if uart:
+        yield f"Errors that the UART has counted: {', '.join(uart)}."
+
+
+_UART = {
+    "framing": "of framing (another baud rate?)",
+    "parity": "of parity",
+    "overrun": "overruns",
+    "break": "breaks",
+}
+_BAD = {
+    "TOO_SHORT": "too short",
+    "TOO_LONG": "too long",
+    "COBS": "wrongly stuffed",
+    "CRC": "with a wrong checksum",
+    "VERSION": "of too old a version",
+    "LENGTH": "of a wrong length",
+    "TYPE": "of an unknown type",
+    "BODY": "with a senseless body",
+    "CHASSIS": "of another chassis",
+    "SLOT": "of or for another slot",
+    "MAC_UNEXPECTED": "signed without a key here",
+}
