@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bmcha.answers.facts import Body, Facts
 from bmcha.model.moment import ms_from_ns
-from bmcha.model.reading import Quality
+from bmcha.model.reading import MILLI_MAX, Quality
 
 
 def sensors(facts: Facts, now_ns: int) -> list[Body]:
@@ -15,8 +15,8 @@ def sensors(facts: Facts, now_ns: int) -> list[Body]:
             "value_milli": cell.value_milli if cell.quality is not Quality.NONE else None,
             "quality": cell.quality.name,
             "age_ms": ms_from_ns(now_ns - cell.stamp_ns),
-            "low_milli": cell.low_milli,
-            "high_milli": cell.high_milli,
+            "low_milli": cell.low_milli if cell.low_milli > -MILLI_MAX else None,
+            "high_milli": cell.high_milli if cell.high_milli < MILLI_MAX else None,
             "state": facts.chassis.limits.state(cell.index).value,
             "why": facts.chassis.sensor_judge.why(cell.index),
         }

@@ -28,6 +28,18 @@ BELIEVABLE_MILLI: Final = {
 kiloampere. What is merely wrong for a sensor is beyond its limits."""
 
 
+_UNITS: Final = {
+    SensorKind.TEMPERATURE: "°C",
+    SensorKind.VOLTAGE: "V",
+    SensorKind.CURRENT: "A",
+    SensorKind.POWER: "W",
+}
+
+
+def shown(value_milli: int, kind: SensorKind) -> str:
+    return f"{value_milli / 1000:.1f} {_UNITS[kind]}"
+
+
 @unique
 class LimitState(Enum):
     OK = "OK"
@@ -73,7 +85,7 @@ class SensorJudge:
             return self._bad(cell, read.why)
         low, high = BELIEVABLE_MILLI[cell.kind]
         if not low <= value <= high:
-            return self._bad(cell, f"no {cell.kind.name.lower()} is {value}")
+            return self._bad(cell, f"{shown(value, cell.kind)} is no {cell.kind.name.lower()}")
         settings = self.settings.sensors[index]
         if self._is_doubtful(cell, value, settings.jump_milli_max):
             self._doubted[index] = value
@@ -94,8 +106,9 @@ class SensorJudge:
         old = [c for c in cells if c.quality is Quality.GOOD and self._is_old(c, now_ns)]
         for cell in old:
             doubted = self._doubted.get(cell.index)
+            last = shown(cell.value_milli, cell.kind)
             self._whys[cell.index] = (
-                f"{doubted} after {cell.value_milli} is not believed"
+                f"{shown(doubted, cell.kind)} after {last} is not believed"
                 if doubted is not None
                 else self._unanswered()
             )

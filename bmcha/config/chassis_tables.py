@@ -15,6 +15,7 @@ from bmcha.config.table import Table, shown
 from bmcha.model.reading import (
     BLADES_MAX,
     FANS_MAX,
+    MILLI_MAX,
     NAME_BYTES_MAX,
     SENSORS_MAX,
     SUPPLIES_MAX,
@@ -29,8 +30,6 @@ from bmcha.model.settings import (
     ZoneSettings,
 )
 
-MILLI_MAX: Final = 2**31 - 1
-"""Values are i32 in the image and on the wire."""
 PWM_MAX: Final = 255
 RPM_MAX: Final = 100_000
 ZONES_MAX: Final = 16

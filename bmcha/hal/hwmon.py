@@ -16,10 +16,9 @@ from typing import Final, TypeVar
 from bmcha.hal.hwmon_device import HwmonDevice
 from bmcha.hal.port import PortError, Sample
 from bmcha.hal.value_file import NoValue, read_value, write_whole_number
+from bmcha.model.reading import MILLI_MAX
 from bmcha.model.settings import HwmonChannel, Place
 
-MILLI_MAX: Final = 2**31 - 1
-"""Values are i32 in the image; what does not fit is no reading."""
 MICRO_PER_MILLI: Final = 1000
 PWM_MAX: Final = 255
 PWM_STEP_MAX: Final = 17

@@ -18,6 +18,8 @@ FANS_MAX = 64
 SUPPLIES_MAX = 16
 BLADES_MAX = 32
 ALARMS_MAX = 256
+MILLI_MAX = 2**31 - 1
+"""Values are i32 in the image and on the wire. As a limit of a sensor it stands for none."""
 NAME_BYTES_MAX = 24
 """A longer name is refused by the configuration: the cell has room for this many bytes."""
 EVENT_TEXT_BYTES_MAX = 160

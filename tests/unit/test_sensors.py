@@ -12,6 +12,7 @@ from bmcha.chassis.sensors import (
     LimitState,
     SensorJudge,
     initial_sensor,
+    shown,
 )
 from bmcha.model.event import SensorRead
 from bmcha.model.reading import Quality, SensorCell, SensorKind
@@ -60,7 +61,7 @@ def test_a_value_that_the_quantity_cannot_have_is_bad(kind: SensorKind) -> None:
     judge, before = SensorJudge(CHASSIS), replace(cell(7), kind=kind)
     qualities = [judge.judge(before, read(v)).quality for v in (low - 1, low, high, high + 1)]
     assert qualities == [Quality.BAD, Quality.GOOD, Quality.GOOD, Quality.BAD]
-    assert judge.why(0) == f"no {kind.name.lower()} is {high + 1}"
+    assert judge.why(0) == f"{shown(high + 1, kind)} is no {kind.name.lower()}"
 
 
 def test_limits_that_come_with_a_reading_go_before_the_configured() -> None:
@@ -127,7 +128,7 @@ def test_a_value_in_doubt_grows_stale_and_says_why() -> None:
     assert judge.why(0) == "", "not yet: one disturbed transfer is no news"
     (old,) = judge.age_out([held], ms(STALE_MS) + 1)
     assert old.quality is Quality.STALE
-    assert judge.why(0) == "-70000 after 25000 is not believed"
+    assert judge.why(0) == "-70.0 °C after 25.0 °C is not believed"
 
 
 # ---------------------------------------------------------------- age
