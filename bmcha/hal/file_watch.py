@@ -3,7 +3,7 @@
 Knows inotify; knows nothing of what the files mean. Rules: a change is a hint, never a value;
 after an overflow, and when a folder comes (back), every file of it counts as changed; a folder
 that is missing is looked for again at each `wait`. One thread adds, waits and closes; `wake` is for
-all. Used by `file_lines`.
+all. Used by `board_lines`.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ READ_BYTES: Final = 65536
 class FileWatch:
     def __init__(self) -> None:
         self._waker = Waker()
-        self._fd: int = lib.inotify_init1(lib.IN_NONBLOCK | lib.IN_CLOEXEC)
-        if self._fd < 0:
+        self.fd: int = lib.inotify_init1(lib.IN_NONBLOCK | lib.IN_CLOEXEC)
+        if self.fd < 0:
             reason = os.strerror(ffi.errno)
             limit = "/proc/sys/fs/inotify/max_user_instances"
             raise PortError(f"inotify cannot be started: {reason}; see {limit}")
@@ -34,6 +34,11 @@ class FileWatch:
         """Folder to the names in it that are of interest, each with the file as it was added."""
         self._folders: dict[int, str] = {}
         """inotify's number of each folder that is watched just now."""
+
+    @property
+    def waker_fd(self) -> int:
+        """Readable after `wake`; for those who poll it and ``fd`` beside others of their own."""
+        return self._waker.fd
 
     def add(self, file: str) -> None:
         """From now on a change of ``file`` is reported; it need not exist yet."""
@@ -47,31 +52,38 @@ class FileWatch:
         changed = self._watch_missing()
         poll = select.poll()
         poll.register(self._waker.fd, select.POLLIN)
-        poll.register(self._fd, select.POLLIN)
+        poll.register(self.fd, select.POLLIN)
         # What is known by now is not kept waiting.
         timeout_ms = 0.0 if changed else max(0.0, timeout_s) * 1000
         ready = dict(poll.poll(timeout_ms))
         if self._waker.fd in ready:
             self._waker.take()
-        if self._fd in ready:
+        if self.fd in ready:
             changed |= self._read()
         return changed
+
+    def take_changes(self) -> set[str]:
+        """What is known by now, without waiting; a wake stays."""
+        return self._watch_missing() | self._read()
+
+    def take_wake(self) -> None:
+        self._waker.take()
 
     def wake(self) -> None:
         """From any thread: a waiting `wait` returns at once."""
         self._waker.wake()
 
     def close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
 
     def _watch_missing(self) -> set[str]:
         """Watches every folder that is not watched; the files of those that came are changed."""
         mask = lib.IN_MODIFY | lib.IN_MOVED_TO | lib.IN_CREATE | lib.IN_DELETE | lib.IN_ATTRIB
         found: set[str] = set()
         for folder in self._files.keys() - set(self._folders.values()):
-            watch: int = lib.inotify_add_watch(self._fd, os.fsencode(folder), mask)
+            watch: int = lib.inotify_add_watch(self.fd, os.fsencode(folder), mask)
             if watch >= 0:
                 self._folders[watch] = folder
                 found.update(self._files[folder].values())
@@ -79,7 +91,7 @@ class FileWatch:
 
     def _read(self) -> set[str]:
         try:
-            data = os.read(self._fd, READ_BYTES)
+            data = os.read(self.fd, READ_BYTES)
         except BlockingIOError:
             return set()
         except OSError as error:

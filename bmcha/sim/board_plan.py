@@ -13,7 +13,7 @@ from bmcha.config import Config, ConfigError, ConfigProblem, find_board, load_co
 from bmcha.config.board_file import read_board
 from bmcha.config.board_tables import read_board_table
 from bmcha.config.table import Source, Table
-from bmcha.model.board import LineFile
+from bmcha.model.board import Line, LineFile
 from bmcha.model.settings import BoardClass, ChassisSettings
 from bmcha.sim.actions import Vocabulary
 from bmcha.sim.backplane import ACTIVE, HEALTH, OUTPUT_ENABLE, OUTPUTS_OPEN, PRESENCE, WIRED
@@ -99,9 +99,15 @@ def _plan(config: Config) -> BoardPlan:
         watchdog_ms=node.watchdog_ms or 0,
         watchdog_file=service.watchdog_file or "",
         succession=node.succession.slots,
-        straps=service.lines.straps,
-        driven={name: line for name, line in driven.items() if line is not None},
-        senses={name: line for name, line in senses.items() if line is not None},
-        peers={key: line for key, line in peers.items() if line is not None},
+        straps=tuple(_file(line) for line in service.lines.straps.bits),
+        driven={name: _file(line) for name, line in driven.items() if line is not None},
+        senses={name: _file(line) for name, line in senses.items() if line is not None},
+        peers={key: _file(line) for key, line in peers.items() if line is not None},
         chassis=node.chassis,
     )
+
+
+def _file(line: Line) -> LineFile:
+    if not isinstance(line, LineFile):
+        raise RigRefused(f"line {line.line} is of a real chip; the virtual chassis has files")
+    return line

@@ -173,7 +173,7 @@ def test_everything_optional_has_a_default(folder: Folder) -> None:
     assert service.control_socket == "/run/bmcha/control.sock"
     assert service.image_name == "/bmcha"
     assert (service.log_file, service.pid_file, service.watchdog_file) == (None, None, None)
-    assert service.lines.straps[1] == LineFile(f"{folder.path}/ID1", True)
+    assert service.lines.straps.bits[1] == LineFile(f"{folder.path}/ID1", True)
 
 
 def test_what_is_given_is_taken(folder: Folder) -> None:

@@ -75,6 +75,9 @@ class World:
     def drive(self, name: str, is_up: bool) -> None:
         self._do("drive", name, is_up)
 
+    def pulse_reset(self, slot: int, pulse_ms: int) -> bool:
+        raise AssertionError
+
     def read(self) -> LinesRead:
         return LinesRead((), True, None, 0)
 

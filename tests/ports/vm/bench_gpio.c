@@ -14,7 +14,7 @@
  *   wires           write "CHIP LINE CHIP LINE": what the first line carries is put on the second
  *
  * Line names repeat what a management module has; BOTH is on both chips, and TWICE twice on one.
- * A LED named peer_reset is on line 31 of chip 0, for pulses that the kernel times.
+ * A LED named peer_reset is on line 31 of chip 1, for pulses that the kernel times.
  */
 #include <linux/debugfs.h>
 #include <linux/gpio/driver.h>
@@ -24,6 +24,7 @@
 #include <linux/leds.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
+#include <linux/property.h>
 #include <linux/spinlock.h>
 #include <linux/uaccess.h>
 
@@ -35,12 +36,23 @@ static const char *const names[CHIPS][LINES] = {
 	{ "SLOT_ID0", "SLOT_ID1", "SLOT_ID2", "SLOT_PARITY", "HEALTH", "ACTIVE", "OUTPUT_ENABLE",
 	  "OUTPUTS_OPEN", "ACTIVE_SENSE", "PEER_PRES_N", "PEER_HEALTH", "PEER_ACTIVE", "PEER_RESET",
 	  "PEER_RESET_SENSE", "SLOT_ID0_N", "SLOT_ID1_N", "SLOT_ID2_N", "BOTH", "TWICE", "TWICE",
-	  "PEER_PRES_N2", "PEER_HEALTH2", "PEER_ACTIVE2", "SPARE0", "SPARE1" },
+	  "PEER_PRES_N2", "PEER_HEALTH2", "PEER_ACTIVE2", "SPARE0", "SPARE1", "", "", "", "", "",
+	  "", "" },
 	{ "M2_SLOT_ID0", "M2_SLOT_ID1", "M2_SLOT_ID2", "M2_SLOT_PARITY", "M2_HEALTH", "M2_ACTIVE",
 	  "M2_OUTPUT_ENABLE", "M2_OUTPUTS_OPEN", "M2_ACTIVE_SENSE", "M2_PEER_PRES_N",
 	  "M2_PEER_HEALTH", "M2_PEER_ACTIVE", "M2_PEER_RESET", "M2_PEER_RESET_SENSE", "", "", "",
-	  "BOTH" },
+	  "BOTH", "", "", "", "", "", "", "", "", "", "", "", "", "", "" },
 };
+
+/*
+ * Names are given as a device tree gives them, by a node that outlives the chip. (Names in struct
+ * gpio_chip make Linux 6.1 walk over chips that vanished; a platform device's own node dies with it.)
+ */
+static const struct property_entry properties[CHIPS][2] = {
+	{ PROPERTY_ENTRY_STRING_ARRAY("gpio-line-names", names[0]) },
+	{ PROPERTY_ENTRY_STRING_ARRAY("gpio-line-names", names[1]) },
+};
+static struct fwnode_handle *nodes[CHIPS];
 
 struct bench_line {
 	struct bench_chip *owner;
@@ -224,7 +236,7 @@ static int bench_probe(struct platform_device *device)
 	bench->gc.owner = THIS_MODULE;
 	bench->gc.base = -1;
 	bench->gc.ngpio = LINES;
-	bench->gc.names = names[device->id];
+	bench->gc.fwnode = nodes[device->id];
 	bench->gc.get_direction = bench_direction;
 	bench->gc.direction_input = bench_input;
 	bench->gc.direction_output = bench_output;
@@ -323,7 +335,7 @@ static const struct file_operations wires_files = { .owner = THIS_MODULE, .write
 
 static struct gpiod_lookup_table led_lines = {
 	.dev_id = "leds-gpio",
-	.table = { GPIO_LOOKUP_IDX("bench-a", LED_LINE, NULL, 0, GPIO_ACTIVE_HIGH), {} },
+	.table = { GPIO_LOOKUP_IDX("bench-b", LED_LINE, NULL, 0, GPIO_ACTIVE_HIGH), {} },
 };
 static const struct gpio_led led = { .name = "peer_reset", .default_state = LEDS_GPIO_DEFSTATE_OFF };
 static const struct gpio_led_platform_data led_data = { .num_leds = 1, .leds = &led };
@@ -334,8 +346,10 @@ static void bench_exit(void)
 
 	platform_device_unregister(led_device);
 	gpiod_remove_lookup_table(&led_lines);
-	for (chip = 0; chip < CHIPS; chip++)
+	for (chip = 0; chip < CHIPS; chip++) {
 		platform_device_unregister(devices[chip]);
+		fwnode_remove_software_node(nodes[chip]);
+	}
 	platform_driver_unregister(&bench_driver);
 	debugfs_remove_recursive(folder);
 }
@@ -366,6 +380,7 @@ static int __init bench_init(void)
 			scnprintf(name, sizeof(name), "%d", offset);
 			debugfs_create_file(name, 0600, of_chip, line, &line_files);
 		}
+		nodes[chip] = fwnode_create_software_node(properties[chip], NULL);
 		devices[chip] = platform_device_register_simple("bench-gpio", chip, NULL, 0);
 	}
 	gpiod_add_lookup_table(&led_lines);

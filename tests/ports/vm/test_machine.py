@@ -25,7 +25,7 @@ def test_a_wire_carries_a_level_from_chip_to_chip() -> None:
 
 
 def test_a_chip_that_vanishes_takes_its_device_with_it() -> None:
-    bench = Bench(1)
+    bench = Bench(0)
     device = Path(bench.device)
     bench.vanish()
     try:
