@@ -90,7 +90,8 @@ def words_of(key: str, state: State, sensors: Sequence[SensorShown]) -> Words | 
             return ("fan", failed, "ok") if failed else ("fan", state["fans"][0]["name"], "fail")
         case "t":
             return _heat(state, sensors)
-    return None
+        case _:
+            return None
 
 
 def _heat(state: State, sensors: Sequence[SensorShown]) -> Words | None:

@@ -32,7 +32,7 @@ def alarm_ids(source: str) -> Iterator[str]:
         if not is_severity:
             continue
         parts = identity.values if isinstance(identity, ast.JoinedStr) else [identity]
-        text = "".join(p.value if isinstance(p, ast.Constant) else "NAME" for p in parts)
+        text = "".join(str(p.value) if isinstance(p, ast.Constant) else "NAME" for p in parts)
         yield re.sub(r"slotNAME$", "slotN", text)
 
 

@@ -27,7 +27,7 @@ def found(world: World, slot: int = 2, path: str = "udp") -> tuple[PathFault, st
     node = world.modules[slot].node
     assert node is not None
     told = paths(node.facts, world.now_ns)[path]["diagnosis"]
-    fault = PathFault(told["fault"])
+    fault = next(each for each in PathFault if each.value == told["fault"])
     assert told["text"] == fault.sentence
     return fault, "; ".join(told["evidence"])
 
