@@ -18,6 +18,7 @@ GROUPS = {
         **dict.fromkeys(("status", "paths", "sensors", "fans", "why"), "questions"),
         "events": "events",
         "top": "top",
+        "report": "report",
     },
     "Tell a module": {
         "switchover": "switchover",

@@ -51,7 +51,7 @@ class Reporter:
         return {
             "pid": os.getpid(),
             "files": {
-                "config": service.config_file,
+                "config": os.path.abspath(service.config_file),
                 "board": service.board_file,
                 "state_dir": service.state_dir,
                 "log": service.log_file,
