@@ -15,6 +15,7 @@ heading = @printf '\n== %s\n'
 
 # Further arguments: make demo SIM="--board bare", make pytest ARGS="-k wire -x"
 SIM ?=
+SECONDS ?= 60
 ARGS ?=
 
 .PHONY: help
@@ -79,6 +80,10 @@ pytest: env ## the Python tests; ARGS="..." goes to pytest
 vm-ports: env ## the ports against a real kernel's devices, in a virtual machine; ARGS="..."
 	$(heading) 'ports, in the virtual machine'
 	@tests/ports/vm/run.sh pytest $(or $(ARGS),tests/ports) || [ $$? = 3 ]
+
+.PHONY: endurance
+endurance: env ## noise on every path, a minute of each kind; SECONDS="5" for a quick look
+	@$(python) -m tests.process.storm $(SECONDS)
 
 .PHONY: docs
 docs: env ## rewrite the generated pages
