@@ -10,7 +10,7 @@ unexport PYTHONHOME PYTHONPATH
 
 # Relative, because make cannot hold a name with a space and a checkout may sit in one.
 python := .venv/bin/python
-code := bmcha tests native setup.py
+code := bmcha tests native docs setup.py
 heading = @printf '\n== %s\n'
 
 # Further arguments: make demo SIM="--board bare", make pytest ARGS="-k wire -x"
@@ -92,6 +92,10 @@ docs: env ## rewrite the generated pages
 	@.venv/bin/python -m bmcha.config.schema module > docs/schema/module.schema.json
 	@.venv/bin/python -m bmcha.config.schema board > docs/schema/board.schema.json
 	@.venv/bin/python -m bmcha.cli.man_page > docs/man/bmcha.1
+
+.PHONY: captures
+captures: env ## take the pictures of the live view anew, from the real program
+	@$(python) docs/captures/make_captures.py
 
 .PHONY: wheel
 wheel: env ## a wheel for Python 3.11 and later, in dist/

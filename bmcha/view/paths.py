@@ -36,6 +36,7 @@ def path_rows(paths: Sequence[PathShown], width: int, glyphs: Glyphs) -> list[Ro
             left -= field_width
     row = [Span("path".ljust(name_width), Style.DIM), Span("   health ", Style.DIM)]
     rows: list[Row] = [row + [Span(head.rjust(size), Style.DIM) for head, size in shown]]
+    said = {""}
     for path in paths:
         style = _HEALTH_STYLES.get(path.health, Style.WARN)
         row = [
@@ -45,13 +46,20 @@ def path_rows(paths: Sequence[PathShown], width: int, glyphs: Glyphs) -> list[Ro
             *_path_cells(path, shown, glyphs),
         ]
         rows.append(row)
-        told = path.port_fault or (path.broken_text if width >= WIDE_FROM else "")
-        if told and path.health not in ("ALIVE", "LATE"):
+        told = "" if path.health in ("ALIVE", "LATE") else _sentence(path, width)
+        if told not in said:
+            said.add(told)
+            room = width - name_width - 1
             rows += [
-                [Span(" " * (name_width + 1)), *line]
-                for line in plain(told, width - name_width - 1, style)
+                [Span(" " * (name_width + 1)), *line] for line in plain(told, room, Style.PLAIN)
             ]
     return rows
+
+
+def _sentence(path: PathShown, width: int) -> str:
+    """What to do about it: once for all paths that suffer from the same, and only in a wide
+    column; but what this module's own port says always."""
+    return path.port_fault or (path.broken_text if width >= WIDE_FROM else "")
 
 
 def _health_word(path: PathShown) -> str:
