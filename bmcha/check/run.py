@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from bmcha.check.addresses import addresses
 from bmcha.check.finding import Finding, from_problems
-from bmcha.check.line_checks import check_hw_root, check_lines
+from bmcha.check.line_checks import check_hw_root, check_lines, lines_of
 from bmcha.check.machine import Machine
 from bmcha.check.misplaced import with_better_remedies
 from bmcha.check.path_checks import check_paths
@@ -30,6 +30,7 @@ from bmcha.config.board_tables import read_board_table
 from bmcha.config.module_file import read_config
 from bmcha.config.outlines import outline
 from bmcha.config.table import ConfigError, ConfigProblem, Source, Table
+from bmcha.model.board import LineFile
 
 BOARD_ALONE: Final = (
     "A board file alone: paths, timers, the succession and the rights of the service stand in a"
@@ -135,10 +136,18 @@ def _title(subject: Subject, kind: str, file: str, options: Options, machine: Ma
 def _notes(subject: Subject, kind: str, options: Options) -> Iterator[str]:
     if kind == "board":
         yield BOARD_ALONE
-        if options.hw_root is None and not options.is_offline:
+        if options.hw_root is None and not options.is_offline and _has_relative_names(subject):
             yield NO_ROOT
     if options.is_offline:
         yield OFFLINE
+
+
+def _has_relative_names(subject: Subject) -> bool:
+    board = subject.board
+    names = [line.file for _, line, _ in lines_of(board.lines) if isinstance(line, LineFile)]
+    names += [sensor.file for sensor in board.chassis.sensors]
+    names += [each for fan in board.chassis.fans for each in (fan.rpm_file, fan.pwm_file)]
+    return any(name and not os.path.isabs(name) for name in [*names, board.watchdog_file or ""])
 
 
 def _unique(findings: Iterator[Finding]) -> list[Finding]:

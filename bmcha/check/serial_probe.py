@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 _SIZES: Final = {5: termios.CS5, 6: termios.CS6, 7: termios.CS7, 8: termios.CS8}
-_TIOCGRS485: Final = 0x542E
+_TIOCGRS485, _TIOCSRS485 = 0x542E, 0x542F
 _RS485_BYTES: Final = 32
 _CFLAG, _ISPEED, _OSPEED = 2, 4, 5
 
@@ -99,8 +99,10 @@ def _try(fd: int, before: list[int | list[bytes | int]], mode: Mode) -> list[Ref
 
 
 def _has_rs485(fd: int) -> bool:
+    """Every UART tells its settings; only one that has the mode takes them back, unchanged."""
     try:
-        fcntl.ioctl(fd, _TIOCGRS485, bytes(_RS485_BYTES))
+        now = fcntl.ioctl(fd, _TIOCGRS485, bytes(_RS485_BYTES))
+        fcntl.ioctl(fd, _TIOCSRS485, now)
     except OSError:
         return False
     return True

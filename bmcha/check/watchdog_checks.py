@@ -51,6 +51,7 @@ def _device(
     if not folder:
         return
     yield from _range(subject, machine, file, folder)
+    yield from _pretimeout(subject, machine, file, folder)
     if machine.text(f"{folder}/nowayout") == "1":
         remedy = "load the driver with nowayout=0, if that is not what is wanted"
         value = f"{file} cannot be stopped: when the service ends, the module is reset"
@@ -73,6 +74,17 @@ def _range(subject: Subject, machine: Machine, file: str, folder: str) -> Iterat
         remedy = f"set it to {high_ms if is_high else low_ms}, and deadtime_ms of every path above"
         allowed = f"what {file} can do: {low_ms}{top} ms"
         yield subject.in_board(key, str(watchdog_ms), allowed, remedy)
+
+
+def _pretimeout(subject: Subject, machine: Machine, file: str, folder: str) -> Iterator[Finding]:
+    pretimeout_ms = subject.board.watchdog_pretimeout_ms
+    key = "watchdog.pretimeout_ms"
+    # Where the kernel shows nothing of a watchdog (no WATCHDOG_SYSFS) nothing can be said.
+    is_shown = machine.kind_of(f"{folder}/timeout") != MISSING
+    has_none = is_shown and machine.kind_of(f"{folder}/pretimeout") == MISSING
+    if pretimeout_ms and has_none and subject.is_sound(subject.board_file_of(key), key):
+        allowed = f"0 or missing: {file} has no pretimeout"
+        yield subject.in_board(key, str(pretimeout_ms), allowed, "take the line out")
 
 
 def _sysfs_folder(machine: Machine, file: str) -> str:

@@ -6,6 +6,7 @@ import tempfile
 import termios
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,10 @@ from bmcha.check.bounded import within
 from bmcha.check.finding import Finding
 from bmcha.check.machine import Machine
 from bmcha.check.run import Options, check_file
+from bmcha.check.subject import Subject
+from bmcha.check.watchdog_checks import check_watchdog
+from bmcha.config.board_tables import read_board_table
+from bmcha.config.table import Source, Table
 from bmcha.hal.udp_link import UdpLink
 from tests.ports.check_desk import (
     BOARD,
@@ -246,6 +251,7 @@ def test_two_of_three_that_share_something_are_an_advice(desk: Desk) -> None:
 
 # ---------------------------------------------------------------- watchdog
 
+EMPTY_BOARD = read_board_table(Table({}, Source("", {}, "/"), []))
 WATCHDOG = """
 name = "desk"
 class = "bare"
@@ -284,6 +290,24 @@ def test_a_time_that_the_watchdog_cannot_do_is_told(desk: Desk) -> None:
         assert (found.value, found.allowed) == ("1000", f"what {device} can do: 2000 to 60000 ms")
         watchdog_in_sysfs(desk, device, min_timeout="1", max_timeout="60")
         assert desk.problems(board=WATCHDOG.replace("NAME", device)) == {}
+
+
+def test_a_pretimeout_that_the_watchdog_has_not_is_told(desk: Desk) -> None:
+    link = desk.folder / "watchdog7"
+    with terminal() as device:
+        link.symlink_to(device)
+        watchdog_in_sysfs(desk, device, timeout="60")
+        # Only a name below /dev/watchdog is taken for the kernel's, and those are not the test's.
+        machine = Machine(str(desk.sys))
+        subject = Subject(
+            replace(EMPTY_BOARD, watchdog_file=str(link), watchdog_pretimeout_ms=1000),
+            Source("board.toml", {}, "/"),
+            frozenset(),
+        )
+        (found,) = check_watchdog(subject, machine, None)
+        assert found.key == "watchdog.pretimeout_ms"
+        desk.put("sys/class/watchdog/watchdog0/pretimeout", "0\n")
+        assert list(check_watchdog(subject, machine, None)) == []
 
 
 def test_a_watchdog_that_runs_already_is_told_though_its_holder_cannot_be_seen(desk: Desk) -> None:
