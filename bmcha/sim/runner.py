@@ -24,6 +24,7 @@ from bmcha.sim.scenario import (
     At,
     Rule,
     Scenario,
+    Settle,
     Within,
     parse_switchover,
 )
@@ -70,6 +71,7 @@ class Runner:
         self._open: list[_Expectation] = []
         self._why: list[str] = []
         self._first_action_ns: int | None = None
+        self._zero_ns = 0
         self._judged_ns: int | None = None
         self._next_alarm_ns = 0
         self._alarms_ns = 0
@@ -80,20 +82,25 @@ class Runner:
         """Starts the modules, goes through the steps, judges."""
         empty = self._scenario.empty_slots
         self._stage.start(tuple(slot for slot in self._rig.layout.slots if slot not in empty))
-        base_ns, cast = self._stage.started_ns, Cast(None, None)
+        base_ns = self._zero_ns = self._stage.started_ns
+        cast = Cast(None, None)
         for step in self._scenario.steps:
             if isinstance(step, Within):
                 self._open.append(_Expectation(step, base_ns, cast))
                 self._check_open()
                 continue
-            self._wait(self._stage.started_ns + int(step.seconds * NS_PER_S))
+            if isinstance(step, Settle):
+                self._settle(step)
+            else:
+                self._wait(self._zero_ns + int(step.seconds * NS_PER_S))
             if self._why:
                 break
             cast = self._stage.cast()
-            if self._first_action_ns is None:
-                self._first_action_ns = time.monotonic_ns()
-            self._act(step)
+            if isinstance(step, At):
+                self._act(step)
             base_ns = time.monotonic_ns()
+            if isinstance(step, Settle):
+                self._zero_ns = base_ns
             self._next_alarm_ns, self._alarms = 0, []  # looked at anew
         while self._open and not self._why:
             self._hear_once(self._next_look_ns())
@@ -127,6 +134,8 @@ class Runner:
     # ------------------------------------------------------------ going through the steps
 
     def _act(self, step: At) -> None:
+        if self._first_action_ns is None:
+            self._first_action_ns = time.monotonic_ns()
         try:
             if step.words[0] == SWITCHOVER:
                 target, is_forced = parse_switchover(step.words, self._rig.known)
@@ -136,6 +145,21 @@ class Runner:
                 self._say(step, self._stage.act(step.words)["text"])
         except RpcRefused as refused:
             self._why.append(f"{step.place}: {' '.join(step.words)}: {refused}")
+
+    def _settle(self, step: Settle) -> None:
+        """Also until what was expected before has been seen: its time counts from before."""
+        begun_ns = time.monotonic_ns()
+        give_up_ns = begun_ns + int(step.seconds * NS_PER_S)
+        while not self._why:
+            unrest = self._stage.unrest()
+            now_ns = time.monotonic_ns()
+            if not unrest and not self._open:
+                took_ms = (now_ns - begun_ns) / 1e6
+                self._say(None, f"settle {step.seconds:g}: at rest after {took_ms:.0f} ms")
+                return
+            if unrest and now_ns >= give_up_ns:
+                self._why.append(f"{step.place}: settle {step.seconds:g}: {unrest}")
+            self._hear_once(now_ns + ALARM_PERIOD_NS)
 
     def _wait(self, until_ns: int) -> None:
         """Hears and checks until then, or until something is missed."""
@@ -156,7 +180,7 @@ class Runner:
 
     def _linger(self) -> None:
         end_ns = time.monotonic_ns() + int(LINGER_S * NS_PER_S)
-        until_ns = self._stage.started_ns + int(self._scenario.until_s * NS_PER_S)
+        until_ns = self._zero_ns + int(self._scenario.until_s * NS_PER_S)
         while time.monotonic_ns() < max(end_ns, until_ns):
             self._stage.hear(max(end_ns, until_ns))
 

@@ -76,6 +76,16 @@ class Within:
 
 
 @dataclass(frozen=True, slots=True)
+class Settle:
+    """Goes on as soon as the chassis is at rest, which must be within so many seconds: one module
+    ACTIVE, every other one that runs STANDBY with the whole picture, the fans steady. Times count
+    anew from then."""
+
+    place: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Never:
     place: str
     rule: Rule
@@ -84,7 +94,7 @@ class Never:
 @dataclass(frozen=True, slots=True)
 class Scenario:
     name: str
-    steps: tuple[At | Within, ...] = ()
+    steps: tuple[At | Within | Settle, ...] = ()
     rules: tuple[Never, ...] = ()
     empty_slots: tuple[int, ...] = ()
     """Slots without a module at the start."""
@@ -93,17 +103,21 @@ class Scenario:
 
     def ends_s(self) -> float:
         """When it ends at the latest."""
-        base_s = latest_s = 0.0
+        zero_s = base_s = latest_s = 0.0
         for step in self.steps:
-            if isinstance(step, At):
-                base_s = step.seconds
-            latest_s = max(latest_s, base_s + (step.seconds if isinstance(step, Within) else 0))
-        return max(latest_s, self.until_s)
+            if isinstance(step, Settle):
+                zero_s = base_s = latest_s = max(latest_s, base_s) + step.seconds
+            elif isinstance(step, At):
+                base_s = zero_s + step.seconds
+            else:
+                latest_s = max(latest_s, base_s + step.seconds)
+        return max(latest_s, base_s, zero_s + self.until_s)
 
 
 _USAGE = (
     "at SECONDS ACTION..., within SECONDS role SLOT STATE, within SECONDS [no] alarm ID, "
-    "within SECONDS output SLOT, never RULE, empty SLOT, until SECONDS, on BOARD: STEP, # comment"
+    "within SECONDS output SLOT, settle SECONDS, never RULE, empty SLOT, until SECONDS, "
+    "on BOARD: STEP, # comment"
 )
 
 
@@ -179,6 +193,9 @@ def _grow(scenario: Scenario, place: str, words: list[str], known: Vocabulary) -
         case ["empty", slot]:
             _check_word("slot", slot, [str(each) for each in known.slots])
             return replace(scenario, empty_slots=(*scenario.empty_slots, int(slot)))
+        case ["settle", seconds]:
+            calm = Settle(place, _seconds(seconds))
+            return replace(scenario, steps=(*scenario.steps, calm))
         case ["until", seconds]:
             return replace(scenario, until_s=_seconds(seconds))
         case _:
@@ -187,9 +204,12 @@ def _grow(scenario: Scenario, place: str, words: list[str], known: Vocabulary) -
 
 
 def _check_action(step: At, scenario: Scenario, known: Vocabulary) -> None:
-    earlier = [other.seconds for other in scenario.steps if isinstance(other, At)]
-    if earlier and step.seconds < earlier[-1]:
-        raise ValueError(f"at {step.seconds:g} comes after at {earlier[-1]:g}: write them in order")
+    earlier_s = 0.0
+    for other in scenario.steps:
+        if not isinstance(other, Within):
+            earlier_s = other.seconds if isinstance(other, At) else 0.0
+    if step.seconds < earlier_s:
+        raise ValueError(f"at {step.seconds:g} comes after at {earlier_s:g}: write them in order")
     if step.words[0] == SWITCHOVER:
         parse_switchover(step.words, known)
         return

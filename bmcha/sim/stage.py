@@ -23,6 +23,8 @@ GONE_WAIT_S = 2.0
 """A killed process's sockets are closed by the kernel before its end is told."""
 ASK_TIMEOUT_S = 2.0
 SWITCHOVER_TIMEOUT_S = 10.0
+STEADY_NS = 1_000_000_000
+"""Four turns of the cooling without another pwm for any fan."""
 LOSING_VERBS = ("kill", "pull", "restart")
 """Actions after which a module is not the one that it was."""
 VICTIM_VERBS = (*LOSING_VERBS, "stop")
@@ -67,6 +69,8 @@ class Stage:
         self.chassis_events: list[EventTold] = []
         """Those that a module told while it was ACTIVE: the chassis log, as clients saw it grow."""
         self.open_slots: list[int] = []
+        self._pwms: dict[str, int] = {}
+        self._pwm_changed_ns = self.started_ns
         self._spans: list[_Span] = []
         self._outputs_ns: dict[int, list[int]] = {slot: [] for slot in rig.layout.slots}
         self._foreign_slots: set[int] = set()
@@ -145,6 +149,26 @@ class Stage:
         return Cast(
             active[0] if len(active) == 1 else None, others[0] if len(others) == 1 else None
         )
+
+    def unrest(self) -> str:
+        """What still moves; "" when one module is ACTIVE, every other one that runs is STANDBY
+        with the whole picture, and the fans are steady."""
+        self.hear_all()
+        slots = self.answering_slots()
+        bodies = {slot: self.ask(slot, "status") for slot in slots}
+        silent = [slot for slot, body in bodies.items() if body is None]
+        if silent or not bodies:
+            return f"module {silent[0]} does not answer" if silent else "no module runs"
+        roles = {slot: body["role"]["state"] for slot, body in bodies.items() if body}
+        told = ", ".join(f"module {slot} is {role}" for slot, role in roles.items())
+        if sorted(roles.values()) != ["ACTIVE", *["STANDBY"] * (len(roles) - 1)]:
+            return told
+        mirrors = {body["mirror"]["state"] for body in bodies.values() if body}
+        if len(roles) > 1 and mirrors != {"SYNCED"}:
+            return f"{told}; the mirror is {' and '.join(sorted(mirrors))}"
+        if time.monotonic_ns() - self._pwm_changed_ns < STEADY_NS:
+            return f"{told}; the fans still change their speed"
+        return ""
 
     # ------------------------------------------------------------ hearing
 
@@ -238,6 +262,8 @@ class Stage:
                     self.open_slots.remove(line.slot)
                 elif line.what == "output":
                     self._outputs_ns[line.slot].append(line.t_ns)
+                    if self._pwms.get(line.name) != line.value:
+                        self._pwms[line.name], self._pwm_changed_ns = line.value, line.t_ns
             case JournalTold() | EventTold():
                 pass
         self._heard(told)

@@ -19,20 +19,20 @@ from bmcha.sim.scenario import At
 
 STORY_NAME = "story"
 STORY = """\
-within 6 role 1 ACTIVE
-within 6 role 2 STANDBY
-at 6 cut udp
-at 8 heal udp
+settle 20
+at 1 cut udp
+at 3 heal udp
 within 0 role 1 ACTIVE
-at 10 kill active
+at 5 kill active
 on gated: within 0.5 output survivor
 on bare: within 1.7 output survivor
-at 12.5 start victim
-within 5 role victim STANDBY
-at 18 switchover
+at 7.5 start victim
+within 8 role victim STANDBY
+settle 20
+at 1 switchover
 within 1 output survivor
 within 2 role victim STANDBY
-until 20
+until 3
 never dual
 never fan-drop
 never stale-write

@@ -19,7 +19,7 @@ from bmcha.wire import tables
 from tests.process.scenario_runs import Report, ScenarioRuns
 from tests.process.sims import run_scenario, wait_until
 
-SETTLED = "within 6 role active ACTIVE\nwithin 6 role standby STANDBY\n"
+SETTLED = "settle 20\n"
 
 
 @dataclass(frozen=True)
@@ -33,112 +33,122 @@ class Crippled:
     missed: str
 
 
-STOPPED_STANDBY = "at 6.5 stop 2\nat 7 kill active\n"
+STOPPED_STANDBY = "at 0.5 stop 2\nat 1 kill active\n"
 CRIPPLED = [
     # Nobody is there to become ACTIVE.
-    Crippled("cold-start", "gated", "within 6 role 1", "at 0.1 stop 1\nwithin 6 role 1", "role 1"),
-    Crippled("cold-start", "bare", "within 6 role 1", "at 0.1 kill 1\nwithin 6 role 1", "role 1"),
+    Crippled(
+        "cold-start", "gated", "within 12 role 1", "at 0.1 stop 1\nwithin 12 role 1", "role 1"
+    ),
+    Crippled("cold-start", "bare", "within 12 role 1", "at 0.1 kill 1\nwithin 12 role 1", "role 1"),
     Crippled("single-module", "gated", "empty 2\n", "empty 2\nat 0.1 stop 1\n", "role 1 ACTIVE"),
     Crippled("single-module", "bare", "empty 2\n", "empty 2\nat 0.1 kill 1\n", "role 1 ACTIVE"),
     # The STANDBY stands still.
-    Crippled("kill-active", "gated", "at 7 kill active\n", STOPPED_STANDBY, "role survivor ACTIVE"),
-    Crippled("kill-active", "bare", "at 7 kill active\n", STOPPED_STANDBY, "role survivor ACTIVE"),
-    Crippled("stop-active", "gated", "at 7", "at 6.5 stop 2\nat 7", "role survivor ACTIVE"),
+    Crippled("kill-active", "gated", "at 1 kill active\n", STOPPED_STANDBY, "role survivor ACTIVE"),
+    Crippled("kill-active", "bare", "at 1 kill active\n", STOPPED_STANDBY, "role survivor ACTIVE"),
+    Crippled("stop-active", "gated", "at 1", "at 0.5 stop 2\nat 1", "role survivor ACTIVE"),
     # Nobody wakes the stopped one, so it never steps down.
-    Crippled("stop-active", "bare", "at 11 cont victim\n", "", "role victim STANDBY"),
+    Crippled("stop-active", "bare", "at 5 cont victim\n", "", "role victim STANDBY"),
     # The lines of a dead module stay up: the STANDBY believes them.
     Crippled(
         "kill-active",
         "gated",
-        "at 7 kill",
-        "at 6 line mm1.HEALTH high\nat 6 line mm1.ACTIVE high\nat 7 kill",
+        "at 1 kill",
+        "at 0 line mm1.HEALTH high\nat 0 line mm1.ACTIVE high\nat 1 kill",
         "role survivor ACTIVE",
     ),
     # The other path is cut as well, and on a gated board the ACTIVE line lies.
-    Crippled("cut-udp", "bare", "at 7 cut udp\n", "at 7 cut all\n", "never role-change"),
+    Crippled("cut-udp", "bare", "at 1 cut udp\n", "at 1 cut all\n", "never role-change"),
     Crippled(
         "cut-serial",
         "gated",
-        "at 7 cut serial\n",
-        "at 7 cut all\nat 7 line mm1.ACTIVE low\n",
+        "at 1 cut serial\n",
+        "at 1 cut all\nat 1 line mm1.ACTIVE low\n",
         "never role-change",
     ),
     # There is nobody to hand over to, or to come back.
-    Crippled("switchover", "gated", "at 7 switch", "at 6.9 kill 2\nat 7 switch", "switchover: "),
-    Crippled("switchover", "bare", "at 7 switch", "at 6.9 kill 2\nat 7 switch", "switchover: "),
+    Crippled("switchover", "gated", "at 1 switch", "at 0.9 kill 2\nat 1 switch", "switchover: "),
+    Crippled("switchover", "bare", "at 1 switch", "at 0.9 kill 2\nat 1 switch", "switchover: "),
     Crippled(
         "restart-standby",
         "gated",
-        "at 7 restart standby\n",
-        "at 7 restart standby\nat 7 stop victim\n",
+        "at 1 restart standby\n",
+        "at 1 restart standby\nat 1 stop victim\n",
         "role victim STANDBY",
     ),
     Crippled(
         "restart-standby",
         "bare",
-        "at 7 restart standby\n",
-        "at 7 restart standby\nat 7 kill victim\n",
+        "at 1 restart standby\n",
+        "at 1 restart standby\nat 1 kill victim\n",
         "role victim STANDBY",
     ),
     # Not all is cut, or a line lies beside the cut.
-    Crippled("cut-both", "bare", "at 7 cut all\n", "at 7 cut udp\n", "role 2 ACTIVE"),
+    Crippled("cut-both", "bare", "at 1 cut all\n", "at 1 cut udp\n", "role 2 ACTIVE"),
     Crippled(
         "cut-both",
         "gated",
-        "at 7 cut all\n",
-        "at 7 cut all\nat 7 line mm1.ACTIVE low\n",
+        "at 1 cut all\n",
+        "at 1 cut all\nat 1 line mm1.ACTIVE low\n",
         "never dual",
     ),
     # Nobody is there to take over, or what is put back does not come up.
     *(
-        Crippled("pull-active", board, "at 7 pull", "at 6.5 stop 2\nat 7 pull", "survivor ACTIVE")
+        Crippled("pull-active", board, "at 1 pull", "at 0.5 stop 2\nat 1 pull", "survivor ACTIVE")
         for board in ("gated", "bare")
     ),
     Crippled(
         "pull-standby",
         "gated",
-        "at 11 insert victim\n",
-        "at 11 insert victim\nat 11 stop victim\n",
+        "at 5 insert victim\n",
+        "at 5 insert victim\nat 5 stop victim\n",
         "role victim STANDBY",
     ),
-    Crippled("pull-standby", "bare", "at 7 pull standby\n", "at 7 cut udp\n", "alarm peer-lost"),
+    Crippled("pull-standby", "bare", "at 1 pull standby\n", "at 1 cut udp\n", "alarm peer-lost"),
     # There is no noise, or it is not the noise alone.
     Crippled("serial-noise", "gated", "noise serial 20000", "noise serial 0", "path-serial-silent"),
     Crippled(
         "serial-noise",
         "bare",
-        "at 7 noise serial 20000\n",
-        "at 7 noise serial 20000\nat 7 cut udp\n",
+        "at 1 noise serial 20000\n",
+        "at 1 noise serial 20000\nat 1 cut udp\n",
         "never role-change",
     ),
     Crippled("udp-loss", "bare", "loss udp 30", "loss all 100", "never dual"),
-    Crippled("udp-loss", "gated", "at 14 kill", "at 13.9 stop 2\nat 14 kill", "output survivor"),
+    Crippled("udp-loss", "gated", "at 8 kill", "at 7.9 stop 2\nat 8 kill", "output survivor"),
     # The path is dead both ways, or well.
     Crippled("one-way-udp", "gated", " --one-way active", "", "alarm path-udp-one-way"),
     Crippled("one-way-serial", "bare", " --one-way standby", "", "alarm path-serial-one-way"),
     Crippled("stuck-health", "gated", "mm1.HEALTH low", "mm1.HEALTH high", "line-fault-slot1"),
     *(
-        Crippled(
-            "stuck-health", board, "at 13 kill", "at 12.9 stop 2\nat 13 kill", "survivor ACTIVE"
-        )
+        Crippled("stuck-health", board, "at 7 kill", "at 6.9 stop 2\nat 7 kill", "survivor ACTIVE")
         for board in ("gated", "bare")
     ),
     Crippled("slow-sensor", "gated", "exhaust_rear slow", "exhaust_rear ok", "alarm sensor-"),
     Crippled("slow-sensor", "bare", "exhaust_rear ok", "exhaust_rear slow", "no alarm sensor-"),
-    Crippled("disk-full", "gated", "disk active full", "disk active ok", "4 alarm store-failed"),
+    Crippled("disk-full", "gated", "disk 1 full", "disk 1 ok", "4 alarm store-failed"),
     Crippled("disk-full", "bare", "disk 1 ok", "disk 1 full", "no alarm store-failed"),
-    Crippled("simultaneous-start", "gated", "at 15 start 1", "at 15 stop 2", "role active ACTIVE"),
-    Crippled("simultaneous-start", "bare", "at 7.2", "at 7.1 cut all\nat 7.2", "never dual"),
+    Crippled("simultaneous-start", "gated", "at 1 start 1", "at 1 stop 2", "settle 20: "),
+    Crippled("simultaneous-start", "bare", "at 1.2", "at 1.1 cut all\nat 1.2", "never dual"),
     # The newcomer does not come up, or the holder is gone too early.
     Crippled(
-        "newcomer-while-active", "gated", "insert 1\n", "insert 1\nat 8 stop 1\n", "role 1 STANDBY"
+        "newcomer-while-active",
+        "gated",
+        "insert 1\n",
+        "insert 1\nat 0.5 stop 1\n",
+        "role 1 STANDBY",
     ),
     Crippled(
-        "newcomer-while-active", "bare", "at 14.5", "at 14 switchover\nat 14.5", "role 2 ACTIVE"
+        "newcomer-while-active",
+        "bare",
+        "settle 20\nwithin 0 role 2",
+        "at 12 switchover\nsettle 20\nwithin 0 role 2",
+        "role 2 ACTIVE",
     ),
     # The right module is put in, so that nobody complains; or the holder is no more.
     Crippled("foreign-chassis", "gated", " --chassis 4712", "", "alarm foreign-chassis"),
-    Crippled("foreign-chassis", "bare", "at 18 heal", "at 17 kill 1\nat 18 heal", "role 1 ACTIVE"),
+    Crippled(
+        "foreign-chassis", "bare", "at 13.5 heal", "at 13 kill 1\nat 13.5 heal", "role 1 ACTIVE"
+    ),
 ]
 CASES = {f"{number}-{c.name}-{c.board}": c for number, c in enumerate(CRIPPLED)}
 
@@ -183,47 +193,47 @@ def spoil_image(layout: RigLayout) -> None:
 
 BROKEN = {
     "two gates are open": Broken(
-        "bare", "at 5 cut all\nuntil 8\nnever dual\n", "never dual: two gates were open for "
+        "bare", "at 2 cut all\nuntil 5\nnever dual\n", "never dual: two gates were open for "
     ),
     "a stopped module's fan is written": Broken(
         "bare",
-        "at 5 stop 1\nwithin 3 output 2\nuntil 8\nnever stale-write\n",
+        "at 2 stop 1\nwithin 3 output 2\nuntil 5\nnever stale-write\n",
         "never stale-write: fan1 was written late as 255 by module 1",
         '"slot": 2, "name": "gate"',
         partial(write_pwm, slot=1, pwm=255),
     ),
     "a fan is slowed down": Broken(
         "gated",
-        "at 6 cut udp\nuntil 8\nnever fan-drop\n",
+        "at 3 cut udp\nuntil 5\nnever fan-drop\n",
         "never fan-drop: fan1 fell to 7 by module 1",
         '"fault"',
         partial(write_pwm, slot=1, pwm=7),
     ),
     "a cell differs": Broken(
         "gated",
-        "at 5 cut udp\nat 6 kill 1\nwithin 1 output 2\nnever mirror-gap\n",
+        "at 2 cut udp\nat 3 kill 1\nwithin 1 output 2\nnever mirror-gap\n",
         "never mirror-gap: 1 cells differ: blade 0",
         '"fault"',
         spoil_image,
     ),
     "no takeover, so nothing to compare": Broken(
-        "gated", "until 3\nnever mirror-gap\n", "never mirror-gap: no image could be compared"
+        "gated", "until 1\nnever mirror-gap\n", "never mirror-gap: no image could be compared"
     ),
     "a role changes": Broken(
-        "gated", "at 4 kill 1\nuntil 6\nnever role-change\n", "never role-change: module 2 became"
+        "gated", "at 1 kill 1\nuntil 3\nnever role-change\n", "never role-change: module 2 became"
     ),
     "an alarm does not come": Broken(
         "gated",
-        "at 4 cut udp\nwithin 1 alarm no-such-alarm\n",
+        "at 1 cut udp\nwithin 1 alarm no-such-alarm\n",
         "within 1 alarm no-such-alarm: not seen in time",
     ),
     "an alarm does not end": Broken(
         "bare",
-        "at 4 cut udp\nwithin 3 alarm path-udp-silent\n"
-        "at 7 heal serial\nwithin 1 no alarm path-udp-silent\n",
+        "at 1 cut udp\nwithin 3 alarm path-udp-silent\n"
+        "at 4 heal serial\nwithin 1 no alarm path-udp-silent\n",
         "within 1 no alarm path-udp-silent: not seen in time",
     ),
-    "an action cannot be done": Broken("gated", "at 4 cont 1\n", "cont 1: module 1 is not stopped"),
+    "an action cannot be done": Broken("gated", "at 1 cont 1\n", "cont 1: module 1 is not stopped"),
 }
 
 
