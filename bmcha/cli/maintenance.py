@@ -37,9 +37,9 @@ def add(commands: Commands) -> None:
         dest="for_s",
         metavar="S",
         type=_seconds,
-        default=FOR_S_DEFAULT,
-        help=f"with on: how many seconds, up to {FOR_S_MAX} (default: %(default)s)",
+        help=f"with on: how many seconds, up to {FOR_S_MAX} (default: {FOR_S_DEFAULT})",
     )
+    parser.set_defaults(refuse=parser.error)
 
 
 def _seconds(text: str) -> int:
@@ -50,13 +50,16 @@ def _seconds(text: str) -> int:
 
 
 def _maintenance(args: argparse.Namespace) -> int:
+    if args.switch == "off" and args.for_s is not None:
+        args.refuse("--for goes with on only")
     return connected(args.socket, lambda client: _ask_for_it(client, args))
 
 
 def _ask_for_it(client: ControlClient, args: argparse.Namespace) -> int:
     from bmcha.cli.text.columns import indented
 
-    body = client.call("maintenance", {"for_s": args.for_s if args.switch == "on" else 0})
+    for_s = (args.for_s or FOR_S_DEFAULT) if args.switch == "on" else 0
+    body = client.call("maintenance", {"for_s": for_s})
     if args.json:
         print_json(body)
     else:

@@ -22,7 +22,7 @@ def test_a_killed_active_waits_for_its_restart_or_the_end_of_maintenance(tmp_pat
         sim.wait_until_ready()
         wait_until(lambda: status(sim, 2)["role"]["state"] == "STANDBY", "module 2 is STANDBY")
         code, text = ask(sim, 2, "maintenance", "on", "--for", "600")
-        assert (code, text.strip()) == (0, "failover is inhibited for 600 s.")
+        assert (code, text.strip()) == (0, "failover is inhibited for 600 s")
         wait_until(lambda: status(sim, 1)["maintenance"]["is_on"], "module 1 knows of it")
         assert 590 < status(sim, 1)["maintenance"]["remaining_s"] <= 600
 
