@@ -34,7 +34,7 @@ LINE_NUMBER_MAX: Final = 65_535
 
 # 31 bytes: what the kernel's interface has room for (GPIO_MAX_NAME_SIZE, with its end).
 _GPIO_NAME: Final = re.compile(r"[!-~]([ -~]{0,29}[!-~])?")
-_GPIO_NAME_ALLOWED: Final = "a name of 1 to 31 letters, digits and signs"
+_GPIO_NAME_ALLOWED: Final = "a name of 1 to 31 letters, digits and signs (or a file instead)"
 _CHIP: Final = re.compile(r"/[^\0]+|[!-~]([ -~]{0,29}[!-~])?")
 _CHIP_ALLOWED: Final = 'a chip: "gpiochip0", a file such as "/dev/gpiochip0", or the chip\'s label'
 _LED: Final = re.compile(r"[^/\0.][^/\0]{0,62}")
@@ -168,8 +168,7 @@ def _input(table: Table) -> Line:
 
 def _line(table: Table, is_output: bool) -> Line:
     is_active_low = table.flag("active_low", False)
-    if table.has("file") or not (table.has("chip") or table.has("line")):
-        # Where neither is given, `file` is what is missing.
+    if table.has("file"):
         return LineFile(table.file("file"), is_active_low)
     chip = table.text("chip", _CHIP, _CHIP_ALLOWED) if table.has("chip") else None
     line = table.text_or_integer("line", _GPIO_NAME, _GPIO_NAME_ALLOWED, 0, LINE_NUMBER_MAX)

@@ -480,7 +480,7 @@ WRONG_IN_BOARD = [
     ('[straps]\nbits = [{ file = "ID0" }]', "", "straps", "missing", "a table"),
     ('[{ file = "ID0" }]', "[]", "straps.bits", "missing", "lowest bit first"),
     ('[{ file = "ID0" }]', '["ID0"]', "straps.bits", '["ID0"]', "tables"),
-    ('{ file = "ID0" }', "{ }", "straps.bits[0].file", "missing", "name of a file"),
+    ('{ file = "ID0" }', "{ }", "straps.bits[0].line", "missing", "a name of 1 to 31"),
     ("watchdog_ms = 1000", "watchdog_ms = 1500", "paths[0].deadtime_ms", "1500", "watchdog_ms"),
     ("watchdog_ms = 1000", "watchdog_ms = 75", "timers.tick_ms", "25", "a third"),
     ("watchdog_ms = 1000", "", "watchdog_ms", "missing", "class gated"),

@@ -28,7 +28,7 @@ if [ "${1:-}" = pytest ]; then
     set -- .venv/bin/python -m pytest -m vm -o timeout=240 "$@"
 fi
 {
-    echo "export HOME=/tmp BMCHA_VM=1 CI=${CI:-} BMCHA_NO_SKIP=${BMCHA_NO_SKIP:-} PYTHONDONTWRITEBYTECODE=1"
+    echo "export HOME=/tmp BMCHA_VM=1 CI=${CI:-} BMCHA_NO_SKIP=${BMCHA_NO_SKIP:-} PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1"
     echo "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     printf 'cd %q && exec' "$checkout"
     printf ' %q' "$@"
