@@ -7,6 +7,7 @@ All waits are bounded; what never comes is a failed test, never a hang.
 import os
 import select
 import socket
+import termios
 import threading
 import time
 import tty
@@ -87,8 +88,8 @@ class SerialRig:
         os.close(self.far)
         self.far = -1
 
-    def link(self) -> SerialLink:
-        return SerialLink(self.device, SerialLine())
+    def link(self, line: SerialLine | None = None) -> SerialLink:
+        return SerialLink(self.device, line or SerialLine())
 
     def say(self, data: bytes) -> None:
         deadline = time.monotonic() + SOON_S
@@ -112,6 +113,20 @@ class SerialRig:
     def close(self) -> None:
         if self.far >= 0:
             os.close(self.far)
+
+
+class UartRig(SerialRig):
+    """Two real UARTs of the virtual machine, wired to each other."""
+
+    def __init__(self, near: str, far: str) -> None:
+        self.device = near
+        self.name = Path(near)
+        self.far = os.open(far, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        tty.setraw(self.far)
+        settings = termios.tcgetattr(self.far)
+        settings[4] = settings[5] = termios.B115200
+        termios.tcsetattr(self.far, termios.TCSANOW, settings)
+        termios.tcflush(self.far, termios.TCIOFLUSH)
 
 
 def free_port(family: socket.AddressFamily, host: str) -> int:

@@ -1,7 +1,6 @@
 """The contract of `Link`, kept by every adapter of it."""
 
 import os
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,14 +8,12 @@ from pathlib import Path
 import pytest
 
 from bmcha.hal.port import Link, PortError
-from bmcha.hal.serial_link import SerialLink
-from bmcha.hal.udp_link import UdpLink
-from bmcha.model.settings import SerialLine
 from tests import needs
 from tests.ports.far_ends import (
     SOON_S,
     Rig,
     SerialRig,
+    UartRig,
     UdpRig,
     has_ipv6,
     in_thread,
@@ -27,11 +24,15 @@ from tests.ports.far_ends import (
 FRAME = b"\x01frame\x00"
 
 
-@pytest.fixture(params=["udp", "udp over IPv6", "serial"])
+@pytest.fixture(
+    params=["udp", "udp over IPv6", "serial", pytest.param("uart", marks=pytest.mark.vm)]
+)
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     found: Rig
     if request.param == "serial":
         found = SerialRig(tmp_path)
+    elif request.param == "uart":
+        found = UartRig("/dev/ttyS1", "/dev/ttyS2")
     elif request.param == "udp":
         found = UdpRig("127.0.0.1")
     else:
@@ -45,20 +46,6 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
 def link(rig: Rig) -> Iterator[Link]:
     found = rig.link()
     found.open()
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def serial(tmp_path: Path) -> Iterator[SerialRig]:
-    found = SerialRig(tmp_path)
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def udp() -> Iterator[UdpRig]:
-    found = UdpRig("127.0.0.1")
     yield found
     found.close()
 
@@ -173,157 +160,9 @@ def test_links_leave_no_descriptor_behind(rig: Rig) -> None:
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-# ---------------------------------------------------------------- udp
-
-
-def test_a_stranger_is_not_read(udp: UdpRig) -> None:
-    link = udp.link()
-    link.open()
-    with udp.bound_socket() as stranger:
-        stranger.sendto(b"from a stranger", udp.local)
-        udp.say(FRAME)
-        assert read_until(link, bool) == [FRAME]
-        assert link.read(0.0) == []
+def test_signs_are_told_whether_open_or_not(rig: Rig, link: Link) -> None:
+    before = link.signs()
+    assert (before.refused_count, before.is_hung_up, before.unread_count) == (0, False, 0)
+    assert before.has_carrier is not False
     link.close()
-
-
-def test_a_stranger_that_came_before_the_peer_was_fixed_is_not_read(
-    udp: UdpRig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    connect = socket.socket.connect
-
-    class Late(socket.socket):
-        def connect(self, address: object) -> None:
-            with udp.bound_socket() as stranger:
-                stranger.sendto(b"from a stranger", udp.local)
-            connect(self, address)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(socket, "socket", Late)
-    link = udp.link()
-    link.open()
-    monkeypatch.undo()
-    udp.say(FRAME)
-    assert read_until(link, bool) == [FRAME]
-    link.close()
-
-
-def test_a_refused_port_is_no_fault_of_the_link(udp: UdpRig) -> None:
-    link = udp.link()
-    link.open()
-    udp.far.close()
-    for _ in range(5):
-        link.write(FRAME)
-        assert link.read(0.01) == []
-    udp.far = socket.socket(udp.family, socket.SOCK_DGRAM)
-    udp.far.settimeout(SOON_S)
-    udp.far.bind(udp.remote)
-    assert link.write(FRAME)
-    assert udp.hear(1) == [FRAME]
-    udp.say(FRAME)
-    assert read_until(link, bool) == [FRAME]
-    link.close()
-
-
-@pytest.mark.parametrize(
-    ("local", "remote"),
-    [
-        (("192.0.2.1", 4000), ("192.0.2.2", 4000)),
-        (("127.0.0.1", 4000), ("::1", 4000)),
-        (("no-such-host.invalid", 4000), ("127.0.0.1", 4000)),
-    ],
-    ids=["not our address", "two IP versions", "a name"],
-)
-def test_an_address_that_cannot_be_used_is_named(
-    local: tuple[str, int], remote: tuple[str, int]
-) -> None:
-    with pytest.raises(PortError, match=local[0]):
-        UdpLink(local, remote).open()
-
-
-# ---------------------------------------------------------------- serial
-
-
-def test_a_serial_line_that_vanishes_is_told_and_opened_again(serial: SerialRig) -> None:
-    link = serial.link()
-    link.open()
-    serial.vanish()
-    with pytest.raises(PortError, match=serial.device):
-        read_until(link, bool)
-    with pytest.raises(PortError, match=serial.device):
-        link.write(FRAME)
-    link.close()
-    with pytest.raises(PortError, match=serial.device):
-        link.open()
-    serial.plug_in()
-    link.open()
-    serial.say(FRAME)
-    assert read_bytes(link, len(FRAME)) == FRAME
-    link.close()
-
-
-def test_a_full_serial_line_takes_whole_frames_or_none(serial: SerialRig) -> None:
-    link = serial.link()
-    link.open()
-    taken = []
-    for number in range(10_000):
-        frame = b"%06d" % number + b"." * 500
-        if not link.write(frame):
-            break
-        taken.append(frame)
-    else:
-        pytest.fail("the line never was full")
-    assert not link.write(b"refused too")
-    expected = b"".join(taken)
-    # The far end makes room; the rest of the last frame goes out without another write.
-    found = b""
-    deadline = time.monotonic() + SOON_S
-    while len(found) < len(expected) and time.monotonic() < deadline:
-        found += b"".join(serial.hear(1))
-        link.read(0.01)
-    assert found == expected
-    assert link.write(FRAME)
-    assert b"".join(serial.hear(len(FRAME))) == FRAME
-    link.close()
-
-
-def test_the_rest_of_a_frame_goes_before_the_next(serial: SerialRig) -> None:
-    link = serial.link()
-    link.open()
-    written = 0
-    while link.write(b"a" * 700):
-        written += 700
-    assert set(b"".join(serial.hear(written // 2))) == {ord("a")}
-    deadline = time.monotonic() + SOON_S
-    heard = b""
-    while not link.write(b"b"):
-        assert time.monotonic() < deadline
-        heard += b"".join(serial.hear(1))
-    heard += b"".join(serial.hear(1)) if b"b" not in heard else b""
-    assert heard.rstrip(b"b").strip(b"a") == b""
-    link.close()
-
-
-def test_closing_lets_the_last_frame_out(serial: SerialRig) -> None:
-    link = serial.link()
-    link.open()
-    assert link.write(FRAME)
-    link.close()
-    assert b"".join(serial.hear(len(FRAME))) == FRAME
-
-
-def test_closing_a_clogged_line_ends(serial: SerialRig) -> None:
-    link = serial.link()
-    link.open()
-    while link.write(b"x" * 700):
-        pass
-    closing = in_thread(link.close)
-    closing.join(SOON_S)
-    assert not closing.is_alive()
-
-
-def test_what_is_no_serial_line_is_refused(tmp_path: Path) -> None:
-    plain = tmp_path / "plain"
-    plain.touch()
-    for device in (plain, tmp_path, tmp_path / "missing"):
-        with pytest.raises(PortError, match=str(device)):
-            SerialLink(str(device), SerialLine()).open()
+    assert link.signs().has_carrier is None
