@@ -46,6 +46,15 @@ def interface_of(host: str, known: list[tuple[Address, str]]) -> str:
     return near[0] if near else ""
 
 
+def source_towards(host: str, port: int) -> str:
+    """The own address that datagrams to ``host`` leave from; "" without a route. Sends nothing."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as asked:
+        asked.connect((host, port))
+        return str(asked.getsockname()[0])
+    return ""
+
+
 def _ask() -> Iterator[tuple[Address, str]]:
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as asked:
         asked.settimeout(WAIT_S)

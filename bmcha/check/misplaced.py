@@ -23,6 +23,9 @@ def with_better_remedies(findings: Iterable[Finding], kind: str) -> list[Finding
 
 def _better(finding: Finding, kind: str) -> Finding:
     table, _, name = finding.key.rpartition(".")
+    within = _within(kind, table, name)
+    if within is not None:
+        return replace(finding, remedy=f"write {within[1]} under [{within[0]}]")
     if "(the nearest name)" in finding.allowed:
         return finding
     here = table.partition("[")[0]
@@ -34,6 +37,16 @@ def _better(finding: Finding, kind: str) -> Finding:
         of_file = "" if file == kind else f" of the {'board' if file == 'board' else 'module'} file"
         return replace(finding, remedy=f"move it to {where}{of_file}".rstrip(","))
     return finding
+
+
+def _within(kind: str, table: str, name: str) -> tuple[str, str] | None:
+    """``chassis_id`` at the top is the key ``id`` of the table ``chassis``."""
+    if table:
+        return None
+    for path, _, _ in walk(outline(kind)):
+        if len(path) > 1 and "_".join(path) == name.replace("-", "_"):
+            return ".".join(path[:-1]), path[-1]
+    return None
 
 
 def _places(file: str, name: str) -> Iterable[str]:

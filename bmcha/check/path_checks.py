@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import Final
 
-from bmcha.check.addresses import Address, interface_of
+from bmcha.check.addresses import Address, interface_of, source_towards
 from bmcha.check.finding import Finding, listed
 from bmcha.check.machine import MISSING, Machine
 from bmcha.check.subject import Subject
@@ -113,12 +113,13 @@ def parts_of(machine: Machine, path: PathSettings, known: Sequence[tuple[Address
         parts = {f"tty {real}": f"the serial line {path.device}"}
         return {**parts, **_above(machine, f"{machine.sys_root}/class/tty/{name}/device")}
     host = path.local[0]
-    try:
-        name = interface_of(host, list(known))
-    except ValueError:
+    if host in ("0.0.0.0", "::"):
+        host = source_towards(*path.remote)
+    if not host:
         return {}
+    name = interface_of(host, list(known))
     if not name:
-        return {f"address {host}": f"the address {host}"} if host else {}
+        return {f"address {host}": f"the address {host}"}
     return _interface(machine, name, LAYERS_MAX)
 
 

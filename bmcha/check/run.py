@@ -36,6 +36,9 @@ BOARD_ALONE: Final = (
     "A board file alone: paths, timers, the succession and the rights of the service stand in a"
     " module's file and were not looked at."
 )
+BASE: Final = (
+    "It has neither name nor class: if it is a base that boards inherit, check one of those."
+)
 NO_ROOT: Final = (
     "Relative file names start at hw_root, which stands in a module's file; give --hw-root to have"
     " them looked at."
@@ -136,6 +139,9 @@ def _title(subject: Subject, kind: str, file: str, options: Options, machine: Ma
 def _notes(subject: Subject, kind: str, options: Options) -> Iterator[str]:
     if kind == "board":
         yield BOARD_ALONE
+        wrong = {key for _, key in subject.wrong_keys}
+        if {"name", "class"} <= wrong:
+            yield BASE
         if options.hw_root is None and not options.is_offline and _has_relative_names(subject):
             yield NO_ROOT
     if options.is_offline:

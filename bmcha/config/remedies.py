@@ -29,7 +29,9 @@ def for_unknown(key: str, known: Sequence[str]) -> str:
     return f"write {near} instead of {key}" if near else "take the line out"
 
 
-def for_type(key: str, value: object, wanted: type) -> str:
+def for_type(path: Sequence[str], value: object, wanted: type) -> str:
+    """``path``: as for `for_missing`."""
+    *above, key = path
     if isinstance(value, str) and wanted in (int, bool) and _is_literal(value, wanted):
         return f"take the quotes away: {key} = {value.strip()}"
     if wanted is str and isinstance(value, int | float) and not isinstance(value, bool):
@@ -39,9 +41,11 @@ def for_type(key: str, value: object, wanted: type) -> str:
     if wanted is bool:
         return f"write {key} = true or {key} = false, without quotes"
     if wanted is list and isinstance(value, dict):
-        return f"write [[{key}]] with double brackets: each one is an entry of the list"
+        if _in_list(above):
+            return f"write {key} = [{{ … }}]: a list of tables"
+        return f"write [[{'.'.join(path)}]] with double brackets: each is an entry of the list"
     if wanted is dict and isinstance(value, list):
-        return f"write [{key}] with single brackets: there is only one"
+        return f"write [{'.'.join(path)}] with single brackets: there is only one"
     forms = {int: "a number without quotes", str: "a text in quotes", list: "a list: [ … ]"}
     return f"write {key} as {forms.get(wanted, 'a table: { … }')}"
 

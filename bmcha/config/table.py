@@ -195,7 +195,9 @@ class Table:
         """The table under ``key``; an empty one where it is missing."""
         default: dict[str, Any] | None = None if is_required else {}
         values: dict[str, Any] = self._value(key, dict, "a table", {}, default)
-        return Table(values, self._source, self._problems, (*self._path, key))
+        # Where there is no table, that is the problem, and not each key that it should have had.
+        problems = self._problems if self.is_sound(key) else []
+        return Table(values, self._source, problems, (*self._path, key))
 
     def optional_table(self, key: str) -> Table | None:
         self._asked.append(key)
@@ -291,7 +293,7 @@ class Table:
         value = self._values[key]
         # Exactly the type: in Python a bool is an int, in TOML it is not.
         if type(value) is not wanted:
-            remedy = remedies.for_type(_key_shown(key), value, wanted)
+            remedy = remedies.for_type((*self._path, _key_shown(key)), value, wanted)
             return self._refused(key, value, allowed, stand_in, remedy)
         return value
 

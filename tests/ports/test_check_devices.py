@@ -26,6 +26,7 @@ from tests.ports.check_desk import (
     HEAD,
     Desk,
     as_nobody,
+    free_port,
     held_by_another,
     serial_path,
     terminal,
@@ -194,6 +195,12 @@ def test_one_path_is_an_advice(desk: Desk) -> None:
 
 def test_two_paths_over_one_interface_are_one(desk: Desk) -> None:
     other = udp_path(f"127.0.0.2:{desk.port}", "127.9.9.9:8", "udp2")
+    found = desk.problems(udp_path(f"127.0.0.1:{desk.port}") + other)["paths"]
+    assert found.value == "udp and udp2 both need the network interface lo"
+
+
+def test_a_path_from_any_address_needs_the_interface_that_leads_to_the_peer(desk: Desk) -> None:
+    other = udp_path(f"0.0.0.0:{free_port()}", "127.9.9.9:8", "udp2")
     found = desk.problems(udp_path(f"127.0.0.1:{desk.port}") + other)["paths"]
     assert found.value == "udp and udp2 both need the network interface lo"
 

@@ -125,6 +125,21 @@ def test_a_board_file_alone_is_told_by_its_keys(files: Files) -> None:
     assert "paths, timers, the succession" in report.notes[0]
 
 
+def test_a_base_that_boards_inherit_is_told_from_a_board(files: Files) -> None:
+    files.board.write_text('[straps]\nbits = [{ file = "x" }]\n')
+    report = check_file(str(files.board), OFFLINE)
+    assert [each.key for each in report.problems] == ["name", "class"]
+    assert "if it is a base that boards inherit" in report.notes[1]
+
+
+def test_a_table_that_is_none_is_one_problem(files: Files) -> None:
+    board = GATED.replace('health = { file = "HEALTH" }', 'health = "HEALTH"')
+    found = [each.key for each in files.check(MODULE, board).problems]
+    assert "lines.own.health" in found
+    assert "lines.own.health.file" not in found
+    assert files.only_problem(board=BARE.replace("[straps]", "[strap]")).key == "strap"
+
+
 def test_a_board_file_alone_is_looked_at_where_it_is_said_to_start(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     board = desk.put("board.toml", BARE.replace('{ file = "ID1", active_low = true }', ""))
@@ -181,6 +196,7 @@ def test_a_file_that_cannot_be_read_is_one_problem(
             "move it to the top, above the first [table], of the board file",
         ),
         ("id = 4711", "id = 4711\ncolour = 25", "take the line out"),
+        ("[chassis]", "chassis_id = 4711\n[chassis]", "write id under [chassis]"),
     ],
 )
 def test_a_newcomers_mistake_gets_its_remedy(files: Files, old: str, new: str, remedy: str) -> None:
@@ -190,9 +206,7 @@ def test_a_newcomers_mistake_gets_its_remedy(files: Files, old: str, new: str, r
 
 def test_single_brackets_for_a_list_are_told(files: Files) -> None:
     problem = files.only_problem(HEAD.replace("desk", "x") + UDP.replace("[[paths]]", "[paths]"))
-    assert (
-        problem.remedy == "write [[paths]] with double brackets: each one is an entry of the list"
-    )
+    assert problem.remedy == "write [[paths]] with double brackets: each is an entry of the list"
 
 
 def test_a_key_of_the_top_below_a_table_is_told_to_go_up(files: Files) -> None:
