@@ -6,7 +6,7 @@
 #
 # See README.md beside this file. Exit 3 and one sentence where this machine lacks something.
 # BMCHA_VM_ACCEL=kvm uses KVM; without it instructions are emulated, which is
-# slower and works everywhere. BMCHA_VM_SECONDS bounds the whole run (default 300).
+# slower and works everywhere. BMCHA_VM_SECONDS bounds the whole run (default 600).
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
@@ -36,7 +36,7 @@ fi
 } >"$scratch/out/job"
 
 # Started in the background and waited for, so that a signal to this script ends it at once.
-timeout "${BMCHA_VM_SECONDS:-300}" qemu-system-x86_64 \
+timeout "${BMCHA_VM_SECONDS:-600}" qemu-system-x86_64 \
     -M q35 -cpu max -accel "${BMCHA_VM_ACCEL:-tcg}" -smp 2 -m 1024 \
     -display none -nodefaults -no-user-config -no-reboot \
     -kernel "$image/vmlinuz" -initrd "$image/initrd" \
