@@ -66,8 +66,11 @@ class Deeds:
             action = parse_action((request.method, *request.words), self._known)
             if isinstance(action, ModuleAction) and action.verb is Verb.RESTART:
                 # Answered when the module is back.
-                slot = self._slot(action.slot_word)
-                self._modules.restart(slot, lambda body: server.answer(request, body))
+                self._modules.restart(
+                    self._slot(action.slot_word),
+                    lambda body: server.answer(request, body),
+                    lambda refusal: server.refuse(request, REFUSED, str(refusal)),
+                )
                 return
             server.answer(request, self._do(action))
         except ActionRejected as rejected:

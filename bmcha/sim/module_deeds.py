@@ -82,15 +82,25 @@ class ModuleDeeds:
             case Verb.RESTART:
                 raise CannotDo("restart is answered when the module is back")
 
-    def restart(self, slot: int, answer: Callable[[dict[str, Any]], None]) -> None:
-        """SIGTERM, as a service manager does it; answered when the new process was made."""
+    def restart(
+        self,
+        slot: int,
+        answer: Callable[[dict[str, Any]], None],
+        refuse: Callable[[CannotDo], None],
+    ) -> None:
+        """SIGTERM, as a service manager does it; answered when the new process was made, or
+        refused: somebody may have pulled or started the module while it was ending."""
         self._need_alive(slot)
         if slot in self._after_end:
             raise CannotDo(f"module {slot} is being restarted already")
         self._chassis.record("fault", slot, "restart", "SIGTERM")
 
         def start_again() -> None:
-            self._start(slot)
+            try:
+                self._start(slot)
+            except CannotDo as refusal:
+                refuse(refusal)
+                return
             answer({"slot": slot, "text": f"module {slot} is started again"})
 
         self._end_then(slot, start_again)

@@ -11,8 +11,17 @@ from typing import Any
 import pytest
 
 from bmcha.image import Picture, Reader
+from bmcha.sim.layout import connect_to
 from bmcha.sim.rpc import RpcRefused
-from tests.process.sims import Sim, is_alive, kill_now, run_bmcha, running_sim, wait_until
+from tests.process.sims import (
+    WAIT_S,
+    Sim,
+    is_alive,
+    kill_now,
+    run_bmcha,
+    running_sim,
+    wait_until,
+)
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +107,22 @@ def test_a_restarted_module_is_another_process(sim: Sim) -> None:
     assert after != before
     assert not is_alive(before)
     assert sim.layout.pid_file(standby).read_text().strip() == str(after)
+    wait_until(lambda: is_level(sim), "both are back")
+
+
+def test_a_module_that_is_pulled_while_it_restarts_stays_out(sim: Sim) -> None:
+    standby = 3 - holder(sim)
+    asked = [{"id": 1, "method": "restart"}, {"id": 2, "method": "pull"}]
+    client = connect_to(sim.layout.chassis_socket, WAIT_S)
+    with client, client.makefile("rb") as answers:
+        # In one piece: the module has not ended when it is pulled.
+        lines = [json.dumps({**each, "params": [standby]}) for each in asked]
+        client.sendall("".join(f"{line}\n" for line in lines).encode())
+        pulled, restarted = (json.loads(answers.readline()) for _ in asked)
+    assert pulled["result"]["text"] == f"slot {standby} is empty"
+    assert f"slot {standby} is empty" in restarted["error"]["message"]
+    assert sim.state()["slots"][str(standby)]["alive"] is False
+    sim.ctl("insert", str(standby))
     wait_until(lambda: is_level(sim), "both are back")
 
 
