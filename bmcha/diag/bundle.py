@@ -52,6 +52,9 @@ class Bundle:
 
     def write(self, file: str, packed_s: int) -> None:
         """``packed_s``: Unix time, as all files' date. Raises OSError; then there is no archive."""
+        # Replacing takes away what stands there: as root that could be /dev/null.
+        if os.path.lexists(file) and not (os.path.isfile(file) or os.path.islink(file)):
+            raise OSError("it is there and no regular file; name another one")
         draft = f"{file}.new"
         # A link that stands at `file` is replaced, not followed.
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW

@@ -70,6 +70,15 @@ def test_a_link_where_the_archive_shall_be_is_replaced_and_not_followed(tmp_path
     assert not (tmp_path / "out").is_symlink()
 
 
+def test_a_device_where_the_archive_shall_be_is_left_there(tmp_path) -> None:
+    """As root `bmcha report /dev/null` would have taken /dev/null away."""
+    os.mkfifo(tmp_path / "out")
+    with pytest.raises(OSError, match="no regular file"):
+        Bundle("top").write(str(tmp_path / "out"), 0)
+    assert [each.name for each in tmp_path.iterdir()] == ["out"]
+    assert (tmp_path / "out").is_fifo()
+
+
 def test_an_archive_that_cannot_be_written_leaves_nothing(tmp_path) -> None:
     with pytest.raises(OSError, match="No such file"):
         Bundle("top").write(str(tmp_path / "gone" / "out"), 0)

@@ -161,6 +161,21 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly() -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("words", ["layout --c-header", "check --schema board"])
+def test_a_full_disk_behind_a_redirection_is_one_sentence(words) -> None:
+    command = f"{shlex.quote(sys.executable)} -m bmcha {words} >/dev/full"
+    ended = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    text = "bmcha: the output cannot be written: No space left on device\n"
+    assert (ended.returncode, ended.stderr) == (1, text)
+
+
+@pytest.mark.parametrize("words", ["layout --c-header >&-", "decode <&-", "status 2>&- >&-"])
+def test_closed_streams_cost_nothing_but_what_would_be_printed(words) -> None:
+    command = f"{shlex.quote(sys.executable)} -m bmcha --socket /no/such {words}"
+    ended = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (3 if "status" in words else 0, "")
+
+
 def test_a_question_loads_nothing_heavy() -> None:
     program = (
         "import sys; from bmcha.cli import main; main(['status', '--socket', '/no/such']);"
