@@ -28,7 +28,8 @@ _TRUST: Final = (
 )
 _HOLD: Final = (
     "Every path silent: nothing moves, the alarm says held by policy.",
-    "A dead holder is replaced only by an operator: bmcha switchover --force.",
+    'A dead holder is replaced only by an operator, who writes isolation_policy = "trust-silence"'
+    " into this file and calls bmcha reload.",
 )
 
 

@@ -138,7 +138,9 @@ class RoleKeeper:
     def switchover_asked(self, asked: SwitchoverAsked, word: ChassisWord, now_ns: int) -> None:
         found = self._refusals(asked.target_slot, asked.is_forced, word, now_ns)
         if found:
-            self._effects.append(switchover.refused(asked.request_id, found))
+            drafts = {peer.slot: peer.draft for peer in self.peers if peer.is_heard()}
+            active = (slot for slot, said in drafts.items() if said and said.role is Role.ACTIVE)
+            self._effects.append(switchover.refused(asked.request_id, found, next(active, None)))
             return
         peer = self.peers.successor(asked.target_slot)
         self._relinquish(Reason.SWITCHOVER_ASKED, peer, now_ns, request_id=asked.request_id)
@@ -204,18 +206,21 @@ class RoleKeeper:
 
     def inputs(self, now_ns: int) -> RoleInputs:
         settings = self.settings
+        peers = self.peers.evidence(self.own.held_epoch, now_ns, self.machine.boot_window_ends_ns)
+        # Who holds the chassis and hands it over has gone first: nothing is left to wait for, and
+        # while this node waited nobody would hold it.
+        is_asked = any(peer.has_handed_over and peer.is_released for peer in peers)
+        is_held_off = self.own.is_held_off(now_ns) and not is_asked
         return RoleInputs(
             role=self.machine.role,
             reason=self.machine.reason,
-            peers=self.peers.evidence(
-                self.own.held_epoch, now_ns, self.machine.boot_window_ends_ns
-            ),
+            peers=peers,
             board=settings.board_class,
             policy=settings.isolation_policy,
             is_slot_known=self.is_slot_known,
             is_boot_window_over=self.machine.is_boot_window_over(now_ns),
             is_lone_start_due=self._is_lone_start_due(now_ns),
-            must_listen=self.own.must_listen(now_ns),
+            must_listen=self.own.must_listen(now_ns) or is_held_off,
             is_own_gap_too_long=self.own.is_late,
             are_outputs_shut=self.own.are_outputs_shut(self.machine.since_ns, now_ns),
             has_yielded=self.own.has_yielded,

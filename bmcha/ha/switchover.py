@@ -198,11 +198,13 @@ def take_back_after_ns(settings: NodeSettings, peer: PeerView | None) -> int:
     return max(deadline_ns, 2 * max((m.deadtime_ns for m in peer.monitors), default=0))
 
 
-def refused(request_id: int, found: frozenset[Refusal]) -> Answer:
-    listed = [
-        {"id": each.name, "text": each.sentence}
-        for each in sorted(found, key=lambda refusal: int(refusal.value))
-    ]
+def refused(request_id: int, found: frozenset[Refusal], active_slot: int | None) -> Answer:
+    """``active_slot``: the peer that says it is ACTIVE, whom the operator has to ask."""
+    texts = {each: each.sentence for each in sorted(found, key=lambda each: int(each.value))}
+    if Refusal.NOT_ACTIVE in found and active_slot is not None:
+        told = Refusal.NOT_ACTIVE.sentence.removesuffix(".")
+        texts[Refusal.NOT_ACTIVE] = f"{told}: slot {active_slot}."
+    listed = [{"id": each.name, "text": text} for each, text in texts.items()]
     body = {"result": "refused", "text": "switchover refused", "refusals": listed}
     return Answer(request_id, False, body)
 

@@ -209,7 +209,7 @@ def test_where_no_line_tells_who_holds_taking_back_waits_twice_the_dead_time(
 
 def test_a_refusal_lists_every_reason_in_one_order() -> None:
     found = frozenset({Refusal.STOPPING, Refusal.PEER_NOT_HEARD})
-    answer = switchover.refused(9, found)
+    answer = switchover.refused(9, found, None)
     assert (answer.request_id, answer.is_done) == (9, False)
     assert answer.body["result"] == "refused"
     assert answer.body["refusals"] == [

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from bmcha.model.event import Question, StatusAsked, StopAsked, SwitchoverAsked
+from bmcha.model.event import Question, SettingsReloaded, StatusAsked, StopAsked, SwitchoverAsked
 from bmcha.model.role import Reason, Role
 from bmcha.model.settings import BoardClass, IsolationPolicy
 from tests.world import Module, World
@@ -150,6 +152,27 @@ def test_a_bare_board_told_to_hold_never_splits() -> None:
     world.run(4000)
     assert world.roles() == (Role.ACTIVE, Role.STANDBY)
     assert reason_of(world.modules[2]) is Reason.HELD_BY_POLICY
+
+
+def test_a_standby_that_is_asked_for_a_switchover_names_whom_to_ask() -> None:
+    world = World(GATED).settled()
+    standby = world.modules[2]
+    standby.ask(SwitchoverAsked(1, "test", None, False))
+    world.run(1)
+    (refusal,) = standby.answers[-1].body["refusals"]
+    assert refusal["text"] == "This module is not ACTIVE. Ask the ACTIVE module: slot 1."
+
+
+def test_an_operator_lets_a_held_module_take_over_by_a_reload() -> None:
+    """As `bmcha check` says of isolation_policy = hold: a switchover is not what does it."""
+    world = World(BARE, IsolationPolicy.HOLD).settled()
+    world.kill(1)
+    world.run(4000)
+    standby = world.modules[2]
+    assert world.roles() == (None, Role.STANDBY)
+    trusting = replace(standby.settings, isolation_policy=IsolationPolicy.TRUST_SILENCE)
+    standby.ask(SettingsReloaded(None, "SIGHUP", trusting, ()))
+    become(world, 2, Role.ACTIVE, 1000)
 
 
 def test_the_last_path_waits_its_longer_dead_time() -> None:
