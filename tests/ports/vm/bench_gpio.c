@@ -260,9 +260,18 @@ static int bench_remove(struct platform_device *device)
 {
 	struct bench_chip *bench = platform_get_drvdata(device);
 	unsigned long flags;
+	int offset;
 
 	raw_spin_lock_irqsave(&lock, flags);
 	chips[device->id] = NULL;
+	/* A chip that has lost its power comes back with inputs. */
+	for (offset = 0; offset < LINES; offset++) {
+		struct bench_line *line = &lines[device->id][offset];
+		bool was = level_of(line);
+
+		line->is_output = false;
+		changed(device->id, offset, was, 0);
+	}
 	raw_spin_unlock_irqrestore(&lock, flags);
 	irq_work_sync(&bench->work);
 	return 0;

@@ -24,8 +24,9 @@ trap 'rm -rf "$scratch"' EXIT
 mkdir "$scratch/out"
 if [ "${1:-}" = pytest ]; then
     shift
-    # A mark on an emulated processor: everything takes ten times as long.
-    set -- .venv/bin/python -m pytest -m vm -o timeout=240 "$@"
+    # On an emulated processor everything takes ten times as long; and a stack that is written while
+    # the process runs on, as faulthandler does it, can end it there.
+    set -- .venv/bin/python -m pytest -m vm -o timeout=240 -o faulthandler_timeout=0 "$@"
 fi
 {
     echo "export HOME=/tmp BMCHA_VM=1 CI=${CI:-} BMCHA_NO_SKIP=${BMCHA_NO_SKIP:-} PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1"
