@@ -100,7 +100,8 @@ class Node:
         if restart is not None:
             self.facts.service.restart = restart
             # No claim before that; whoever else is there goes first.
-            self.roles.own.listen_until(now_ns + self.facts.service.hold_off_left_ns(now_ns))
+            hold_off_ns = self.facts.service.hold_off_left_ns(now_ns)
+            self.roles.own.held_off_until_ns = now_ns + hold_off_ns
         self.chassis.new_epoch(stored_epoch)
         self.failed_effects_count = 0
         self._last_step_ns = now_ns

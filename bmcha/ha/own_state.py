@@ -19,6 +19,7 @@ OUTPUTS_SENSE_NS = ns_from_ms(500)
 class OwnState:
     """``outputs_open`` and ``active_sense`` are None where the board has no such sense.
 
+    ``held_off_until_ns``: after a crash nothing is claimed before, unless the holder asks for it.
     ``is_late``: this node stood still, and the rules have not judged that yet.
     ``has_yielded``: it let go once for a peer that hears nothing, and was not heard since.
     ``is_unverified``: the present claim went on against a line. Epochs: 0 for none.
@@ -27,6 +28,7 @@ class OwnState:
     started_ns: int
     seen_epoch: int
     must_listen_until_ns: int
+    held_off_until_ns: int = 0
     held_epoch: int = 0
     outputs_open: bool | None = None
     active_sense: bool | None = None
@@ -49,6 +51,9 @@ class OwnState:
     def must_listen(self, now_ns: int) -> bool:
         """It stood still, or lost a claim: the others come first."""
         return now_ns < self.must_listen_until_ns
+
+    def is_held_off(self, now_ns: int) -> bool:
+        return now_ns < self.held_off_until_ns
 
     def are_outputs_shut(self, role_since_ns: int, now_ns: int) -> bool:
         """The board senses the own gate shut although this node opened it a while ago."""

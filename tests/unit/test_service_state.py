@@ -11,6 +11,8 @@ from bmcha.model.event import (
     SettingChange,
     SettingsReloaded,
     StatusAsked,
+    StopAsked,
+    SwitchoverAsked,
     WorkerRecovered,
     WorkerStalled,
 )
@@ -49,6 +51,27 @@ def test_after_a_crash_no_role_is_claimed_before_the_hold_off_is_over_and_then_i
     assert node.roles.machine.role is Role.STARTING
     assert world.run(2000, lambda: node.roles.machine.role is Role.ACTIVE)
     assert 6000 <= world.now_ms - begun_ms < 6100
+
+
+@pytest.mark.parametrize("board", list(BoardClass))
+@pytest.mark.parametrize("question", ["switchover", "stop"])
+def test_what_is_handed_over_is_taken_in_the_hold_off_too(board: BoardClass, question: str) -> None:
+    world = World(board).boot(2)
+    assert world.run(5000, lambda: world.modules[2].role is Role.ACTIVE)
+    world.run(world.modules[2].settings.timers.hold_off_ms)
+    node = boot_after_crash(world, 1, CRASHED)
+    holder = world.modules[2].node
+    assert holder is not None
+    assert world.run(2000, lambda: holder.facts.is_mirror_synced())
+    asked = (
+        SwitchoverAsked(1, "a test", None, False)
+        if question == "switchover"
+        else StopAsked("a test")
+    )
+    world.modules[2].ask(asked)
+    assert world.run(500, lambda: node.roles.machine.role is Role.ACTIVE)
+    assert node.facts.service.hold_off_left_ns(world.now_ns) > 0
+    assert world.dual_ms == 0
 
 
 def test_the_hold_off_is_shown_as_a_wait_and_an_alarm_with_its_reason() -> None:
@@ -95,7 +118,7 @@ def test_a_node_that_stood_still_during_its_hold_off_is_not_let_go_earlier() -> 
     world = World(BoardClass.GATED)
     node = boot_after_crash(world, 1, CRASHED)
     node.roles.stood_still(world.now_ns)
-    assert node.roles.own.must_listen(world.now_ns + 5 * NS_PER_S)
+    assert node.roles.inputs(world.now_ns + 5 * NS_PER_S).must_listen
 
 
 def test_a_stuck_thread_is_an_alarm_and_costs_health_until_it_goes_on() -> None:
