@@ -191,6 +191,7 @@ class Node:
             case StopAsked():
                 self.chassis.record(Severity.INFO, "stop", f"asked by {event.asked_by}", now_ns)
                 self.roles.stop_asked(event, self._word(), now_ns)
+                self._leave_fans(now_ns)
             case WatchdogHasReset(identity):
                 text = f"this module was reset by its watchdog ({identity})"
                 self.chassis.record(Severity.MAJOR, "watchdog-reset", text, now_ns)
@@ -204,6 +205,12 @@ class Node:
                 self.facts.service.stall(event.name, event.for_ms, now_ns)
             case WorkerRecovered():
                 self.facts.service.recover(event.name)
+
+    def _leave_fans(self, now_ns: int) -> None:
+        """Before the lines fall, which `roles` has asked for by now."""
+        if self.roles.has_ended and self.chassis.is_holding:
+            self.chassis.leave_to_nobody(now_ns)
+            self._effects += self.chassis.take_effects()
 
     def _let_go_late(self, now_ns: int) -> None:
         self.roles.stood_still(now_ns)

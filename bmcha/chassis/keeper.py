@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from bmcha.chassis.alarms import Alarm, AlarmTable, cell_of
 from bmcha.chassis.conditions import Condition, chassis_conditions
-from bmcha.chassis.cooling import Cooling
+from bmcha.chassis.cooling import PWM_FULL, Cooling
 from bmcha.chassis.event_log import EventLog
 from bmcha.chassis.fans import FanJudge, initial_fan
 from bmcha.chassis.mirror_receiver import Accepted, MirrorReceiver
@@ -21,7 +21,7 @@ from bmcha.chassis.mirror_sender import MirrorSender, PathRoom
 from bmcha.chassis.picture import ChassisPicture
 from bmcha.chassis.sensors import Limits, SensorJudge, initial_sensor
 from bmcha.chassis.units import initial_blade, initial_supply, judge_blade, judge_supply
-from bmcha.model.effect import Effect, RecordEvent, SendMessage, SetFan, WriteImage
+from bmcha.model.effect import Effect, LeaveFans, RecordEvent, SendMessage, SetFan, WriteImage
 from bmcha.model.event import BladeRead, FanDriven, FanRead, SensorRead, SupplyRead
 from bmcha.model.message import Delta, DeltaAck, MirrorJoin, Progress
 from bmcha.model.moment import NS_PER_MS, ns_from_ms
@@ -125,6 +125,13 @@ class ChassisKeeper:
     @property
     def is_drained(self) -> bool:
         return self.sender.is_drained and not self._changed
+
+    def leave_to_nobody(self, now_ns: int) -> None:
+        """This node ends and hands over to nobody: the fans may not depend on it any more."""
+        if self.settings.fans:
+            self._effects.append(LeaveFans(PWM_FULL))
+            text = "nobody takes the chassis over: all fans to full speed"
+            self.record(Severity.MINOR, "fans", text, now_ns)
 
     def let_go(self) -> None:
         """No longer the holder: the picture is the mirror's from now on."""

@@ -97,6 +97,13 @@ class SetFan:
 
 
 @dataclass(frozen=True, slots=True)
+class LeaveFans:
+    """An output write, the last one: every fan to ``pwm``, and that is waited for, not for long."""
+
+    pwm: int
+
+
+@dataclass(frozen=True, slots=True)
 class WriteImage:
     """Write cells and image header in one critical section.
 
@@ -144,6 +151,7 @@ Effect = (
     | ReadLines
     | FeedWatchdog
     | SetFan
+    | LeaveFans
     | WriteImage
     | EnterRole
     | Answer

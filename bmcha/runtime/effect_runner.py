@@ -1,7 +1,7 @@
 """Does what the node asks for, in the order in which it asks.
 
 No decision is made here but one, and that one is the core's too, only measured later: before each
-output write (`SetFan`; raising ACTIVE or OUTPUT_ENABLE) the clock is read again, and if more than
+output write (fans; raising ACTIVE or OUTPUT_ENABLE) the clock is read again, and if more than
 `output_gap_limit_ns` has passed since the step that asked for it, or since the loop was last seen
 to complete, this write and all further ones of the list are withheld and `OutputsWithheld` is
 posted: a module that was stopped in between may no longer be the one in charge. Lowering a line
@@ -24,6 +24,7 @@ from bmcha.model.effect import (
     EndService,
     EnterRole,
     FeedWatchdog,
+    LeaveFans,
     OwnLine,
     PublishHeartbeat,
     ReadLines,
@@ -76,6 +77,8 @@ class Fans(Protocol):
     """The fan desk."""
 
     def order(self, index: int, pwm: int, until_ns: int) -> None: ...
+
+    def leave_at(self, pwm: int, until_ns: int) -> None: ...
 
     def drop(self) -> None: ...
 
@@ -144,6 +147,9 @@ class EffectRunner:
         self._post(OutputsWithheld(gap_ns))
         return True
 
+    def _may_write_until_ns(self) -> int:
+        return self._seen_alive_ns() + self._output_gap_limit_ns()
+
     def _seen_alive_ns(self) -> int:
         """From then on the own gap counts."""
         return min(self._step_ns, self._loop_completed_ns)
@@ -176,8 +182,9 @@ class EffectRunner:
             case FeedWatchdog():
                 outlets.watchdog.feed()
             case SetFan(index, pwm):
-                until_ns = self._seen_alive_ns() + self._output_gap_limit_ns()
-                outlets.fans.order(index, pwm, until_ns)
+                outlets.fans.order(index, pwm, self._may_write_until_ns())
+            case LeaveFans(pwm):
+                outlets.fans.leave_at(pwm, self._may_write_until_ns())
             case WriteImage():
                 outlets.image.write(effect)
             case EnterRole():
@@ -202,7 +209,7 @@ class EffectRunner:
 
 def _is_output_write(effect: Effect) -> bool:
     match effect:
-        case SetFan():
+        case SetFan() | LeaveFans():
             return True
         case DriveLine(line, is_up):
             return is_up and line in _OUTPUT_LINES

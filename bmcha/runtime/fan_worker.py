@@ -24,6 +24,8 @@ from bmcha.runtime.worker import Clock, Post
 WRITERS_MAX: Final = 8
 LEAVE_S_MAX: Final = 0.02
 """All that leaving the chassis waits for writes under way: a transfer takes about one ms."""
+LEAVE_AT_S_MAX: Final = 0.2
+"""All that the last writes may take: a device has some ten fans, three transfers each."""
 STUCK_NS: Final = NS_PER_S
 STUCK = "its device does not return from a write"
 
@@ -81,9 +83,11 @@ class FanWorker:
             self._orders.clear()
 
     def wait_idle(self, timeout_s: float) -> bool:
-        """False: a write is still under way."""
+        """False: an order still waits, or a write is under way."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._begun_ns is None, timeout_s)
+            return self._changed.wait_for(
+                lambda: not self._orders and self._begun_ns is None, timeout_s
+            )
 
     # ------------------------------------------------------------ the thread's side
 
@@ -154,13 +158,21 @@ class FanDesk:
         for worker in self._workers:
             worker.drop()
 
+    def leave_at(self, pwm: int, until_ns: int) -> None:
+        """Every fan to ``pwm``, waited for up to `LEAVE_AT_S_MAX` in all. `leave` comes next."""
+        for index in self._by_fan:
+            self.order(index, pwm, until_ns)
+        self._wait_idle(LEAVE_AT_S_MAX)
+
     def leave(self) -> None:
         """As `drop`, and what is under way is waited for, up to `LEAVE_S_MAX` in all; once."""
         self.drop()
-        if self._has_left:
-            return
-        self._has_left = True
-        end_s = time.monotonic() + LEAVE_S_MAX
+        if not self._has_left:
+            self._has_left = True
+            self._wait_idle(LEAVE_S_MAX)
+
+    def _wait_idle(self, timeout_s: float) -> None:
+        end_s = time.monotonic() + timeout_s
         for worker in self._workers:
             worker.wait_idle(max(0.0, end_s - time.monotonic()))
 

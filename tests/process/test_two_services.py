@@ -81,6 +81,19 @@ def test_a_lone_service_ends_within_two_seconds_too(pair) -> None:
     assert time.monotonic() - begun_s < 2
 
 
+def test_an_active_that_is_stopped_alone_leaves_its_fan_at_full_speed(running) -> None:
+    first, second = running
+    second.signal(signal.SIGTERM)
+    assert second.end()[0] == 0
+    wait_until(lambda: 0 < first.get("hwmon/pwm1") < 255, "the ACTIVE drives the fan")
+    begun_s = time.monotonic()
+    first.signal(signal.SIGTERM)
+    assert first.end()[0] == 0
+    assert time.monotonic() - begun_s < 2
+    assert first.get("hwmon/pwm1") == 255
+    assert second.get("hwmon/pwm1") == 0, "no other fan was touched"
+
+
 def test_the_command_line_switches_over_and_tells_about_it(running) -> None:
     first, second = running
     # Forced, because the last role change is younger than the hold-off.

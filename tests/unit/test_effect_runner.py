@@ -11,6 +11,7 @@ from bmcha.model.effect import (
     EndService,
     EnterRole,
     FeedWatchdog,
+    LeaveFans,
     OwnLine,
     PublishHeartbeat,
     ReadLines,
@@ -95,6 +96,10 @@ class World:
 
     def order(self, index: int, pwm: int, until_ns: int) -> None:
         self._do("order", index, pwm)
+        self.until_ns = until_ns
+
+    def leave_at(self, pwm: int, until_ns: int) -> None:
+        self._do("leave_at", pwm)
         self.until_ns = until_ns
 
     def drop(self) -> None:
@@ -229,6 +234,16 @@ def test_the_fans_are_left_before_a_line_of_the_outputs_falls(world, line) -> No
 def test_orders_are_dropped_with_every_role_but_active(world, role) -> None:
     world.run(EnterRole(role, Reason.PEER_ABSENT, 8, Role.STARTING))
     assert (("drop",) in world.deeds) == (role is not Role.ACTIVE)
+
+
+def test_the_fans_last_order_ends_like_any_other_and_is_withheld_like_any_other(world) -> None:
+    world.run(LeaveFans(255), DriveLine(OwnLine.OUTPUT_ENABLE, False))
+    lowered = ("drive", "OUTPUT_ENABLE", False)
+    assert world.deeds == [("leave_at", 255), ("leave",), lowered]
+    assert world.until_ns == world.now_ns + LIMIT_NS
+    world.now_ns += LIMIT_NS + 1
+    world.run(LeaveFans(255), DriveLine(OwnLine.OUTPUT_ENABLE, False))
+    assert world.deeds[3:] == [("drop",), ("leave",), lowered]
 
 
 def test_an_order_ends_when_the_own_gap_would_be_too_long(world) -> None:

@@ -219,6 +219,25 @@ def test_leaving_does_not_wait_for_one_that_is_stuck_and_not_twice(stuck, monkey
     assert stuck.chips.written == []
 
 
+# ---------------------------------------------------------------- the last order of all
+
+
+def test_fans_that_are_left_to_nobody_are_all_written_before_it_returns(bench) -> None:
+    bench.order(1, 80)
+    bench.start()
+    bench.desk.leave_at(255, LATER)
+    assert dict(bench.chips.written) == {"/a/fan1": 255, "/a/fan2": 255, "/b/fan3": 255}
+
+
+def test_a_stuck_device_keeps_no_other_fan_from_its_last_order(stuck) -> None:
+    stuck.desk.leave_at(255, LATER)
+    wait_until(lambda: ("/b/fan3", 255) in stuck.chips.written, "the other device is driven")
+    stuck.desk.leave()
+    stuck.chips.gates["/a"].set()
+    stuck.settle()
+    assert sorted(stuck.chips.written) == [("/a/fan1", 80), ("/b/fan3", 255)]
+
+
 # ---------------------------------------------------------------- W4: faults
 
 

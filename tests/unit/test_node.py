@@ -14,6 +14,7 @@ from bmcha.model.effect import (
     EndService,
     EnterRole,
     FeedWatchdog,
+    LeaveFans,
     OwnLine,
     PublishHeartbeat,
     RecordEvent,
@@ -396,9 +397,12 @@ def test_no_fan_is_written_once_the_outputs_are_let_go() -> None:
     assert of(effects, EndService)
     released = effects.index(LOWER_ALL[0])
     assert not of(effects[released:], SetFan)
+    assert not of(effects, LeaveFans), "the peer goes on with them as they are"
 
 
-def test_no_fan_is_written_by_an_active_that_stops_without_a_peer() -> None:
+def test_an_active_that_stops_without_a_peer_leaves_the_fans_at_full_speed_and_then_lets_go() -> (
+    None
+):
     life = Life(BoardClass.BARE)
     for _ in range(200):
         life.step(Tick(), 25)
@@ -408,7 +412,18 @@ def test_no_fan_is_written_by_an_active_that_stops_without_a_peer() -> None:
     life.step(SensorRead(0, 30_000, Quality.GOOD, ms(life.now_ms)))
     effects = life.step(StopAsked("test"), 260)
     released = effects.index(LOWER_ALL[0])
+    assert effects.index(LeaveFans(255)) < released
     assert of(effects, EndService) and not of(effects[released:], SetFan)
+    assert "fans" in [kind for kind, _ in records(effects)]
+
+
+@pytest.mark.parametrize("role", [Role.STANDBY, Role.FENCING])
+def test_whoever_does_not_hold_the_chassis_leaves_the_fans_alone_when_it_stops(role: Role) -> None:
+    life = Life()
+    life.hear(Role.ACTIVE, epoch=1) if role is Role.STANDBY else life.hear(Role.STARTING)
+    assert life.role is role
+    effects = life.step(StopAsked("test"))
+    assert of(effects, EndService) and not of(effects, LeaveFans)
 
 
 # ---- the peer's life and the mirror
