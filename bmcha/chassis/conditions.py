@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from bmcha.chassis.fans import FanJudge
 from bmcha.chassis.picture import ChassisPicture
-from bmcha.chassis.sensors import Limits, LimitState, SensorJudge
+from bmcha.chassis.sensors import Limits, LimitState, SensorJudge, shown, shown_limits
 from bmcha.chassis.units import supply_conditions
 from bmcha.model.reading import FanCell, Quality, SensorCell, UnitState
 from bmcha.model.role import Severity
@@ -35,14 +35,15 @@ def _of_sensor(cell: SensorCell, state: LimitState, why: str) -> Iterator[Condit
     name = cell.name
     because = f": {why}" if why else ""
     if cell.quality in (Quality.BAD, Quality.STALE):
-        text = f"{name}: {cell.quality.name}, last value {cell.value_milli}{because}"
+        last = shown(cell.value_milli, cell.kind)
+        text = f"{name}: {cell.quality.name}, last value {last}{because}"
         yield f"sensor-{name}-unreadable", Severity.MAJOR, text
     elif cell.quality is Quality.NONE and why:
         yield f"sensor-{name}-unreadable", Severity.MAJOR, f"{name}: never read{because}"
     elif state in (LimitState.LOW, LimitState.HIGH):
         text = (
-            f"{name} is {state.value}: {cell.value_milli}, allowed is "
-            f"{cell.low_milli} to {cell.high_milli}"
+            f"{name} is {state.value}: {shown(cell.value_milli, cell.kind)}, "
+            f"allowed is {shown_limits(cell)}"
         )
         yield f"sensor-{name}-limit", Severity.MAJOR, text
     if cell.quality is Quality.GOOD and why:

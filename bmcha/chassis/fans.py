@@ -1,9 +1,10 @@
 """Judges fans: whether they turn as they should, whether that can be told, and whether they obey.
 
-A fan that turns below its lowest speed has FAILED, unless it was told to stand still, which is
-OFF; a fan whose tachometer cannot be read, or was not read for too long, is UNKNOWN. Of what it is
-told only changes come in. Judgements are values with a reason for people; what they mean for the
-other fans is `cooling`'s, alarms are made by `keeper`.
+A fan that turns below its lowest speed for a while has FAILED, unless it was told to stand still,
+which is OFF; one that turns well for as long has recovered. A fan whose tachometer cannot be read,
+or was not read for too long, is UNKNOWN. Of what it is told only changes come in. Judgements are
+values with a reason for people; what they mean for the other fans is `cooling`'s, alarms are made
+by `keeper`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ RPM_BELIEVABLE_MAX: Final = 100_000
 """The fastest fans made turn at a third of it."""
 SPIN_UP_NS: Final = 5 * NS_PER_S
 """From standstill: large fans take two or three seconds, tachometers one more."""
+LASTING_NS: Final = 2 * NS_PER_S
+"""A disturbed count of the tachometer is no failure, and fan chips show one for up to a second."""
 
 
 def initial_fan(index: int, settings: FanSettings, now_ns: int) -> FanCell:
@@ -36,11 +39,13 @@ def initial_fan(index: int, settings: FanSettings, now_ns: int) -> FanCell:
 
 
 class FanJudge:
-    """Remembers of each fan when it stood still, why it cannot be read, and why not driven."""
+    """Remembers of each fan when it stood still, since when its speed contradicts its state, why it
+    cannot be read, and why not driven."""
 
     def __init__(self, settings: ChassisSettings) -> None:
         self.settings = settings
         self._stood_ns: dict[int, int] = {}
+        self._contrary_ns: dict[int, int] = {}
         self._unread_whys: dict[int, str] = {}
         self._undriven_whys: dict[int, str] = {}
 
@@ -61,6 +66,7 @@ class FanJudge:
     def forget(self) -> None:
         """From now on others judge. What is known of writes stays: only changes are told."""
         self._stood_ns.clear()
+        self._contrary_ns.clear()
         self._unread_whys.clear()
 
     def driven(self, driven: FanDriven) -> None:
@@ -92,6 +98,16 @@ class FanJudge:
         ]
 
     def _state(self, cell: FanCell, rpm: int, read_ns: int) -> UnitState:
+        """A failure, and its end, has to last."""
+        now = self._momentary_state(cell, rpm, read_ns)
+        is_news = now is not cell.state and UnitState.FAILED in (now, cell.state)
+        if not is_news:
+            self._contrary_ns.pop(cell.index, None)
+            return now
+        since_ns = self._contrary_ns.setdefault(cell.index, read_ns)
+        return now if read_ns - since_ns >= LASTING_NS else cell.state
+
+    def _momentary_state(self, cell: FanCell, rpm: int, read_ns: int) -> UnitState:
         if cell.pwm == 0:
             self._stood_ns[cell.index] = read_ns
         if rpm >= self.settings.fans[cell.index].rpm_min:

@@ -15,7 +15,7 @@ from typing import Final
 
 from bmcha.model.event import SensorRead
 from bmcha.model.moment import ns_from_ms
-from bmcha.model.reading import Quality, SensorCell, SensorKind
+from bmcha.model.reading import MILLI_MAX, Quality, SensorCell, SensorKind
 from bmcha.model.settings import ChassisSettings, SensorSettings
 
 BELIEVABLE_MILLI: Final = {
@@ -37,7 +37,18 @@ _UNITS: Final = {
 
 
 def shown(value_milli: int, kind: SensorKind) -> str:
-    return f"{value_milli / 1000:.1f} {_UNITS[kind]}"
+    """Exactly, and no longer than need be: 23.5 °C, 3.135 V."""
+    return f"{value_milli / 1000:.10g} {_UNITS[kind]}"
+
+
+def shown_limits(cell: SensorCell) -> str:
+    """A limit that cannot be reached is none."""
+    low, high = (shown(limit, cell.kind) for limit in (cell.low_milli, cell.high_milli))
+    if cell.low_milli == -MILLI_MAX:
+        return f"at most {high}"
+    if cell.high_milli == MILLI_MAX:
+        return f"at least {low}"
+    return f"{low} to {high}"
 
 
 @unique

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bmcha.chassis.fans import RPM_BELIEVABLE_MAX, SPIN_UP_NS, FanJudge, initial_fan
+from bmcha.chassis.fans import LASTING_NS, RPM_BELIEVABLE_MAX, SPIN_UP_NS, FanJudge, initial_fan
 from bmcha.model.event import FanDriven, FanRead
 from bmcha.model.reading import FanCell, Quality, UnitState
 from tests.speech import ms
@@ -30,13 +30,46 @@ def test_before_the_first_reading_a_fan_runs_at_full_speed() -> None:
     assert (fan.pwm, fan.state, fan.pwm_min) == (255, UnitState.UNKNOWN, FAN.pwm_min)
 
 
+def states(*reads: FanRead, cell: FanCell | None = None) -> list[UnitState]:
+    """What one fan is after each of them."""
+    judge, found = FanJudge(CHASSIS), []
+    cell = cell or turning()
+    for each in reads:
+        cell = judge.judge(cell, each)
+        found.append(cell.state)
+    return found
+
+
+def test_the_first_reading_at_the_lowest_speed_is_a_fan_that_works() -> None:
+    made = FanJudge(CHASSIS).judge(initial_fan(0, FAN, 0), read(FAN.rpm_min))
+    assert (made.rpm, made.state, made.stamp_ns) == (FAN.rpm_min, UnitState.OK, 4)
+
+
+@pytest.mark.parametrize("before", [UnitState.OK, UnitState.UNKNOWN])
+@pytest.mark.parametrize("rpm", [SLOW, 0])
+def test_a_fan_below_its_lowest_speed_has_failed_when_that_lasts(
+    before: UnitState, rpm: int
+) -> None:
+    cell = replace(turning(), state=before)
+    at = [4, 3 + LASTING_NS, 4 + LASTING_NS]
+    found = states(*(read(rpm, each) for each in at), cell=cell)
+    assert found == [before, before, UnitState.FAILED]
+
+
+def test_a_failed_fan_has_recovered_when_that_lasts() -> None:
+    cell = replace(turning(rpm=0), state=UnitState.FAILED)
+    at = [4, 3 + LASTING_NS, 4 + LASTING_NS]
+    found = states(*(read(900, each) for each in at), cell=cell)
+    assert found == [UnitState.FAILED, UnitState.FAILED, UnitState.OK]
+
+
 @pytest.mark.parametrize(
-    ("rpm", "state"),
-    [(FAN.rpm_min, UnitState.OK), (SLOW, UnitState.FAILED), (0, UnitState.FAILED)],
+    ("state", "rpm", "contrary"), [(UnitState.OK, 900, 0), (UnitState.FAILED, 0, 900)]
 )
-def test_a_fan_below_its_lowest_speed_has_failed(rpm: int, state: UnitState) -> None:
-    made = FanJudge(CHASSIS).judge(initial_fan(0, FAN, 0), read(rpm))
-    assert (made.rpm, made.state, made.stamp_ns) == (rpm, state, 4)
+def test_a_miscount_now_and_then_changes_nothing(state: UnitState, rpm: int, contrary: int) -> None:
+    speeds = [contrary, rpm, contrary, rpm, contrary]
+    reads = [read(each, 4 + turn * LASTING_NS) for turn, each in enumerate(speeds)]
+    assert set(states(*reads, cell=replace(turning(), state=state))) == {state}
 
 
 def test_a_fan_that_cannot_be_read_is_unknown_says_why_and_keeps_its_last_speed() -> None:
@@ -60,11 +93,10 @@ def test_a_fan_that_was_told_to_stand_still_has_not_failed_and_may_take_its_time
     judge, still = FanJudge(CHASSIS), turning(rpm=0, pwm=0)
     assert judge.judge(still, read(0, read_ns=10)).state is UnitState.OFF
     asked = replace(still, pwm=120)
-    states = [
-        judge.judge(asked, read(0, read_ns=10 + later)).state
-        for later in (1, SPIN_UP_NS, SPIN_UP_NS + 1)
-    ]
-    assert states == [UnitState.OFF, UnitState.OFF, UnitState.FAILED]
+    begun = replace(asked, state=UnitState.OFF)
+    later = (1, SPIN_UP_NS, SPIN_UP_NS + 1, SPIN_UP_NS + 1 + LASTING_NS)
+    found = [judge.judge(begun, read(0, read_ns=10 + each)).state for each in later]
+    assert found == [UnitState.OFF, UnitState.OFF, UnitState.OFF, UnitState.FAILED]
 
 
 def test_a_speed_that_is_too_old_is_unknown() -> None:

@@ -128,7 +128,7 @@ def test_a_value_in_doubt_grows_stale_and_says_why() -> None:
     assert judge.why(0) == "", "not yet: one disturbed transfer is no news"
     (old,) = judge.age_out([held], ms(STALE_MS) + 1)
     assert old.quality is Quality.STALE
-    assert judge.why(0) == "-70.0 °C after 25.0 °C is not believed"
+    assert judge.why(0) == "-70 °C after 25 °C is not believed"
 
 
 # ---------------------------------------------------------------- age
