@@ -326,6 +326,9 @@ def _pid_file(file: str | None) -> Iterator[None]:
     if file is None:
         yield
         return
+    if os.path.exists(file) and not os.path.isfile(file):
+        # It is removed at the end: as root that could be a device.
+        raise CannotRun(f"pid_file {file} is there and no regular file; name another one")
     with open(file, "w", encoding="ascii") as written:
         written.write(f"{os.getpid()}\n")
     try:

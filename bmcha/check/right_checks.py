@@ -94,8 +94,8 @@ def _in_folder(subject: Subject, machine: Machine, key: str, file: str) -> Itera
         value = f"{file}, in {folder}, which {user} may not write"
         remedy = f"give it to the service: chown {user} {folder} (as root)"
         yield subject.in_module(key, value, "a file in a folder of the service's own", remedy)
-    elif machine.kind_of(file) == "a folder":
-        yield subject.in_module(key, f"{file}, which is a folder", "a file", "name a file in it")
+    elif key != "control_socket" and (there := machine.kind_of(file)) not in (MISSING, "a file"):
+        yield subject.in_module(key, f"{file}, which is {there}", "a file", "name a file")
 
 
 def _socket(
@@ -105,7 +105,7 @@ def _socket(
     if not file or not subject.is_sound(subject.module_file, key):
         return
     kind = machine.kind_of(file)
-    if kind not in (MISSING, "a socket", "a folder"):
+    if kind not in (MISSING, "a socket"):
         value = f"{file}, where {kind} stands"
         yield subject.in_module(key, value, "a name that is free", "remove it, or take another")
     elif service_pid and machine.command(service_pid) not in _OURS:

@@ -21,6 +21,7 @@ from bmcha.check.right_checks import check_rights
 from bmcha.check.sensor_checks import check_sensors
 from bmcha.check.serial_checks import check_serial
 from bmcha.check.silent_peer import silent_peer_rule
+from bmcha.check.slot_checks import check_slot, own_slot
 from bmcha.check.subject import Subject
 from bmcha.check.summary import summary
 from bmcha.check.timing import check_timing
@@ -69,8 +70,10 @@ def check_file(file: str, options: Options, machine: Machine | None = None) -> R
     except ConfigError as error:
         return _unreadable(file, error)
     findings = with_better_remedies(from_problems(problems), kind)
+    slot = None
     if not options.is_offline:
-        findings += _device_findings(subject, machine or Machine())
+        slot, on_machine = _device_findings(subject, machine or Machine())
+        findings += on_machine
     findings += check_timing(subject)
     return Report(
         file=file,
@@ -79,7 +82,7 @@ def check_file(file: str, options: Options, machine: Machine | None = None) -> R
         problems=_unique(each for each in findings if not each.is_advice),
         advice=_unique(each for each in findings if each.is_advice),
         rule=silent_peer_rule(subject),
-        rows=[] if problems else summary(subject),
+        rows=[] if problems else summary(subject, slot),
         notes=list(_notes(subject, kind, options)),
     )
 
@@ -112,13 +115,19 @@ def _board_subject(file: str, hw_root: str | None) -> tuple[Subject, tuple[Confi
     return Subject(board, source, wrong), tuple(problems)
 
 
-def _device_findings(subject: Subject, machine: Machine) -> list[Finding]:
+def _device_findings(subject: Subject, machine: Machine) -> tuple[int | str | None, list[Finding]]:
+    """What the straps say (see `own_slot`), and all that is wrong."""
     pid = machine.listener(subject.service.control_socket) if subject.service else None
     root = list(check_hw_root(subject, machine))
     subject = replace(subject, is_hw_root_missing=bool(root))
-    return [
+    lines = list(check_lines(subject, machine, pid))
+    # Straps that cannot be read are told by then.
+    has_bad_straps = any(each.key.startswith("straps") for each in lines)
+    slot = None if has_bad_straps else own_slot(subject)
+    return slot, [
         *root,
-        *check_lines(subject, machine, pid),
+        *lines,
+        *check_slot(subject, slot),
         *check_watchdog(subject, machine, pid),
         *check_sensors(subject, machine),
         *check_serial(subject, machine, pid),

@@ -17,9 +17,12 @@ from bmcha.model.settings import BoardClass, IsolationPolicy, NodeSettings, Path
 Row = tuple[str, str]
 
 
-def summary(subject: Subject) -> list[Row]:
-    """(what, how) by line."""
+def summary(subject: Subject, slot: int | str | None) -> list[Row]:
+    """(what, how) by line. ``slot``: what the straps say just now, as far as they were read."""
     rows = [*_board(subject)]
+    if isinstance(slot, int):
+        what, how = rows[0]
+        rows[0] = (what, f"{slot} now: {how}")
     node = subject.node
     if node is not None:
         rows += [(f"path {path.name}", _path(subject, path)) for path in node.paths]

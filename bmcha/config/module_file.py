@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,10 +28,12 @@ CONTROL_SOCKET: Final = "/run/bmcha/control.sock"
 STATE_DIR: Final = "/var/lib/bmcha"
 IMAGE_NAME: Final = "/bmcha"
 NODES_MAX: Final = 16
+SOCKET_NAME_BYTES_MAX: Final = 80
+"""With "/proc/self/fd/N/" before it, 107 bytes at most (`bmcha.runtime.control_socket`)."""
 
 # NAME_MAX of the file system behind shared memory is 255.
-_IMAGE_NAME_ALLOWED: Final = "/ and 1 to 250 letters, digits, dots, _ or -"
-_IMAGE_NAME: Final = re.compile(r"/[A-Za-z0-9._-]{1,250}")
+_IMAGE_NAME_ALLOWED: Final = "/ and 1 to 250 letters, digits, dots, _ or -, not only dots"
+_IMAGE_NAME: Final = re.compile(r"/(?!\.+$)[A-Za-z0-9._-]{1,250}")
 _POLICIES: Final = {member.value: member for member in IsolationPolicy}
 _ANYTHING: Final = re.compile(r"[\s\S]+")
 
@@ -111,16 +114,26 @@ def read_config(file: str, *, version: str, firmware_level: int, layout_id: int)
         relations.check_paths(table, paths, succession)
         relations.check_board(board_table, board, succession)
     relations.check_timers(keys.timers_table, keys.timers, paths, board)
+    _check_places(table, keys, {file, board_source.file, *board_source.origins.values()})
     service = _service(keys, file, board_source.file, board)
     return ConfigReading(Config(node, service), tuple(problems), board, board_source)
 
 
 def check_own_slot(config: Config, own_slot: int) -> None:
     """What can be told only once the straps are read. Raises `ConfigError`."""
-    file = config.service.config_file
-    slots = ", ".join(map(str, config.node.succession.slots))
+    node = config.node
+    problems = slot_problems(config.service.config_file, node.succession, node.paths, own_slot)
+    if problems:
+        raise ConfigError(problems)
+
+
+def slot_problems(
+    file: str, succession: Succession, paths: Sequence[PathSettings], own_slot: int
+) -> list[ConfigProblem]:
+    """What is wrong with the module's ``file`` in this slot."""
+    slots = ", ".join(map(str, succession.slots))
     problems = []
-    if own_slot not in config.node.succession.slots:
+    if own_slot not in succession.slots:
         allowed = f"a list with this module's slot {own_slot} (by its straps) in it"
         remedy = f"add {own_slot} to the list, or move the module to another slot"
         problems.append(ConfigProblem(file, "chassis.succession", slots, allowed, remedy))
@@ -128,11 +141,10 @@ def check_own_slot(config: Config, own_slot: int) -> None:
     remedy = "name the other module's slot: this file is for the module in the other slot, perhaps"
     problems += [
         ConfigProblem(file, f"paths[{number}].peer", str(own_slot), allowed, remedy)
-        for number, path in enumerate(config.node.paths)
+        for number, path in enumerate(paths)
         if path.peer_slot == own_slot
     ]
-    if problems:
-        raise ConfigError(problems)
+    return problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +216,31 @@ def _open_board(
             table.refuse("board", shown(name), allowed, remedy=remedy)
     source = Source(name, {}, hw_root)
     return Table({}, source, []), source
+
+
+def _check_places(table: Table, keys: ModuleKeys, read: Iterable[str]) -> None:
+    """``read``: the files of this configuration. A service that writes its log or its process id
+    into one of them, or two things into one file, would start, and lose what was there."""
+    written = {
+        "state_dir": keys.state_dir,
+        "control_socket": keys.control_socket,
+        "log_file": keys.log_file,
+        "pid_file": keys.pid_file,
+    }
+    taken = {os.path.abspath(file): "the configuration itself" for file in read}
+    for key, file in written.items():
+        if not file or not table.is_sound(key):
+            continue
+        names = [file, f"{file}.1"] if key == "log_file" else [file]
+        first = next((taken[name] for name in map(os.path.abspath, names) if name in taken), None)
+        if first is not None:
+            allowed = f"a name of its own: this one is {first}"
+            table.refuse(key, shown(file), allowed, remedy="take another name")
+        taken.update({os.path.abspath(name): key for name in names})
+    name = os.fsencode(os.path.basename(keys.control_socket))
+    if len(name) > SOCKET_NAME_BYTES_MAX and table.is_sound("control_socket"):
+        allowed = f"a name of at most {SOCKET_NAME_BYTES_MAX} bytes behind the last /"
+        table.refuse("control_socket", shown(keys.control_socket), allowed)
 
 
 def _identity(table: Table) -> tuple[Succession, int]:

@@ -120,7 +120,8 @@ def _check_beat(entry: Table, line: SerialLine, interval_ms: int) -> None:
             f"at least {beat_ms}, the time a beat takes at {line.baud} baud"
             f" and {line.bits_per_byte} bits a byte"
         )
-        entry.refuse("heartbeat_interval_ms", str(interval_ms), allowed)
+        remedy = f"set it to {beat_ms} or more, or raise baud on both modules"
+        entry.refuse("heartbeat_interval_ms", str(interval_ms), allowed, remedy=remedy)
 
 
 def _serial_frame_bytes(line: SerialLine, interval_ms: int) -> int:
@@ -232,6 +233,11 @@ def _address(entry: Table, key: str) -> tuple[tuple[str, int], socket.AddressFam
         socket.inet_pton(family, host.partition("%")[0] if in_brackets else host)
     except (OSError, ValueError):
         entry.refuse(key, shown(text), _ADDRESS_ALLOWED)
+        return nowhere
+    first_byte = socket.inet_pton(family, host.partition("%")[0])[0]
+    if first_byte >= (224 if family is socket.AF_INET else 255):
+        allowed = "the address of one host: no broadcast, no multicast"
+        entry.refuse(key, shown(text), allowed)
         return nowhere
     if not 1 <= int(port) <= 65535:
         entry.refuse(key, shown(text), "a port from 1 to 65535 behind the address")

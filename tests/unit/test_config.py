@@ -422,6 +422,34 @@ def test_a_wrong_value_of_the_module_is_named(
     assert [each.file for each in found] == [f"{folder.path}/config.toml"]
 
 
+@pytest.mark.parametrize(
+    ("lines", "key", "allowed"),
+    [
+        ('log_file = "config.toml"', "log_file", "this one is the configuration itself"),
+        ('pid_file = "board.toml"', "pid_file", "this one is the configuration itself"),
+        ('pid_file = "x"\nlog_file = "a/../x"', "pid_file", "this one is log_file"),
+        ('pid_file = "x.1"\nlog_file = "x"', "pid_file", "this one is log_file"),
+        ('log_file = "/run/bmcha/control.sock"', "log_file", "this one is control_socket"),
+        ('log_file = "s"\nstate_dir = "s"', "log_file", "this one is state_dir"),
+        (f'control_socket = "{"x" * 81}"', "control_socket", "at most 80 bytes"),
+        ('image_name = "/.."', "image_name", "not only dots"),
+    ],
+)
+def test_what_a_service_writes_has_a_place_of_its_own(
+    folder: Folder, lines: str, key: str, allowed: str
+) -> None:
+    (problem,) = folder.problems(lines + MODULE)
+    assert problem.key == key
+    assert allowed in problem.allowed
+
+
+@pytest.mark.parametrize("address", ["224.0.0.1:9", "255.255.255.255:9", "[ff02::1%lo]:9"])
+def test_a_path_leads_to_one_host(folder: Folder, address: str) -> None:
+    module = MODULE.replace("127.0.0.1:40001", "[::1]:1" if "[" in address else "127.0.0.1:1")
+    (problem,) = folder.problems(module.replace("127.0.0.1:40002", address))
+    assert (problem.key, problem.allowed[:23]) == ("paths[0].remote", "the address of one host")
+
+
 def test_a_serial_beat_has_to_fit_into_its_interval(folder: Folder) -> None:
     path = SERIAL.replace("115200", "9600").replace("= 100\n", "= 50\n")
     problem = folder.only_problem(HEAD + CHASSIS + path)
