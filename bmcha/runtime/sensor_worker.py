@@ -12,7 +12,7 @@ from collections.abc import Callable
 from threading import Event as Flag
 from typing import Final
 
-from bmcha.hal.port import SensorPort
+from bmcha.hal.port import Sample, SensorPort
 from bmcha.model.event import BladeRead, FanRead, SensorRead, SupplyRead
 from bmcha.model.moment import NS_PER_MS, NS_PER_S
 from bmcha.model.reading import Quality
@@ -23,6 +23,7 @@ from bmcha.model.settings import (
     Place,
     SensorSettings,
     SupplySettings,
+    device_of,
 )
 from bmcha.runtime.device_groups import Group, dealt, shown
 from bmcha.runtime.worker import Clock, Post
@@ -39,7 +40,10 @@ Item = tuple[int, Settings]
 
 
 class SensorWorker:
-    """``group``: the items by device. ``open_device`` opens nothing before its first read."""
+    """``group``: the items by device. ``open_device`` opens nothing before its first read.
+
+    A unit's two values may be of two devices: it is in the group of one and reads both.
+    """
 
     def __init__(
         self,
@@ -50,7 +54,11 @@ class SensorWorker:
         clock: Clock,
     ) -> None:
         self.name = f"sensors {shown(group)}"
-        self._items = [(open_device(device), items) for device, items in group.items()]
+        self._items = [item for items in group.values() for item in items]
+        devices = dict.fromkeys(
+            device_of(place) for _, settings in self._items for place in _places(settings)
+        )
+        self._ports = {device: open_device(device) for device in devices}
         self._period_ns = period_ms * NS_PER_MS
         self._post = post
         self._clock = clock
@@ -67,47 +75,54 @@ class SensorWorker:
                 due_ns += (late_ns // self._period_ns + 1) * self._period_ns
                 self._stopped.wait((due_ns - self._clock()) / NS_PER_S)
         finally:
-            for port, _ in self._items:
+            for port in self._ports.values():
                 port.close()
 
     def read_all(self) -> None:
         is_unit_round = self._round % UNIT_ROUNDS == 0
         self._round += 1
-        for port, items in self._items:
-            for index, settings in items:
-                if self._stopped.is_set():
-                    return
-                if isinstance(settings, SensorSettings | FanSettings):
-                    self._read(port, index, settings)
-                elif is_unit_round:
-                    self._read_unit(port, index, settings)
+        for index, settings in self._items:
+            if self._stopped.is_set():
+                return
+            if isinstance(settings, SensorSettings | FanSettings):
+                self._read(index, settings)
+            elif is_unit_round:
+                self._read_unit(index, settings)
 
     def stop(self) -> None:
         self._stopped.set()
 
-    def _read(self, port: SensorPort, index: int, settings: SensorSettings | FanSettings) -> None:
+    def _read(self, index: int, settings: SensorSettings | FanSettings) -> None:
         read_ns = self._clock()
         if isinstance(settings, FanSettings):
-            sample = port.read(settings.rpm_place, False)
+            sample = self._sample(settings.rpm_place)
             quality = _quality(sample.value)
             self._post(FanRead(index, sample.value, quality, read_ns, sample.why))
             return
-        sample = port.read(settings.place, settings.has_device_limits)
+        sample = self._sample(settings.place, settings.has_device_limits)
         quality = _quality(sample.value)
         value, why = sample.value, sample.why
         self._post(SensorRead(index, value, quality, read_ns, why, sample.low, sample.high))
 
-    def _read_unit(
-        self, port: SensorPort, index: int, settings: SupplySettings | BladeSettings
-    ) -> None:
+    def _read_unit(self, index: int, settings: SupplySettings | BladeSettings) -> None:
         read_ns = self._clock()
-        power = _value(port, settings.power_file)
+        power = self._value(settings.power_file)
         if isinstance(settings, SupplySettings):
-            is_ok = _yes_or_no(port, settings.ok_file)
+            is_ok = self._yes_or_no(settings.ok_file)
             self._post(SupplyRead(index, is_ok, power, read_ns))
         else:
-            is_present = _yes_or_no(port, settings.present_file)
+            is_present = self._yes_or_no(settings.present_file)
             self._post(BladeRead(index, is_present, power, read_ns))
+
+    def _sample(self, place: Place, has_device_limits: bool = False) -> Sample:
+        return self._ports[device_of(place)].read(place, has_device_limits)
+
+    def _value(self, file: str) -> int | None:
+        return self._sample(file).value if file else None
+
+    def _yes_or_no(self, file: str) -> bool | None:
+        value = self._value(file)
+        return None if value not in (0, 1) else bool(value)
 
 
 def sensor_workers(
@@ -120,28 +135,26 @@ def sensor_workers(
     fans: list[tuple[Place, Item]] = [
         (fan.rpm_place, (index, fan)) for index, fan in enumerate(chassis.fans)
     ]
-    units: list[tuple[Place, Item]] = [
-        (supply.ok_file or supply.power_file, (index, supply))
-        for index, supply in enumerate(chassis.supplies)
-    ]
-    units += [
-        (blade.present_file or blade.power_file, (index, blade))
-        for index, blade in enumerate(chassis.blades)
-    ]
-    told = [(place, item) for place, item in units if place]
+    units: list[Item] = [*enumerate(chassis.supplies), *enumerate(chassis.blades)]
+    told = [(places[0], unit) for unit in units if (places := _places(unit[1]))]
     return [
         SensorWorker(group, chassis.sensor_period_ms, open_device, post, clock)
         for group in dealt(sensors + fans + told, READERS_MAX)
     ]
 
 
-def _value(port: SensorPort, file: str) -> int | None:
-    return port.read(file, False).value if file else None
-
-
-def _yes_or_no(port: SensorPort, file: str) -> bool | None:
-    value = _value(port, file)
-    return None if value not in (0, 1) else bool(value)
+def _places(settings: Settings) -> list[Place]:
+    """All that is read of it; of a unit the state first, where the board tells it."""
+    match settings:
+        case SensorSettings():
+            return [settings.place]
+        case FanSettings():
+            return [settings.rpm_place]
+        case SupplySettings():
+            files = (settings.ok_file, settings.power_file)
+        case BladeSettings():
+            files = (settings.present_file, settings.power_file)
+    return [file for file in files if file]
 
 
 def _quality(value: int | None) -> Quality:

@@ -27,7 +27,7 @@ from bmcha.runtime.sensor_worker import UNIT_ROUNDS, SensorWorker, sensor_worker
 from tests.process.rig import wait_until
 
 VALUES = {"/a/good": 24_000, "/b/good": 25_000, "/a/rpm": 4000}
-VALUES |= {"/a/ok": 1, "/a/power": 400, "/a/fails": 0, "/a/odd": 7}
+VALUES |= {"/a/ok": 1, "/b/ok": 1, "/a/power": 400, "/a/fails": 0, "/a/odd": 7}
 
 
 def sensor(file: str, **more: bool) -> SensorSettings:
@@ -55,9 +55,11 @@ class Device:
         self.gate.set()
         self.readers: set[int] = set()
         self.closed_by: set[int] = set()
+        self.places: set[Place] = set()
 
     def read(self, place: Place, has_device_limits: bool) -> Sample:
         self.readers.add(threading.get_ident())
+        self.places.add(place)
         assert self.gate.wait(30)
         value = VALUES.get(str(place))
         if value is None:
@@ -200,3 +202,27 @@ def test_supplies_and_blades_are_read_with_their_device_and_less_often() -> None
         BladeRead(0, True, None, 7),
         BladeRead(1, None, 400, 7),
     ]
+
+
+def test_a_unit_may_tell_its_state_and_its_power_on_two_devices() -> None:
+    """Each device has its own place, and a file of one is never looked for in the other."""
+    units = ("/b/ok", "/a/power")
+    chassis = replace(
+        CHASSIS,
+        sensors=(),
+        fans=(),
+        supplies=(SupplySettings("psu1", 1, *units), SupplySettings("psu2", 1, "/b/ok")),
+        blades=(BladeSettings("blade1", 1, *units),),
+    )
+    readers = Readers(chassis, lambda: 7)
+    (worker,) = readers.workers
+    worker.read_all()
+    assert readers.events == [
+        SupplyRead(0, True, 400, 7),
+        SupplyRead(1, True, None, 7),
+        BladeRead(0, True, 400, 7),
+    ]
+    assert {str(place): device.places for place, device in readers.devices.items()} == {
+        "/a": {"/a/power"},
+        "/b": {"/b/ok"},
+    }
