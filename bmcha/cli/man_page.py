@@ -24,7 +24,10 @@ FILES = {
     SOCKET_DEFAULT: "the control socket of the service",
     "/etc/bmcha/config.toml": "the module's configuration",
 }
-ENVIRONMENT = {"BMCHA_SOCKET": "the control socket, where --socket does not say otherwise"}
+ENVIRONMENT = {
+    "BMCHA_SOCKET": "the control socket, where --socket does not say otherwise",
+    "NO_COLOR": "with anything in it: top and sim use no colour",
+}
 
 
 def man_page() -> str:
@@ -50,7 +53,7 @@ def _page() -> Lines:
         for command in group.values():
             yield from _command(command)
     yield ".SH EXIT STATUS"
-    for code, meaning in re.findall(r"^ +(\d) +(.*)$", EXIT_CODES, re.MULTILINE):
+    for code, meaning in re.findall(r"^ +(\d+) +(.*)$", EXIT_CODES, re.MULTILINE):
         yield from _tagged(code, meaning)
     yield ".SH ENVIRONMENT"
     for name, meaning in ENVIRONMENT.items():
@@ -66,7 +69,9 @@ def _command(command: Parser) -> Lines:
     for paragraph in (command.description or "").split("\n\n"):
         yield ".PP"
         yield _text(" ".join(paragraph.split()))
-    yield from _arguments(command, without=("--help", "--socket"))
+    # That of top is another one: it may be given more than once.
+    told = ("--help",) if command.prog.endswith(" top") else ("--help", "--socket")
+    yield from _arguments(command, without=told)
     for block in (command.epilog or "").split("\n\n"):
         yield ".PP"
         yield ".nf"

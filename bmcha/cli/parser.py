@@ -33,10 +33,11 @@ GROUPS = {
 NAMES = tuple(name for group in GROUPS.values() for name in group)
 EXIT_CODES = """\
 exit codes:
-  0  done
-  1  refused or failed; the reasons are printed
-  2  wrong words, or a bad configuration
-  3  no service answers"""
+  0    done
+  1    refused or failed; the reasons are printed
+  2    wrong words, or a bad configuration
+  3    no service answers
+  130  ended by Ctrl-C, before it was done"""
 
 
 def build_parser(words: Sequence[str]) -> Parser:
