@@ -7,7 +7,9 @@ argparse parser to add its own arguments to.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -44,6 +46,10 @@ class Parser(argparse.ArgumentParser):
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
     """Breaks nothing that somebody may want to copy: a scenario's name, an example's line."""
+
+    def __init__(self, prog: str) -> None:
+        # argparse would ask shutil, which costs the service 600 kB for as long as it runs.
+        super().__init__(prog, width=_terminal_columns() - 2)
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         import textwrap
@@ -151,6 +157,17 @@ def add_socket(parser: argparse.ArgumentParser, default: str | None = None) -> N
         default=(os.environ.get("BMCHA_SOCKET") or SOCKET_DEFAULT) if default is None else default,
         help=f"the service's control socket (BMCHA_SOCKET, default {SOCKET_DEFAULT})",
     )
+
+
+def _terminal_columns() -> int:
+    """As shutil.get_terminal_size."""
+    with contextlib.suppress(ValueError):
+        if (columns := int(os.environ.get("COLUMNS", ""))) > 0:
+            return columns
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        if (columns := os.get_terminal_size(sys.__stdout__.fileno()).columns) > 0:  # type: ignore[union-attr]
+            return columns
+    return 80
 
 
 def help_of(action: argparse.Action) -> str:

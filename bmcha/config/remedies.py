@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 
 CLOSE_CHARS_MAX = 60
 """Longer words are compared by their beginning: comparing takes quadratic time."""
@@ -91,6 +90,9 @@ def ordinal(number: int) -> str:
 
 def near_one(word: str, known: Sequence[str]) -> str | None:
     """The nearest of the known words, if one is near; capitals and - for _ are near."""
+    # Only a mistake costs its import.
+    from difflib import get_close_matches
+
     plain = {each.lower().replace("-", "_"): each for each in known}
     near = get_close_matches(word[:CLOSE_CHARS_MAX].lower().replace("-", "_"), plain, n=1)
     return plain[near[0]] if near else None

@@ -34,7 +34,7 @@ A reader ignores keys that it does not know. Only ever add to this.
 
 from __future__ import annotations
 
-import base64
+import binascii
 import json
 from array import array
 from collections import deque
@@ -259,7 +259,7 @@ def lines_of(recording: Recording, header: dict[str, Any]) -> Iterator[str]:
         yield _json({"older": left_count, **_entry_object(entry)})
         left_count -= 1
     for segment in recording.segments:
-        checkpoint = base64.b64encode(segment.checkpoint).decode()
+        checkpoint = binascii.b2a_base64(segment.checkpoint, newline=False).decode()
         count += 1 + len(segment.entries)
         yield _json({"checkpoint": checkpoint, "t": segment.begun_ns})
         for each in segment.entries:

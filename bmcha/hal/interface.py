@@ -7,7 +7,6 @@ be known is None, never an error: this is for people who look for a fault. Calle
 from __future__ import annotations
 
 import fcntl
-import ipaddress
 import socket
 import struct
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _MESSAGE: Final = struct.Struct("=IHHII")
 _ADDRESS_MESSAGE: Final = struct.Struct("=BBBBI")
 _ATTRIBUTE: Final = struct.Struct("=HH")
+_LOOPBACK_6: Final = bytes(15) + b"\1"
 _REPLIES_MAX: Final = 64
 _REPLY_S_MAX: Final = 0.2
 
@@ -32,10 +32,10 @@ def interface_of(address: str) -> str | None:
     host, _, scope = address.partition("%")
     if scope:
         return scope
-    wanted = ipaddress.ip_address(host)
-    if wanted.is_loopback:
-        return "lo"
     try:
+        wanted = socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host)
+        if wanted[:1] == b"\x7f" if len(wanted) == 4 else wanted == _LOOPBACK_6:
+            return "lo"
         for index, found in _addresses():
             if found == wanted:
                 return socket.if_indextoname(index)
@@ -55,7 +55,7 @@ def is_running(asking: socket.socket, interface: str) -> bool | None:
     return bool(flags & _IFF_RUNNING)
 
 
-def _addresses() -> Iterator[tuple[int, ipaddress.IPv4Address | ipaddress.IPv6Address]]:
+def _addresses() -> Iterator[tuple[int, bytes]]:
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC) as asking:
         asking.settimeout(_REPLY_S_MAX)
         size = _MESSAGE.size + _ADDRESS_MESSAGE.size
@@ -75,14 +75,12 @@ def _addresses() -> Iterator[tuple[int, ipaddress.IPv4Address | ipaddress.IPv6Ad
                 return
 
 
-def _address(
-    message: bytes,
-) -> Iterator[tuple[int, ipaddress.IPv4Address | ipaddress.IPv6Address]]:
+def _address(message: bytes) -> Iterator[tuple[int, bytes]]:
     index = _ADDRESS_MESSAGE.unpack_from(message)[4]
     at = _ADDRESS_MESSAGE.size
     while at + _ATTRIBUTE.size <= len(message):
         size, kind = _ATTRIBUTE.unpack_from(message, at)
         value = message[at + _ATTRIBUTE.size : at + size]
         if kind in (_IFA_ADDRESS, _IFA_LOCAL) and len(value) in (4, 16):
-            yield index, ipaddress.ip_address(value)
+            yield index, value
         at += max(_ATTRIBUTE.size, (size + 3) & ~3)

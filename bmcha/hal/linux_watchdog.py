@@ -18,7 +18,6 @@ import stat
 import struct
 import threading
 import time
-from pathlib import Path
 from typing import Final
 
 from bmcha.hal.file_watchdog import FEED, MAGIC_CLOSE, FileWatchdog
@@ -198,8 +197,11 @@ class LinuxWatchdog:
 
     def _attribute(self, name: str) -> str:
         folder = watchdog_folder(self._file)
+        if folder is None:
+            return ""
         try:
-            return (folder / name).read_text().strip() if folder is not None else ""
+            with open(os.path.join(folder, name), encoding="utf-8") as opened:
+                return opened.read().strip()
         except OSError:
             return ""
 
@@ -207,7 +209,7 @@ class LinuxWatchdog:
         return PortError(f"watchdog {self._file} {what}")
 
 
-def watchdog_folder(file: str) -> Path | None:
+def watchdog_folder(file: str) -> str | None:
     """Its folder in sysfs; None for what is no watchdog's device, or where it cannot be known."""
     try:
         found = os.stat(file)
@@ -217,9 +219,10 @@ def watchdog_folder(file: str) -> Path | None:
         return None
     number = (os.major(found.st_rdev), os.minor(found.st_rdev))
     if number == _OLD_NAME:
-        return Path("/sys/class/watchdog/watchdog0")
-    folder = Path(f"/sys/dev/char/{number[0]}:{number[1]}")
-    return folder if folder.resolve().parent.name == "watchdog" else None
+        return "/sys/class/watchdog/watchdog0"
+    folder = f"/sys/dev/char/{number[0]}:{number[1]}"
+    device_class = os.path.basename(os.path.dirname(os.path.realpath(folder)))
+    return folder if device_class == "watchdog" else None
 
 
 def open_watchdog(file: str, timeout_ms: int, pretimeout_ms: int) -> FileWatchdog | LinuxWatchdog:

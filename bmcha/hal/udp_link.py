@@ -208,9 +208,10 @@ def _unread_count(opened: socket.socket) -> int:
 def _resolve(address: tuple[str, int]) -> tuple[int, Any]:
     """Family and socket address. Numeric only: a name server must not decide who the peer is."""
     host, port = address
-    found = socket.getaddrinfo(
-        host, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
-    )
+    # In bytes: text would go through the tables for names in other scripts, which take memory.
+    numeric = host.encode("ascii", "replace")
+    flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+    found = socket.getaddrinfo(numeric, port, type=socket.SOCK_DGRAM, flags=flags)
     return found[0][0], found[0][4]
 
 

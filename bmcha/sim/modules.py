@@ -23,6 +23,8 @@ from bmcha.sim.layout import RigLayout
 
 FULL_DISK_BYTES = 64
 """Longer than any value in the hw tree, shorter than any page of a store."""
+UNIT_ENVIRONMENT = {"MALLOC_ARENA_MAX": "1"}
+"""What the unit that ships gives the service."""
 ModuleCommand = Callable[[Path], list[str]]
 """From a module's configuration file to the command that runs it."""
 
@@ -129,6 +131,7 @@ class Module:
     def _environment(self) -> dict[str, str]:
         environment = dict(os.environ)
         environment[TOKEN_VARIABLE] = self._guardian.token
+        environment |= UNIT_ENVIRONMENT
         # The modules run the same bmcha as the rig, from a checkout as well as installed.
         parts = [str(Path(bmcha.__file__).parent.parent), environment.get("PYTHONPATH", "")]
         environment["PYTHONPATH"] = os.pathsep.join(part for part in parts if part)

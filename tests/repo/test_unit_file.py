@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bmcha.runtime.supervisor import STOP_S_MAX
+from bmcha.sim.modules import UNIT_ENVIRONMENT
 from tests import needs
 from tests.repo.tree import ROOT
 
@@ -57,3 +58,8 @@ def test_the_unit_waits_for_what_the_service_promises() -> None:
     assert int(service["TimeoutStopSec"]) > STOP_S_MAX
     assert int(service["WatchdogSec"]) * 1000 > 2 * STALL_LIMIT_MS
     assert service["RestartPreventExitStatus"] == "2"
+
+
+def test_modules_of_the_virtual_chassis_have_the_environment_of_the_unit() -> None:
+    lines = [line for line in UNIT.read_text().splitlines() if line.startswith("Environment=")]
+    assert lines == [f"Environment={name}={value}" for name, value in UNIT_ENVIRONMENT.items()]
