@@ -89,8 +89,16 @@ def _peer_state(peer: PeerView) -> str:
     return "ABSENT" if peer.lines.levels.presence is False else "UNKNOWN"
 
 
+def _is_other_end_heard(facts: Facts) -> bool:
+    """By the ACTIVE whoever may have its picture, by any other node the one that sends it."""
+    is_sender = facts.chassis.is_holding
+    drafts = [peer.draft for peer in facts.roles.peers if peer.is_heard()]
+    return any(draft is not None and draft.is_holding is not is_sender for draft in drafts)
+
+
 def mirror(facts: Facts, now_ns: int) -> Body:
-    """The ACTIVE tells what its peer has; any other node how old its own picture is."""
+    """The ACTIVE tells what its peer has; any other node how old its own picture is. It is SYNCED
+    only while the other end is heard: otherwise nothing tells how much has changed since."""
     chassis = facts.chassis
     if chassis.is_holding:
         sender = chassis.sender
@@ -103,9 +111,9 @@ def mirror(facts: Facts, now_ns: int) -> Body:
         receiver = chassis.receiver
         state, fresh_ns = receiver.state, receiver.fresh_ns
         sequence = acked = receiver.sequence
-        is_old = fresh_ns is None or now_ns - fresh_ns > MIRROR_STALE_NS
-        if state is MirrorState.SYNCED and is_old:
-            state = MirrorState.STALE
+    is_old = fresh_ns is None or now_ns - fresh_ns > MIRROR_STALE_NS
+    if state is MirrorState.SYNCED and (is_old or not _is_other_end_heard(facts)):
+        state = MirrorState.STALE
     return {
         "state": state.value,
         "sequence": sequence,

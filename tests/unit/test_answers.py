@@ -256,12 +256,23 @@ def test_the_mirror_is_told_from_both_ends() -> None:
     assert first["acked"] == second["sequence"] and second["staleness_ms"] < 1000
 
 
-def test_a_standby_that_hears_nobody_for_long_has_a_stale_mirror() -> None:
+def test_a_picture_whose_other_end_is_not_heard_is_stale() -> None:
     world = settled(BoardClass.GATED)
     world.cut()
+    active, standby = world.modules[1], world.modules[2]
+    assert active.node is not None and standby.node is not None
+    peers = [next(iter(node.roles.peers)) for node in (active.node, standby.node)]
+    assert world.run(3000, lambda: not any(peer.is_heard() for peer in peers))
+    for slot in (1, 2):
+        mirror = ask_slot(world, slot, Question.STATUS)["mirror"]
+        assert mirror["state"] == "STALE" and mirror["staleness_ms"] < 3000
     world.run(6000)
-    mirror = ask_slot(world, 2, Question.STATUS)["mirror"]
-    assert mirror["state"] == "STALE" and mirror["staleness_ms"] > 5000
+    assert ask_slot(world, 2, Question.STATUS)["mirror"]["staleness_ms"] > 5000
+    world.heal()
+    assert world.run(3000, lambda: all(peer.is_heard() for peer in peers))
+    world.run(1000)
+    for slot in (1, 2):
+        assert ask_slot(world, slot, Question.STATUS)["mirror"]["state"] == "SYNCED"
 
 
 def test_a_starting_node_says_how_long_it_will_listen() -> None:
