@@ -85,7 +85,7 @@ class PathWorker:
     def _turn(self) -> None:
         self._reopen_if_due()
         now_ns = self._clock()
-        wait_ns = max(0, self._pulse.due_ns(now_ns) - now_ns)
+        wait_ns = max(0, self._pulse.due_ns(now_ns, self._is_open) - now_ns)
         self.pace.begin(wait_ns)
         chunks = self._read(wait_ns)
         self._woken.clear()
@@ -100,7 +100,7 @@ class PathWorker:
 
     def _rest(self) -> None:
         now_ns = self._clock()
-        rest_ns = min(REST_NS, self._pulse.due_ns(now_ns) - now_ns)
+        rest_ns = min(REST_NS, self._pulse.due_ns(now_ns, self._is_open) - now_ns)
         if rest_ns > 0:
             # Also ended by a wake that came since the turn's read: what it is about is done first.
             self._woken.wait(rest_ns / NS_PER_S)

@@ -82,10 +82,13 @@ class Pulse:
             "mirror messages dropped": self._queue.dropped_count,
         }
 
-    def due_ns(self, now_ns: int) -> int:
-        """Call again at this time at the latest; being called later counts as own lateness."""
+    def due_ns(self, now_ns: int, can_send: bool = True) -> int:
+        """Call again at this time at the latest; being called later counts as own lateness. While
+        nothing can be sent (``can_send`` False: no port), what is to be sent is no reason to."""
         self._take_watch_order()
-        due_ns = min(self._summary_due_ns, self._sender.due_ns(now_ns))
+        due_ns = self._summary_due_ns
+        if can_send:
+            due_ns = min(due_ns, self._sender.due_ns(now_ns))
         watch_due_ns = self._receiver.watch.due_ns(self._receiver.last_heard_ns)
         if watch_due_ns is not None:
             due_ns = min(due_ns, watch_due_ns)

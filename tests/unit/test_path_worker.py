@@ -233,6 +233,21 @@ def test_a_port_that_fails_again_and_again_is_opened_with_growing_pauses() -> No
     assert len(end.lines) == 2
 
 
+def test_a_port_that_is_not_there_costs_no_processor_time_whatever_waits_to_be_sent(
+    tmp_path, monkeypatch
+) -> None:
+    end = End(1, SerialLink(str(tmp_path / "tty"), SerialLine()))
+    turns: list[int] = []
+    monkeypatch.setattr(end.worker._pulse, "woke", turns.append)
+    end.start()
+    end.drafts.publish(DRAFT, True, time.monotonic_ns())
+    end.put(Probe(7))
+    wait_until(lambda: len(end.heard(PathSummarised)) >= 3, "three summaries")
+    end.end()
+    # A summary, a try to open it, a wake; not one for each beat that is due, or none of them.
+    assert len(turns) < 40
+
+
 def test_a_message_that_cannot_be_said_is_dropped_and_the_path_lives_on(ends) -> None:
     first, second = ends
     start(first, second)
