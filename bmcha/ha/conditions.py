@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, unique
 
-from bmcha.ha.evidence import is_over
 from bmcha.ha.path_monitor import OneWay, PathHealth, PathMonitor
 from bmcha.ha.peer_view import PeerView
 from bmcha.ha.role_keeper import RoleKeeper
@@ -76,7 +75,7 @@ def conditions_of(keeper: RoleKeeper, store_fault: str, now_ns: int) -> list[Con
         if peer.lines.is_faulty:
             text = f"a line from slot {peer.slot} is down, but its node answers"
             found.append((f"line-fault-slot{peer.slot}", Severity.MINOR, text))
-        if is_over(peer.active_line_lies_since_ns, ACTIVE_LINE_LAG_NS, now_ns):
+        if peer.active_line_lied_for_ns() >= ACTIVE_LINE_LAG_NS:
             text = f"the ACTIVE line of slot {peer.slot} says another thing than its node"
             found.append((f"active-line-fault-slot{peer.slot}", Severity.MAJOR, text))
         found += _of_foreign(peer, now_ns)

@@ -199,16 +199,19 @@ class PathMonitor:
         return self._has_been_silent and not self.hears_peer()
 
     def one_way(self, now_ns: int) -> OneWay | None:
-        """Only what has lasted: for a warn time one end hears while the other does not. A cut both
-        ways, a recovery or a restart passes through the same picture for a moment."""
+        """Only what has lasted: one end heard the other for a warn time beyond what the other end
+        heard last. A cut both ways, a recovery or a restart looks alike for a moment."""
         hearing = self.hearing_of_us
         if hearing is None or now_ns - hearing.said_ns > self._dead_ns:
             return None
         hears_us = self.peer_hears_us()
+        heard_us_ns = None if hearing.age_ns is None else hearing.said_ns - hearing.age_ns
         if self.is_down:
             silent_since_ns = self.last_heard_ns or self._armed_ns
-            is_proven = hearing.said_ns - silent_since_ns >= self._warn_ns
+            is_proven = heard_us_ns is not None and heard_us_ns - silent_since_ns >= self._warn_ns
             return OneWay.RX if hears_us and is_proven else None
+        if self.health is not PathHealth.ALIVE or self.last_heard_ns is None or hears_us:
+            return None
         is_steady = now_ns - self._alive_since_ns >= self._dead_ns
-        is_proven = self.health is PathHealth.ALIVE and is_steady
-        return OneWay.TX if hears_us is False and is_proven else None
+        is_proven = heard_us_ns is None or self.last_heard_ns - heard_us_ns >= self._warn_ns
+        return OneWay.TX if is_steady and is_proven else None

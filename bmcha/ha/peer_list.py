@@ -65,6 +65,11 @@ class PeerList:
         """A peer that is heard and says that it hears nothing from here."""
         return next((p for p in self if p.is_heard() and p.hears_us() is False), None)
 
+    def active_slot(self) -> int | None:
+        """Of a peer that is heard and says that it is ACTIVE."""
+        heard = [(p.slot, p.draft) for p in self if p.is_heard()]
+        return next((slot for slot, said in heard if said and said.role is Role.ACTIVE), None)
+
     def is_any_known(self) -> bool:
         """Somebody was heard since the start."""
         return any(peer.boot_id is not None for peer in self)

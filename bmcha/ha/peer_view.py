@@ -144,6 +144,14 @@ class PeerView:
             return True
         return None if any(word is None for word in words) or not words else False
 
+    def active_line_lied_for_ns(self) -> int:
+        """For how long its words, up to the last one, contradicted its ACTIVE line. One that died
+        said the old thing for no longer than its line took to fall."""
+        heard = [m.last_heard_ns for m in self.monitors if m.last_heard_ns is not None]
+        if self.active_line_lies_since_ns is None or not heard:
+            return 0
+        return max(0, max(heard) - self.active_line_lies_since_ns)
+
     def calls_us_silent_at_ns(self) -> int:
         """When the peer will judge this node SILENT if it hears nothing more."""
         return max((m.peer_calls_us_silent_at_ns() for m in self.monitors), default=0)

@@ -138,9 +138,8 @@ class RoleKeeper:
     def switchover_asked(self, asked: SwitchoverAsked, word: ChassisWord, now_ns: int) -> None:
         found = self._refusals(asked.target_slot, asked.is_forced, word, now_ns)
         if found:
-            drafts = {peer.slot: peer.draft for peer in self.peers if peer.is_heard()}
-            active = (slot for slot, said in drafts.items() if said and said.role is Role.ACTIVE)
-            self._effects.append(switchover.refused(asked.request_id, found, next(active, None)))
+            active_slot = self.peers.active_slot()
+            self._effects.append(switchover.refused(asked.request_id, found, active_slot))
             return
         peer = self.peers.successor(asked.target_slot)
         self._relinquish(Reason.SWITCHOVER_ASKED, peer, now_ns, request_id=asked.request_id)

@@ -189,6 +189,17 @@ def test_a_path_cut_both_ways_is_not_one_way() -> None:
     assert monitor.one_way(ms(START_MS + DEAD_MS + 100)) is None
 
 
+def test_an_end_that_missed_the_last_beats_sooner_does_not_make_a_cut_one_way() -> None:
+    monitor = heard_path()
+    now_ms = START_MS + DEAD_MS
+    monitor.heard(ms(now_ms), 2)
+    said_ms = now_ms + WARN_MS - 50
+    monitor.told(PathEcho(1, ms(WARN_MS + 50)), ms(said_ms))
+    assert monitor.one_way(ms(said_ms)) is None
+    monitor.heard(ms(said_ms), 3)
+    assert monitor.one_way(ms(said_ms)) is OneWay.TX
+
+
 def test_without_a_fresh_word_of_the_peer_nothing_is_said_about_one_way() -> None:
     monitor = silent_path()
     assert monitor.one_way(ms(START_MS + DEAD_MS)) is None

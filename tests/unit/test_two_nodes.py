@@ -282,6 +282,34 @@ def test_an_active_line_that_contradicts_its_node_is_an_alarm(seen_by: int, leve
     assert alarms_of(world.modules[seen_by]) == {f"active-line-fault-slot{3 - seen_by}"}
 
 
+def alarms_during(world: World, module: Module, duration_ms: int) -> set[str]:
+    found: set[str] = set()
+    for _ in range(duration_ms // 10):
+        world.run(10)
+        found |= alarms_of(module)
+    return found
+
+
+def test_the_line_of_one_that_died_is_not_said_to_contradict_its_last_word() -> None:
+    world = World(GATED).settled()
+    world.kill(1)
+    assert alarms_during(world, world.modules[2], 3000) == {
+        *("path-udp-silent", "path-serial-silent", "peer-lost")
+    }
+
+
+@pytest.mark.parametrize("path", ["udp", "serial"])
+def test_a_path_that_is_cut_both_ways_is_at_no_time_called_one_way(path: str) -> None:
+    # The ends' beats are out of step, so that one end misses the other one sooner.
+    for begin_ms in range(0, 500, 70):
+        world = World(BARE).settled()
+        world.run(begin_ms)
+        world.cut(path)
+        seen = alarms_during(world, world.modules[1], 2500) | alarms_of(world.modules[2])
+        assert f"path-{path}-silent" in seen
+        assert f"path-{path}-one-way" not in seen
+
+
 def test_a_lost_probe_is_not_the_end_of_a_peer_that_lives() -> None:
     world = World(GATED).settled()
     world.cut(source=1)
