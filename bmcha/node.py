@@ -181,15 +181,16 @@ class Node:
             case SwitchoverAsked():
                 self.roles.switchover_asked(event, self._word(), now_ns)
             case MaintenanceAsked():
-                for_s = f"for {event.for_s} s" if event.for_s else "off"
-                text = f"{for_s}, asked by {event.asked_by}"
+                switch = f"on for {event.for_s} s" if event.for_s else "off"
+                text = f"maintenance {switch}, asked by {event.asked_by}"
                 self.chassis.record(Severity.MINOR, "maintenance", text, now_ns)
                 self.roles.maintenance_asked(event, now_ns)
             case StatusAsked():
                 body = answers.answer(self.facts, event, now_ns)
                 self._emit(Answer(event.request_id, True, body))
             case StopAsked():
-                self.chassis.record(Severity.INFO, "stop", f"asked by {event.asked_by}", now_ns)
+                text = f"stopping, asked by {event.asked_by}"
+                self.chassis.record(Severity.INFO, "stop", text, now_ns)
                 self.roles.stop_asked(event, self._word(), now_ns)
                 self._leave_fans(now_ns)
             case WatchdogHasReset(identity):

@@ -138,6 +138,19 @@ def test_both_know_of_it_whichever_was_asked(board: BoardClass, asked_slot: int)
     assert all("maintenance" not in alarms_of(module) for module in world.modules.values())
 
 
+def test_the_log_says_what_was_asked_in_words_that_stand_alone() -> None:
+    """People see the text of an event, not its kind."""
+    world = in_maintenance(BoardClass.GATED)
+    module = world.modules[1]
+    ask(module, 0)
+    module.ask(StopAsked("SIGTERM"))
+    world.run(300)
+    told = [event.text for event in module.events]
+    assert f"maintenance on for {FOR_S} s, asked by test" in told
+    assert "maintenance off, asked by test" in told
+    assert "stopping, asked by SIGTERM" in told
+
+
 @pytest.mark.parametrize("board", BOARDS)
 def test_a_killed_active_is_not_followed_until_maintenance_is_over(board: BoardClass) -> None:
     world = in_maintenance(board, for_s=20)
