@@ -111,6 +111,7 @@ def settings_of(
     own_slot: int,
     policy: IsolationPolicy = IsolationPolicy.TRUST_SILENCE,
     path_names: tuple[str, ...] = ("udp", "serial"),
+    deadtime_ms: int = 500,
 ) -> NodeSettings:
     is_gated = board is BoardClass.GATED
     return NodeSettings(
@@ -123,7 +124,7 @@ def settings_of(
         has_presence=is_gated,
         has_health=is_gated,
         has_active=is_gated,
-        paths=tuple(path_settings(name, 3 - own_slot) for name in path_names),
+        paths=tuple(path_settings(name, 3 - own_slot, deadtime_ms) for name in path_names),
         timers=timers(),
         chassis=CHASSIS,
         firmware_level=1,
@@ -172,7 +173,9 @@ class Module:
     def __init__(self, world: World, slot: int) -> None:
         self.world, self.slot = world, slot
         self.hardware = Hardware(world.board is BoardClass.GATED)
-        self.settings = settings_of(world.board, slot, world.policy, world.path_names)
+        self.settings = settings_of(
+            world.board, slot, world.policy, world.path_names, world.deadtime_ms
+        )
         self.stored_epoch = 0
         self.events: list[EventCell] = []
         self.boots = 0
@@ -317,8 +320,10 @@ class World:
         policy: IsolationPolicy = IsolationPolicy.TRUST_SILENCE,
         path_names: tuple[str, ...] = ("udp", "serial"),
         start_ms: int = 1000,
+        deadtime_ms: int = 500,
     ) -> None:
         self.board, self.policy, self.path_names = board, policy, path_names
+        self.deadtime_ms = deadtime_ms
         self.now_ms = start_ms
         self.cuts: set[tuple[str, int]] = set()
         self.delay_ms = dict.fromkeys(path_names, 1)
