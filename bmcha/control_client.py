@@ -7,8 +7,6 @@ wrong when nobody answers (`bmcha.control_trouble`). Protocol: docs/adr/0005-con
 from __future__ import annotations
 
 import json
-import socket
-import sys
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -16,7 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from bmcha.control_trouble import no_service, silent_service
-from bmcha.runtime.control_socket import connect
+from bmcha.runtime.control_socket import connect, process_behind
 
 READ_BYTES = 65_536
 QUESTION_TIMEOUT_S = 3.0
@@ -136,14 +134,8 @@ class ControlClient:
         return NoService(f"The service on {self._path} has ended.")
 
     def _silent(self, waited_s: float) -> NoService:
-        return NoService(silent_service(self._path, _process_behind(self._connection), waited_s))
+        return NoService(silent_service(self._path, process_behind(self._connection), waited_s))
 
 
 def _refused(error: dict[str, Any]) -> Refused:
     return Refused(str(error.get("message", "")), error.get("code", 0), error.get("data"))
-
-
-def _process_behind(connection: socket.socket) -> int:
-    """The process that listens there; 0 if it is not to be seen from here (another container)."""
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-    return int.from_bytes(credentials[:4], sys.byteorder, signed=True)

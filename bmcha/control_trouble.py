@@ -1,7 +1,8 @@
-"""Why nobody answers on a control socket, in one sentence that says what to do.
+"""Why nobody answers on a control socket, or why it is taken, in one sentence that says what to do.
 
 Looks at the socket's file and at the process behind it; asks nobody. Called by
-`bmcha.control_client` when a connection or an answer did not come about.
+`bmcha.control_client` when a connection or an answer did not come about, and by
+`bmcha.runtime.control_socket` when a service finds its socket taken.
 """
 
 from __future__ import annotations
@@ -13,6 +14,11 @@ HOW_TO_START = (
     "start one (`systemctl start bmcha`, or `bmcha run --config FILE`), "
     "or name another socket with --socket or BMCHA_SOCKET"
 )
+LINGERS = (
+    "but a thread of it still waits in the kernel for a device and keeps open what it had; "
+    "when the device answers it is gone, else only a reset of this module ends it"
+)
+"""Of a dead process everything is closed, unless a thread of it cannot die."""
 
 
 def no_service(path: str, error: OSError) -> str:
@@ -50,11 +56,24 @@ def silent_service(path: str, pid: int, waited_s: float) -> str:
         case "t":
             return f"{head}: a debugger holds its process {pid}."
         case "Z" | "X":
-            return f"{head}: its process {pid} is dead, and its parent has not noticed."
+            return f"{head}: its process {pid} is dead, {LINGERS}."
         case "D":
             return f"{head}: its process {pid} waits in the kernel for a device. {_where_to_look()}"
         case _:
             return f"{head}: its process {pid} lives, but hangs. {_where_to_look()}"
+
+
+def taken_socket(path: str, pid: int) -> str:
+    """``pid`` listens on ``path``, 0 where that is not known."""
+    if _state_of(pid) in ("Z", "X"):
+        return f"process {pid}, which had {path}, is dead, {LINGERS}"
+    advice = "stop it first, or give this one another control_socket"
+    if pid:
+        return f"another bmcha listens on {path}, process {pid}; {advice}"
+    return (
+        f"another bmcha listens on {path} and takes in no callers any more, as one that is stopped "
+        f"or hangs in the kernel; {advice}"
+    )
 
 
 def _where_to_look() -> str:

@@ -13,7 +13,10 @@ import os
 import socket
 import stat
 import struct
+import sys
 from collections.abc import Iterator
+
+from bmcha.control_trouble import taken_socket
 
 ADDRESS_BYTES_MAX = 107
 """sun_path of Linux is 108 bytes with its final zero, see unix(7)."""
@@ -84,17 +87,21 @@ def _remove_stale(path: str) -> None:
     if not is_socket:
         raise SocketTaken(f"{path} exists and is no socket; move it away or choose another name")
     try:
-        connect_at_once(path).close()
+        with connect_at_once(path) as connection:
+            pid = process_behind(connection)
     except ConnectionRefusedError:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
     except OSError as error:
         raise SocketTaken(f"{path} cannot be judged: {error.strerror}") from error
     else:
-        raise SocketTaken(
-            f"another bmcha listens on {path}; stop it first, or give this one another"
-            " control_socket"
-        )
+        raise SocketTaken(taken_socket(path, pid))
+
+
+def process_behind(connection: socket.socket) -> int:
+    """The process that listens there; 0 if it is not to be seen from here (another container)."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+    return int.from_bytes(credentials[:4], sys.byteorder, signed=True)
 
 
 def connect_at_once(path: str) -> socket.socket:

@@ -127,7 +127,7 @@ REACHES = (
     Reach("bmcha.answers", (*_BASE, *_DECIDE)),
     Reach("bmcha.hearing", (*_BASE, *_DECIDE, "bmcha.answers.facts")),
     Reach("bmcha.node", (*_BASE, *_DECIDE, "bmcha.answers", "bmcha.hearing")),
-    Reach("bmcha.runtime", (*_BASE, *_SHELL)),
+    Reach("bmcha.runtime", (*_BASE, *_SHELL, "bmcha.control_trouble")),
     Reach("bmcha.app", (*_BASE, *_SHELL, "bmcha.runtime", "bmcha.hal")),
     # Looks at devices by the service's own adapters, without the service.
     Reach("bmcha.check", (*_BASE, "bmcha.wire.tables", "bmcha.hal")),

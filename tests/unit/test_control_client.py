@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,13 @@ import pytest
 
 from bmcha.control_client import ControlClient, NoService
 from bmcha.control_trouble import no_service, silent_service
-from bmcha.runtime.control_socket import BACKLOG, connect, connect_at_once, listen
+from bmcha.runtime.control_socket import (
+    BACKLOG,
+    SocketTaken,
+    connect,
+    connect_at_once,
+    listen,
+)
 from tests.process.rig import wait_until
 
 LISTENER = """
@@ -152,6 +159,34 @@ def test_a_dead_child_that_nobody_has_buried_is_told_as_dead() -> None:
         assert "is dead" in silent_service("/run/x.sock", child.pid, 3.0)
     finally:
         child.wait()
+
+
+DIES_BUT_FOR_A_THREAD = """
+import ctypes, sys, threading
+from bmcha.runtime.control_socket import listen
+listener = listen(sys.argv[1])
+threading.Thread(target=sys.stdin.read).start()
+ctypes.CDLL(None).pthread_exit(None)
+"""
+
+
+def test_a_dead_service_of_which_a_thread_cannot_die_is_told_as_that(tmp_path) -> None:
+    """As after a kill while a thread is in a driver that does not return."""
+    path = str(tmp_path / "control.sock")
+    command = [sys.executable, "-c", DIES_BUT_FOR_A_THREAD, path]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as child:
+        wait_until(lambda: state_of(child.pid) == "Z", "its first thread is dead")
+        told = f"process {child.pid}, which had {path}, is dead, but a thread of it still waits"
+        with pytest.raises(SocketTaken, match=f"{re.escape(told)}.* only a reset of this module"):
+            listen(path)
+        with ControlClient(path, timeout_s=0.1) as client, pytest.raises(NoService) as failed:
+            client.call("status")
+        assert "but a thread of it still waits in the kernel" in str(failed.value)
+        assert child.stdin is not None
+        child.stdin.close()
+        child.wait(10)
+    # With its last thread the socket is let go of.
+    listen(path).close()
 
 
 def test_the_credentials_name_the_listener_through_a_name_of_any_length(tmp_path) -> None:
