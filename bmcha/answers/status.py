@@ -23,6 +23,7 @@ def status(facts: Facts, now_ns: int) -> Body:
         "node": {
             "slot": facts.own_slot,
             "version": facts.settings.version,
+            "firmware_level": facts.settings.firmware_level,
             "boot_id": facts.boot_id,
             "chassis_id": facts.settings.chassis_id,
             "uptime_s": (now_ns - facts.started_ns) // NS_PER_S,
@@ -77,7 +78,7 @@ def _peer(peer: PeerView | None) -> Body | None:
         "presence": levels.presence,
         "healthy_line": levels.health,
         "active_line": levels.active,
-        "version": draft.firmware_level if draft is not None else None,
+        "firmware_level": draft.firmware_level if draft is not None else None,
         "boot_id": peer.boot_id,
         "hears_us": peer.hears_us() if draft is not None else None,
     }

@@ -1,4 +1,5 @@
-"""The alarm table: what is wrong now, by id. Raising what stands already changes nothing.
+"""The alarm table: what is wrong now, by id. Raising what stands already only brings its text up to
+date, and is news when its severity has changed.
 
 Two kinds share it: alarms of the chassis (a sensor, a fan) are the ACTIVE's to judge and are
 mirrored; alarms of this node (a path, its store) stay here. Severity and text come with the raise.
@@ -6,7 +7,7 @@ mirrored; alarms of this node (a path, its store) stay here. Severity and text c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bmcha.model.reading import ALARMS_MAX, AlarmCell
 from bmcha.model.role import Severity
@@ -30,9 +31,15 @@ class AlarmTable:
     def raise_alarm(
         self, alarm_id: str, severity: Severity, text: str, now_ns: int, is_of_chassis: bool
     ) -> Alarm | None:
-        """The new alarm, or None when it stands already (or the table is full, counted)."""
-        if alarm_id in self._raised:
-            return None
+        """The alarm that is news: it did not stand, or with another severity. None: nothing is to
+        be told (or the table is full, counted)."""
+        standing = self._raised.get(alarm_id)
+        if standing is not None:
+            if (standing.severity, standing.text) == (severity, text):
+                return None
+            alarm = replace(standing, severity=severity, text=text)
+            self._raised[alarm_id] = alarm
+            return alarm if severity is not standing.severity else None
         index = self._free_index()
         if index is None:
             self.refused_count += 1

@@ -93,7 +93,7 @@ def _peer(peer: Body) -> PeerShown:
         role=_text(peer, "role") or None,
         epoch=_number(peer, "epoch"),
         health=_number(peer, "health"),
-        version=_number(peer, "version"),
+        firmware_level=_number(peer, "firmware_level"),
         hears_us=_typed(peer, "hears_us", bool),
         presence=_typed(peer, "presence", bool),
         healthy_line=_typed(peer, "healthy_line", bool),

@@ -80,7 +80,7 @@ def peer_sections(peer: PeerShown, width: int, glyphs: Glyphs) -> Sections:
         row.append(Span(told, _line_style(name, level)))
     facts = (
         ("health", None if peer.health is None else f"{peer.health} %"),
-        ("firmware", None if peer.version is None else f"level {peer.version}"),
+        ("firmware", None if peer.firmware_level is None else f"level {peer.firmware_level}"),
         ("hears us", None if peer.hears_us is None else "yes" if peer.hears_us else "no"),
     )
     health, firmware, hears = (

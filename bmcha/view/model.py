@@ -36,7 +36,7 @@ class PeerShown:
     role: str | None = None
     epoch: int | None = None
     health: int | None = None
-    version: int | None = None
+    firmware_level: int | None = None
     hears_us: bool | None = None
     presence: bool | None = None
     healthy_line: bool | None = None

@@ -19,11 +19,26 @@ def ids(table: AlarmTable) -> list[str]:
     return [alarm.alarm_id for alarm in table.raised()]
 
 
-def test_raising_what_stands_changes_nothing() -> None:
+def test_raising_what_stands_is_no_news() -> None:
     table = AlarmTable()
     first = raised(table, "fan")
-    assert table.raise_alarm("fan", Severity.CRITICAL, "worse", 9, True) is None
+    assert table.raise_alarm("fan", Severity.MAJOR, first.text, 9, True) is None
     assert table.raised() == [first]
+
+
+def test_the_text_of_what_stands_is_kept_up_to_date_and_its_beginning_stays() -> None:
+    table = AlarmTable()
+    raised(table, "fan", at_ns=5)
+    assert table.raise_alarm("fan", Severity.MAJOR, "it is broken at 40 rpm", 9, True) is None
+    assert [(a.text, a.since_ns) for a in table.raised()] == [("it is broken at 40 rpm", 5)]
+
+
+def test_another_severity_is_news() -> None:
+    table = AlarmTable()
+    first = raised(table, "fan")
+    worse = table.raise_alarm("fan", Severity.CRITICAL, "worse", 9, True)
+    assert table.raised() == [worse] and worse is not None
+    assert (worse.severity, worse.since_ns, worse.index) == (Severity.CRITICAL, 5, first.index)
 
 
 def test_clearing_tells_which_alarm_stood() -> None:

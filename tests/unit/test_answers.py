@@ -32,6 +32,7 @@ STATUS: Shape = {
     "node": {
         "slot": MAYBE_WHOLE,
         "version": TEXT,
+        "firmware_level": int,
         "boot_id": WHOLE,
         "chassis_id": WHOLE,
         "uptime_s": WHOLE,
@@ -52,7 +53,7 @@ STATUS: Shape = {
         "presence": MAYBE_YES_NO,
         "healthy_line": MAYBE_YES_NO,
         "active_line": MAYBE_YES_NO,
-        "version": MAYBE_WHOLE,
+        "firmware_level": MAYBE_WHOLE,
     },
     "redundancy": {"state": TEXT, "reasons": list},
     "mirror": {"state": TEXT, "sequence": WHOLE, "acked": WHOLE, "staleness_ms": MAYBE_WHOLE},
@@ -314,7 +315,7 @@ def test_an_active_does_not_wait_to_take_what_it_holds() -> None:
 def test_a_peer_that_is_not_heard_says_nothing() -> None:
     world = cut_off(BoardClass.GATED)
     peer = ask_slot(world, 2, Question.STATUS)["peer"]
-    assert (peer["role"], peer["epoch"], peer["health"], peer["version"]) == (None,) * 4
+    assert (peer["role"], peer["epoch"], peer["health"], peer["firmware_level"]) == (None,) * 4
     assert peer["state"] == "PRESENT", "its line says so"
     bare = ask_slot(cut_off(BoardClass.BARE), 2, Question.STATUS)["peer"]
     assert bare["state"] == "UNKNOWN"

@@ -172,7 +172,7 @@ def status_of(**peer: object) -> str:
                 "presence": True,
                 "healthy_line": True,
                 "active_line": False,
-                "version": 1,
+                "firmware_level": 1,
                 **peer,
             }
         ],
@@ -186,9 +186,9 @@ def status_of(**peer: object) -> str:
 
 
 def test_only_another_firmware_level_is_worth_a_word() -> None:
-    assert "firmware" not in status_of(version=1)
-    assert "firmware level 2 (this module: 1)" in status_of(version=2)
-    assert "firmware" not in status_of(version=None, role=None)
+    assert "firmware" not in status_of(firmware_level=1)
+    assert "firmware level 2 (this module: 1)" in status_of(firmware_level=2)
+    assert "firmware" not in status_of(firmware_level=None, role=None)
 
 
 def test_a_number_is_not_parted_from_its_unit_at_the_end_of_a_line() -> None:

@@ -57,10 +57,9 @@ def _peer_text(peer: Body | None, node: Body) -> str:
     said = "not heard"
     if peer.get("role") is not None:
         said = f"{peer['role']}, epoch {clean(peer['epoch'])}, health {clean(peer['health'])} %"
-        # What a peer tells of its version is its firmware's level, and only a difference matters.
-        if peer["version"] != node.get("firmware_level", peer["version"]):
-            own = node["firmware_level"]
-            said += f", firmware level {clean(peer['version'])} (this module: {own})"
+        own, level = node.get("firmware_level"), peer.get("firmware_level")
+        if own is not None and level != own:
+            said += f", firmware level {clean(level)} (this module: {clean(own)})"
     text = f"slot {peer['slot']}: {said}; {peer['state']}"
     return text + (f" (lines: {', '.join(lines)})" if lines else "")
 
