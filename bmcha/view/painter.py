@@ -14,6 +14,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
+from bmcha.view.keys import OTHER, keys_of
 from bmcha.view.spans import ASCII, UNICODE, Glyphs, Row, Style
 
 ESCAPE_DELAY_MS = 25
@@ -116,13 +117,15 @@ class Painter:
 
     def keys(self) -> list[str]:
         """What was pressed since the last time: characters, and names for other keys."""
-        found = []
+        found: list[str] = []
+        typed = ""
         while (code := self._screen.getch()) != -1:
-            if code in _KEYS:
-                found.append(_KEYS[code])
-            elif 0 <= code < 256:
-                found.append(chr(code))
-        return found
+            if code < 256:
+                typed += chr(code)
+            elif code != curses.KEY_RESIZE:
+                found += [*keys_of(typed), _KEYS.get(code, OTHER)]
+                typed = ""
+        return found + keys_of(typed)
 
     def _choose_styles(self) -> dict[Style, int]:
         dim = curses.A_DIM if curses.tigetstr("dim") else curses.A_NORMAL

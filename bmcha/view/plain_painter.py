@@ -17,6 +17,7 @@ import tty
 from collections.abc import Sequence
 from typing import Any
 
+from bmcha.view.keys import keys_of
 from bmcha.view.spans import Glyphs, Row, text_of
 
 PERIOD_S = 5.0
@@ -58,10 +59,10 @@ class PlainPainter:
         print("\n".join(lines), end="\n\n", flush=True)
 
     def keys(self) -> list[str]:
-        """Only characters: a key that sends more is taken for what it sends."""
+        """Characters; every other key is one that does nothing."""
         if not select.select([sys.stdin], [], [], 0)[0]:
             return []
         pressed = os.read(sys.stdin.fileno(), 64).decode(errors="replace")
         if pressed.strip():
             self._due_s = 0.0
-        return list(pressed)
+        return keys_of(pressed)

@@ -141,6 +141,19 @@ def test_events_scroll(sim: Sim) -> None:
         terminal.wait_for_text("2 newer ones below")
 
 
+def test_keys_that_mean_nothing_do_nothing_however_many_there_are(sim: Sim) -> None:
+    with running(top_words(sim)) as terminal:
+        terminal.wait_for(lambda: is_level(terminal), "both are level")
+        for _ in range(40):
+            # Delete, one by one: each is heard for itself.
+            terminal.press("\x1b[3~")
+            terminal.read(0.01)
+        terminal.press("h")
+        terminal.wait_for_text("hand the chassis over")
+        terminal.press("q")
+        assert terminal.wait_for_end() == 0
+
+
 # ------------------------------------------------------------ what a terminal can show
 
 
