@@ -135,7 +135,7 @@ def check_board(table: Table, board: Board, succession: Succession) -> None:
 def _check_gated(table: Table, board: Board, peers_max: int) -> None:
     needed_for = "a line, as class gated needs it"
     remedy = 'add it, and [watchdog] with its file, or write class = "bare"'
-    if board.watchdog_ms is None and not table.has("watchdog_ms"):
+    if board.watchdog_ms is None and table.is_sound("watchdog_ms"):
         table.refuse("watchdog_ms", "missing", "milliseconds, as class gated needs it", (), remedy)
     remedy = 'name the line; where none is wired, write class = "bare"'
     for name in ("health", "active"):

@@ -443,6 +443,11 @@ def test_what_a_service_writes_has_a_place_of_its_own(
     assert allowed in problem.allowed
 
 
+def test_a_watchdog_without_its_time_is_told_once(folder: Folder) -> None:
+    board = GATED.replace("watchdog_ms = 1000", "")
+    assert [each.key for each in folder.problems(board=board)] == ["watchdog_ms"]
+
+
 @pytest.mark.parametrize("address", ["224.0.0.1:9", "255.255.255.255:9", "[ff02::1%lo]:9"])
 def test_a_path_leads_to_one_host(folder: Folder, address: str) -> None:
     module = MODULE.replace("127.0.0.1:40001", "[::1]:1" if "[" in address else "127.0.0.1:1")
