@@ -30,7 +30,7 @@ def notify_service_manager(state: str) -> None:
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notifier,
     ):
         notifier.setblocking(False)
-        notifier.sendto(state.encode(), address)
+        notifier.sendto(state.encode(errors="backslashreplace"), address)
 
 
 class ServiceWatchdog:

@@ -8,6 +8,7 @@ Used by the control server; the client needs the numbers only.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -91,8 +92,8 @@ def parse_call(line: bytes) -> Call | bytes:
     if not isinstance(request, dict):
         return error_line(None, INVALID_REQUEST, "a request is a JSON object")
     request_id = request.get("id")
-    if isinstance(request_id, bool) or not isinstance(request_id, str | int | float | None):
-        return error_line(None, INVALID_REQUEST, '"id" is a string, a number or null')
+    if not _is_request_id(request_id):
+        return error_line(None, INVALID_REQUEST, '"id" is a string, a finite number or null')
     if request.get("jsonrpc") != "2.0":
         return error_line(request_id, INVALID_REQUEST, '"jsonrpc" is "2.0"')
     method = request.get("method")
@@ -102,6 +103,13 @@ def parse_call(line: bytes) -> Call | bytes:
         known = ", ".join(METHODS)
         return error_line(request_id, METHOD_NOT_FOUND, f"no such method; there are: {known}")
     return _with_params(method, request_id, "id" in request, request.get("params", {}))
+
+
+def _is_request_id(value: Any) -> bool:
+    """Python's JSON knows numbers that JSON does not: they could not be sent back."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return not isinstance(value, bool) and isinstance(value, str | int | None)
 
 
 def _with_params(
@@ -137,7 +145,9 @@ def notification_line(method: str, params: dict[str, Any]) -> bytes:
 
 
 def _line(message: dict[str, Any]) -> bytes:
-    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+    # Half a surrogate pair (in a file's name, in an id) has no bytes, but is its own JSON escape.
+    return text.encode(errors="backslashreplace") + b"\n"
 
 
 class LineSplitter:

@@ -63,6 +63,8 @@ def test_maintenance_has_its_time_and_nothing_else_does() -> None:
         (line(jsonrpc="1.0"), INVALID_REQUEST),
         (line(id=[1]), INVALID_REQUEST),
         (line(id=True), INVALID_REQUEST),
+        (line(id=float("inf")), INVALID_REQUEST),
+        (line(id=float("nan")), INVALID_REQUEST),
         (line(method=7), INVALID_REQUEST),
         (line(method="reboot"), METHOD_NOT_FOUND),
         (line(params=[1]), INVALID_PARAMS),
@@ -109,6 +111,19 @@ json_values = some.recursive(
 def test_any_json_is_a_call_or_an_error(request_id, method, params) -> None:
     text = line(id=request_id, method=method, params=params)
     assert isinstance(parse_call(text), Call | bytes)
+
+
+def test_half_a_surrogate_pair_comes_back_as_it_came() -> None:
+    """JSON can say it, UTF-8 cannot; names of files may have one too."""
+    half = "\ud800"
+    assert parse_call(line(id=half)) == Call("status", half, True, {})
+    assert json.loads(result_line(half, {"file": "\udcff"})) == {
+        "jsonrpc": "2.0",
+        "id": half,
+        "result": {"file": "\udcff"},
+    }
+    assert code_of(parse_call(line(id=half, method=half))) == METHOD_NOT_FOUND
+    assert code_of(parse_call(line(params={half: 1}))) == INVALID_PARAMS
 
 
 def test_what_goes_out_is_one_line_each() -> None:
