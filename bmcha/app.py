@@ -116,7 +116,7 @@ class _Service:
         self._queues = {path.name: OutQueue() for path in config.node.paths}
         self._paths = self._path_workers()
         self._store = StoreWorker(lambda: SqliteStore(service.state_dir), self._mailbox.post, clock)
-        self._clerk = Clerk(clock)
+        self._clerk = Clerk(clock, self._log.say)
         self._box = BlackBox(config, self._own_slot, self._boot_id, clock, self._log.say)
         self._control = ControlServer(
             listener,

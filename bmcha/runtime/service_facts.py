@@ -36,6 +36,8 @@ class Reporter:
         answer: Callable[[Answer], None],
     ) -> None:
         self._config = config
+        # Now: the folder in which the service was started may be gone when somebody asks.
+        self._config_file = os.path.abspath(config().service.config_file)
         self._workers = workers
         self._mailbox = mailbox
         self._box = box
@@ -51,7 +53,7 @@ class Reporter:
         return {
             "pid": os.getpid(),
             "files": {
-                "config": os.path.abspath(service.config_file),
+                "config": self._config_file,
                 "board": service.board_file,
                 "state_dir": service.state_dir,
                 "log": service.log_file,

@@ -1,6 +1,7 @@
 """`bmcha report`: what a stranger finds in it, with a service, without one, with one that hangs."""
 
 import json
+import shutil
 import signal
 import tarfile
 import time
@@ -99,3 +100,15 @@ def test_a_file_that_cannot_be_written_is_said(module) -> None:
     )
     assert done.returncode == 1
     assert "No such file" in done.stderr
+
+
+def test_a_service_whose_folder_is_gone_still_tells_what_it_knows(module, tmp_path) -> None:
+    module.start()
+    wait_until(module.role, "it answers")
+    was_in = module.folder / "config.toml"
+    module.socket = str(Path(module.socket).rename(tmp_path / "control.sock"))
+    shutil.rmtree(module.folder)
+    facts = module.ask("report")
+    assert facts["files"]["config"] == str(was_in)
+    assert facts["flight_file"] is None
+    assert module.ask("version")["slot"] == module.slot

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from bmcha.diag.log import Level
 from bmcha.runtime.clerk import JOBS_MAX, Clerk
 from bmcha.runtime.pace import STALL_NS, Pace
 
@@ -13,7 +14,7 @@ S = 1_000_000_000
 
 @pytest.fixture
 def running():
-    clerk = Clerk(time.monotonic_ns)
+    clerk = Clerk(time.monotonic_ns, lambda text, level=Level.INFO: None)
     thread = threading.Thread(target=clerk.run)
     thread.start()
     yield clerk
@@ -30,6 +31,22 @@ def test_jobs_are_done_in_the_order_in_which_they_came(running) -> None:
     running.ask(is_over.set)
     assert is_over.wait(10)
     assert done == [0, 1, 2, 3, 4]
+
+
+def test_a_job_that_fails_is_told_and_costs_nothing_else() -> None:
+    told: list[tuple[str, Level]] = []
+    clerk = Clerk(time.monotonic_ns, lambda text, level=Level.INFO: told.append((text, level)))
+
+    def fail() -> None:
+        raise FileNotFoundError("the folder is gone")
+
+    clerk.ask(fail)
+    clerk.ask(clerk.stop)
+    clerk.run()
+    ((text, level),) = told
+    assert level is Level.ERROR
+    assert text.startswith("a job of the clerk was given up: FileNotFoundError: the folder is gone")
+    assert "in fail" in text
 
 
 def test_what_does_not_fit_is_refused(running) -> None:
