@@ -446,6 +446,8 @@ def test_what_a_service_writes_has_a_place_of_its_own(
 def test_a_watchdog_without_its_time_is_told_once(folder: Folder) -> None:
     board = GATED.replace("watchdog_ms = 1000", "")
     assert [each.key for each in folder.problems(board=board)] == ["watchdog_ms"]
+    (problem,) = folder.problems(board=board.replace('[watchdog]\nfile = "watchdog"', ""))
+    assert (problem.key, problem.allowed[-23:]) == ("watchdog_ms", "as class gated needs it")
 
 
 @pytest.mark.parametrize("address", ["224.0.0.1:9", "255.255.255.255:9", "[ff02::1%lo]:9"])
@@ -516,7 +518,7 @@ WRONG_IN_BOARD = [
     ('{ file = "ID0" }', "{ }", "straps.bits[0].line", "missing", "a name of 1 to 31"),
     ("watchdog_ms = 1000", "watchdog_ms = 1500", "paths[0].deadtime_ms", "1500", "watchdog_ms"),
     ("watchdog_ms = 1000", "watchdog_ms = 75", "timers.tick_ms", "25", "a third"),
-    ("watchdog_ms = 1000", "", "watchdog_ms", "missing", "class gated"),
+    ("watchdog_ms = 1000", "", "watchdog_ms", "missing", "both"),
     ('[watchdog]\nfile = "watchdog"', "", "watchdog", "missing", "both"),
     ('health = { file = "HEALTH" }', "", "lines.own.health", "missing", "gated"),
     ('active = { file = "ACTIVE" }', "", "lines.own.active", "missing", "gated"),
