@@ -16,6 +16,7 @@ heading = @printf '\n== %s\n'
 # Further arguments: make demo SIM="--board bare", make pytest ARGS="-k wire -x"
 SIM ?=
 SECONDS ?= 60
+TIMES ?= 10
 ARGS ?=
 
 .PHONY: help
@@ -80,6 +81,11 @@ pytest: env ## the Python tests; ARGS="..." goes to pytest
 vm-ports: env ## the ports against a real kernel's devices, in a virtual machine; ARGS="..."
 	$(heading) 'ports, in the virtual machine'
 	@tests/ports/vm/run.sh pytest $(or $(ARGS),tests/ports) || [ $$? = 3 ]
+
+.PHONY: scenarios
+scenarios: env ## every scenario on every board TIMES="10" in a row, then each crippled in every way
+	@$(python) -m tests.process.repeat_scenarios $(TIMES)
+	@$(python) -m pytest --long tests/process/test_scenarios_can_fail.py
 
 .PHONY: endurance
 endurance: env ## noise on every path, a minute of each kind; SECONDS="5" for a quick look

@@ -3,7 +3,8 @@
 A test that lacks a package or a right calls something in tests/needs.py, which skips it with the
 command that would help. With BMCHA_NO_SKIP=1 in the environment every skip, of a test or of a whole
 file, is a failure: CI has installed what there is to install, so a skip there is a gap.
-A test marked `vm` is run by `make vm-ports` and deselected everywhere else.
+A test marked `vm` is run by `make vm-ports` and deselected everywhere else; one marked `long` runs
+with --long only (`make scenarios`).
 """
 
 import os
@@ -27,13 +28,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("bmcha")
     group.addoption("--seeds", type=int, default=20, help="how many storms (tests/sim)")
     group.addoption("--from-seed", type=int, default=0, help="the first storm's seed")
+    group.addoption(
+        "--long", action="store_true", help="what `make test` leaves to `make scenarios`"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if "BMCHA_VM" not in os.environ:
-        elsewhere = [item for item in items if item.get_closest_marker("vm")]
-        config.hook.pytest_deselected(items=elsewhere)
-        items[:] = [item for item in items if item not in elsewhere]
+    unwanted = set() if "BMCHA_VM" in os.environ else {"vm"}
+    unwanted |= set() if config.getoption("--long") else {"long"}
+    elsewhere = [i for i in items if any(mark.name in unwanted for mark in i.iter_markers())]
+    config.hook.pytest_deselected(items=elsewhere)
+    items[:] = [item for item in items if item not in elsewhere]
 
 
 def _is_skip_forbidden() -> bool:

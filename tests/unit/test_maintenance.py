@@ -227,3 +227,21 @@ def test_an_active_that_is_not_heard_keeps_the_chassis(board: BoardClass) -> Non
 
 def test_the_longest_time_is_half_a_day() -> None:
     assert MAINTENANCE_S_MAX == 12 * 3600 <= 0xFFFF, "it travels as a u16"
+
+
+def test_the_alarm_says_whether_the_other_module_knows_of_it() -> None:
+    world = World(BoardClass.BARE).settled()
+    world.cut()
+    ask(world.modules[1], FOR_S)
+    world.run(50)
+
+    def told() -> str:
+        node = world.modules[1].node
+        assert node is not None
+        alarms = {alarm.alarm_id: alarm.text for alarm in node.chassis.alarms.raised()}
+        return alarms["maintenance"]
+
+    assert told().endswith("the other module does not know of it")
+    world.heal()
+    world.run(300)
+    assert "does not know" not in told()
