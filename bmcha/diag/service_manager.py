@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 FEED: Final = "WATCHDOG=1"
+FEEDS_PER_TIME: Final = 4
+"""sd_notify(3) asks for two; this is the share of the time that a stall may have used up unseen."""
 
 
 def notify_service_manager(state: str) -> None:
@@ -34,7 +36,7 @@ def notify_service_manager(state: str) -> None:
 
 
 class ServiceWatchdog:
-    """A `WatchdogPort`. Feeds at half the time that the unit gives; without one it does nothing."""
+    """A `WatchdogPort`. Without a time of the unit it does nothing."""
 
     def __init__(
         self,
@@ -42,7 +44,7 @@ class ServiceWatchdog:
         notify: Callable[[str], None] = notify_service_manager,
     ) -> None:
         self._notify = notify
-        self._pause_s = watchdog_s(environment) / 2
+        self._pause_s = watchdog_s(environment) / FEEDS_PER_TIME
         self._fed_s = -self._pause_s
 
     def feed(self) -> None:

@@ -70,6 +70,7 @@ class NodeLoop:
         self._stop_asked_by = ""
 
     def start(self) -> None:
+        self.pace.begin()
         now_ns = self._clock()
         self._tick_due_ns = now_ns + self._tick_ns
         self._recorder.step_begins(None, now_ns)

@@ -44,8 +44,15 @@ THREAD_STACK_BYTES = 256 * 1024
 CHECK_S = 1.0
 STALLED_CHECKS = 2
 """In a row: a process that was stopped finds all its threads late once, and they go on."""
-NODE_CHECKS_MAX = 10
-"""A node that is stuck for so long does not come back; a restart does."""
+NODE_CHECKS_MAX = 7
+"""With `STALL_NS` ten seconds: a node that is stuck for so long does not come back; a restart
+does."""
+STUCK_TELL_S_MAX = 4.0
+"""Then nobody waits for an end within two seconds, and where the node hung is worth writing down.
+The unit's WatchdogSec= must not come first: it would leave the lines as they are."""
+LOWER_S_MAX = 0.1
+"""For each line at a hard end: it may be its chip that hangs."""
+LOWERED = (OwnLine.OUTPUT_ENABLE, OwnLine.ACTIVE, OwnLine.HEALTH)
 
 EXIT_DONE = 0
 EXIT_FAILED = 1
@@ -182,12 +189,15 @@ class Supervisor:
 
     def _lower_lines(self) -> None:
         self._hooks.before_lowering()
-        for line in (OwnLine.OUTPUT_ENABLE, OwnLine.ACTIVE, OwnLine.HEALTH):
-            try:
-                self._lines.drive(line.value, False)
-            except (PortError, OSError) as error:
-                self._log(f"line {line.value} could not be lowered: {error}", Level.ERROR)
+        for line in LOWERED:
+            self._lower(line)
         self._are_lowered.set()
+
+    def _lower(self, line: OwnLine) -> None:
+        try:
+            self._lines.drive(line.value, False)
+        except (PortError, OSError) as error:
+            self._log(f"line {line.value} could not be lowered: {error}", Level.ERROR)
 
     def _join(self) -> None:
         for worker, _ in self._threads:
@@ -206,7 +216,7 @@ class Supervisor:
             self._check_workers()
             if self._checks_late("node", loop.pace) >= NODE_CHECKS_MAX:
                 self._fail("node", f"it is stuck: {_stack_of_main()}")
-                self._end_hard()
+                self._end_hard(STUCK_TELL_S_MAX)
             elif self._late_checks["node"] == STALLED_CHECKS:
                 self._log(f"the node does not turn: {_stack_of_main()}", Level.ERROR)
         end_s = time.monotonic() + STOP_S_MAX
@@ -218,7 +228,7 @@ class Supervisor:
             text = f"the service did not end within {STOP_S_MAX:g} s; it is ended hard"
             self._log(text, Level.ERROR)
             self.failure = self.failure or text
-            self._end_hard()
+            self._end_hard(JOIN_S_MAX)
 
     def _is_alarm_raised(self, wait_s: float) -> bool:
         """SIGHUP writes there too, and ends nothing."""
@@ -226,14 +236,18 @@ class Supervisor:
             return False
         return any(number != signal.SIGHUP for number in os.read(self._alarm_read_fd, 64))
 
-    def _end_hard(self) -> None:
-        self._lower_lines()
-        # Also this may hang, on the disk that is the trouble perhaps.
-        teller = threading.Thread(target=self._tell_failure, name="teller", daemon=True)
-        teller.start()
-        teller.join(JOIN_S_MAX)
-        self._hooks.on_hard_end()
-        os._exit(EXIT_FAILED)
+    def _end_hard(self, tell_s: float) -> None:
+        """Each in a thread of its own: a chip or a disk may hang, and be why it came to this."""
+        try:
+            _do_within(LOWER_S_MAX, self._hooks.before_lowering)
+            for line in LOWERED:
+                if not _do_within(LOWER_S_MAX, self._lower, line):
+                    text = f"line {line.value} could not be lowered: its driver does not return"
+                    self._log(text, Level.ERROR)
+            _do_within(tell_s, self._tell_failure)
+            self._hooks.on_hard_end()
+        finally:
+            os._exit(EXIT_FAILED)
 
     def _check_workers(self) -> None:
         for worker, _ in self._threads:
@@ -252,6 +266,14 @@ class Supervisor:
         count = self._late_checks.get(name, 0) + 1 if pace.overdue_ns() else 0
         self._late_checks[name] = count
         return count
+
+
+def _do_within(time_s: float, work: Callable[..., None], *values: OwnLine) -> bool:
+    """False: it is not over; it is left behind."""
+    thread = threading.Thread(target=work, args=values, name="last work", daemon=True)
+    thread.start()
+    thread.join(time_s)
+    return not thread.is_alive()
 
 
 def _stack_of_main() -> str:

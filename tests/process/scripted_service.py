@@ -29,7 +29,12 @@ def say(text: str, level: Level = Level.INFO) -> None:
 
 
 class Lines:
+    def __init__(self, behaviour: str) -> None:
+        self.behaviour = behaviour
+
     def drive(self, name: str, is_up: bool) -> None:
+        if self.behaviour == "line-hangs" and name == "ACTIVE" and not is_up:
+            threading.Event().wait()
         say(f"line {name} {'up' if is_up else 'down'}")
 
 
@@ -105,7 +110,7 @@ def main(behaviour: str) -> int:
         hurry()
     mailbox = Mailbox()
     clock = time.monotonic_ns
-    lines: Any = Lines()
+    lines: Any = Lines(behaviour)
     unused: Any = None
     outlets = Outlets(DraftBoard(), {}, unused, lines, unused, unused, unused, unused)
     runner = EffectRunner(outlets, lambda: 10**9, mailbox.post, clock)

@@ -63,6 +63,15 @@ def test_a_node_that_does_not_end_is_ended_hard_with_lowered_lines(behaviour) ->
     assert took_s < 2.5
 
 
+def test_a_line_whose_chip_hangs_keeps_neither_the_others_up_nor_the_process_alive() -> None:
+    code, said, took_s = run("line-hangs", signal.SIGTERM)
+    assert code == 1
+    assert lowered_in(said)[-2:] == ["line OUTPUT_ENABLE down", "line HEALTH down"]
+    assert "line ACTIVE could not be lowered: its driver does not return" in said
+    assert said[-1] == "hard end"
+    assert took_s < 3
+
+
 def test_a_thread_that_hangs_is_left_behind() -> None:
     code, said, took_s = run("thread-hangs", signal.SIGTERM)
     assert code == 0

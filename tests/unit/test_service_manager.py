@@ -43,7 +43,7 @@ def test_without_a_manager_nothing_happens(address: str, monkeypatch: pytest.Mon
     notify_service_manager("READY=1")
 
 
-def test_the_service_watchdog_is_fed_at_half_its_time(manager: socket.socket) -> None:
+def test_the_service_watchdog_is_fed_several_times_in_its_time(manager: socket.socket) -> None:
     watchdog = ServiceWatchdog({"WATCHDOG_USEC": "100000"})
     watchdog.feed()
     for _ in range(100):
