@@ -206,8 +206,11 @@ def stack(
         height, mine = heights.get(name, 0), list(sections.get(name, []))
         hidden = len(mine) - height
         if hidden > 0 and height > 0:
-            mine = mine[:height]
-            if name == "alarms":
+            mine, rest = mine[:height], mine[height:]
+            if name == "redundancy":
+                # Cut where the row ends: the first words of why say more than that there is a why.
+                mine[-1] = [*mine[-1], Span("  "), *rest[0][1:], Span(glyphs.ellipsis)]
+            elif name == "alarms":
                 more = Span(f"+{hidden} more: ", Style.WARN)
                 mine[-1] = [*mine[-1][:1], more, *mine[-1][1:]]
             else:

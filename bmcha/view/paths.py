@@ -74,7 +74,9 @@ def _path_cells(path: PathShown, fields: Sequence[tuple[str, int]], glyphs: Glyp
     rtt_ms = None if path.rtt_us is None else path.rtt_us / 1000
     heard_s = None if path.last_heard_ms is None else path.last_heard_ms / 1000
     loss = path.loss_percent if is_heard else None
-    trip = f"{rtt_ms:.1f} ms" if rtt_ms is not None and is_heard else "-"
+    trip = "-"
+    if rtt_ms is not None and is_heard:
+        trip = f"{rtt_ms:.1f} ms" if rtt_ms >= 0.05 else "<0.1 ms"
     cells = {
         "round trip": trip,
         "rtt": trip,

@@ -132,6 +132,19 @@ def test_what_is_left_out_is_counted() -> None:
     assert "(+6 more: widen)" in text(frame(SCREENS["many"], 60, 16))
 
 
+def test_the_first_words_of_why_stand_beside_a_redundancy_that_is_not_full() -> None:
+    reasons = ("path serial is silent", "the mirror is not synced")
+    module = replace(ACTIVE, redundancy="DEGRADED", redundancy_reasons=reasons)
+    rows = text(frame(replace(KILLED, modules=(module, KILLED.modules[1])), 60, 16))
+    assert "DEGRADED  path ser…" in rows
+
+
+def test_a_round_trip_below_what_is_shown_is_not_called_none() -> None:
+    paths = (replace(ACTIVE.paths[0], rtt_us=20), *ACTIVE.paths[1:])
+    shown = text(frame(replace(SIM, modules=(replace(ACTIVE, paths=paths), STANDBY)), 80, 24))
+    assert "<0.1 ms" in shown and "0.0 ms" not in shown
+
+
 def test_a_sensor_in_trouble_is_never_hidden() -> None:
     shown = KILLED.readings
     hot = [
