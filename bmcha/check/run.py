@@ -162,7 +162,8 @@ def _has_relative_names(subject: Subject) -> bool:
     names = [line.file for _, line, _ in lines_of(board.lines) if isinstance(line, LineFile)]
     names += [sensor.file for sensor in board.chassis.sensors]
     names += [each for fan in board.chassis.fans for each in (fan.rpm_file, fan.pwm_file)]
-    return any(name and not os.path.isabs(name) for name in [*names, board.watchdog_file or ""])
+    names += [board.watchdog_file or "", board.chassis.hwmon_root]
+    return any(name and not os.path.isabs(name) for name in names)
 
 
 def _unique(findings: Iterator[Finding]) -> list[Finding]:

@@ -36,18 +36,21 @@ def check_sensors(subject: Subject, machine: Machine) -> Iterator[Finding]:
         # One wrong device is one finding, not one for each of its channels.
         if not any(each.key.endswith((".device", ".at")) for each in found):
             yield from _writable(subject, machine, root, where, fan.pwm_place)
-    for kind, entries in (("supplies", chassis.supplies), ("blades", chassis.blades)):
-        for number, entry in enumerate(entries):
-            for key in ("ok_file", "present_file", "power_file"):
-                file = getattr(entry, key, "")
-                if file:
-                    yield from _readable(subject, machine, f"{kind}[{number}]", key, "", file)
+    power_keys = ("power_file", "power_channel")
+    for number, supply in enumerate(chassis.supplies):
+        where = f"supplies[{number}]"
+        yield from _readable(subject, machine, where, "ok_file", "", supply.ok_file)
+        yield from _readable(subject, machine, where, *power_keys, supply.power_place)
+    for number, blade in enumerate(chassis.blades):
+        where = f"blades[{number}]"
+        yield from _readable(subject, machine, where, "present_file", "", blade.present_file)
+        yield from _readable(subject, machine, where, *power_keys, blade.power_place)
 
 
 def _readable(
     subject: Subject, machine: Machine, where: str, file_key: str, channel_key: str, place: Place
 ) -> Iterator[Finding]:
-    if not _is_told(subject, where, file_key, place):
+    if not place or not _is_told(subject, where, file_key, place):
         return
     root = subject.board.chassis.hwmon_root
     sample = within(lambda: HwmonSensors(root, device_of(place)).read(place, False))
@@ -131,6 +134,8 @@ def _is_told(subject: Subject, where: str, key: str, place: Place) -> bool:
         return subject.is_within_reach(place) and subject.is_sound(
             subject.board_file_of(full), full
         )
-    keys = [f"{where}.{each}" for each in ("device", "at", "channel", "label")]
-    keys += [f"{where}.rpm_channel", f"{where}.pwm_channel"]
-    return all(subject.is_sound(subject.board_file_of(each), each) for each in keys)
+    names = ("device", "at", "channel", "label", "rpm_channel", "pwm_channel", "power_channel")
+    keys = [f"{where}.{each}" for each in names]
+    return subject.is_within_reach(subject.board.chassis.hwmon_root) and all(
+        subject.is_sound(subject.board_file_of(each), each) for each in keys
+    )

@@ -10,7 +10,12 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
-from bmcha.config.place_keys import HWMON_ROOT, read_fan_places, read_sensor_place
+from bmcha.config.place_keys import (
+    HWMON_ROOT,
+    read_fan_places,
+    read_power_place,
+    read_sensor_place,
+)
 from bmcha.config.table import Table, shown
 from bmcha.model.reading import (
     BLADES_MAX,
@@ -173,7 +178,7 @@ def _supply(entry: Table) -> SupplySettings:
         name=entry.name("name", NAME_BYTES_MAX),
         rated_milliwatt=entry.integer("rated_milliwatt", 1, MILLI_MAX),
         ok_file=entry.optional_file("ok_file") or "",
-        power_file=entry.optional_file("power_file") or "",
+        power_place=read_power_place(entry),
     )
 
 
@@ -182,5 +187,5 @@ def _blade(entry: Table) -> BladeSettings:
         name=entry.name("name", NAME_BYTES_MAX),
         budget_milliwatt=entry.integer("budget_milliwatt", 1, MILLI_MAX),
         present_file=entry.optional_file("present_file") or "",
-        power_file=entry.optional_file("power_file") or "",
+        power_place=read_power_place(entry),
     )

@@ -1,4 +1,4 @@
-"""Takes apart where a sensor or a fan is: a file by name, or a channel of a hwmon device.
+"""Takes apart where a sensor, a fan or a unit's power is: a file, or a channel of a hwmon device.
 
 Knows the keys ``file`` or ``device``, ``at``, ``channel``, ``label`` (and a fan's pairs of them)
 and how hwmon spells channels; looks at no file system. hwmonN numbers are given out by the kernel
@@ -14,7 +14,7 @@ from typing import Final
 
 from bmcha.config.table import Table
 from bmcha.model.reading import SensorKind
-from bmcha.model.settings import HwmonChannel
+from bmcha.model.settings import HwmonChannel, Place
 
 HWMON_ROOT: Final = "/sys/class/hwmon"
 
@@ -65,6 +65,14 @@ def read_fan_places(entry: Table) -> FanPlaces:
         for key, prefix in zip(channels, ("fan", "pwm"), strict=True)
     )
     return FanPlaces(rpm_channel=rpm, pwm_channel=pwm)
+
+
+def read_power_place(entry: Table) -> Place:
+    """Of a supply or a blade; "" where the board does not tell its power."""
+    if not _is_by_device(entry, ("power_file",), ("at", "power_channel")):
+        return entry.optional_file("power_file") or ""
+    device, at = _device(entry)
+    return HwmonChannel(device, at, _channel(entry, "power_channel", "power", is_required=True))
 
 
 def _is_by_device(entry: Table, files: tuple[str, ...], others: tuple[str, ...]) -> bool:

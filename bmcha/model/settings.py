@@ -210,22 +210,22 @@ class ZoneSettings:
 
 @dataclass(frozen=True, slots=True)
 class SupplySettings:
-    """``ok_file`` says 1 while the output is good; ``power_file`` is hwmon's, in µW. "": none."""
+    """``ok_file`` says 1 while the output is good; ``power_place`` is hwmon's, in µW. "": none."""
 
     name: str
     rated_milliwatt: int
     ok_file: str = ""
-    power_file: str = ""
+    power_place: Place = ""
 
 
 @dataclass(frozen=True, slots=True)
 class BladeSettings:
-    """``present_file`` says 1 while a blade is there; ``power_file`` as of a supply. "": none."""
+    """``present_file`` says 1 while a blade is there; ``power_place`` as of a supply. "": none."""
 
     name: str
     budget_milliwatt: int
     present_file: str = ""
-    power_file: str = ""
+    power_place: Place = ""
 
 
 @dataclass(frozen=True, slots=True)

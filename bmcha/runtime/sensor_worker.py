@@ -106,7 +106,7 @@ class SensorWorker:
 
     def _read_unit(self, index: int, settings: SupplySettings | BladeSettings) -> None:
         read_ns = self._clock()
-        power = self._value(settings.power_file)
+        power = self._value(settings.power_place)
         if isinstance(settings, SupplySettings):
             is_ok = self._yes_or_no(settings.ok_file)
             self._post(SupplyRead(index, is_ok, power, read_ns))
@@ -117,8 +117,8 @@ class SensorWorker:
     def _sample(self, place: Place, has_device_limits: bool = False) -> Sample:
         return self._ports[device_of(place)].read(place, has_device_limits)
 
-    def _value(self, file: str) -> int | None:
-        return self._sample(file).value if file else None
+    def _value(self, place: Place) -> int | None:
+        return self._sample(place).value if place else None
 
     def _yes_or_no(self, file: str) -> bool | None:
         value = self._value(file)
@@ -144,17 +144,18 @@ def sensor_workers(
 
 
 def _places(settings: Settings) -> list[Place]:
-    """All that is read of it; of a unit the state first, where the board tells it."""
+    """All that is read of it, by the thread of the first one's device; of a unit that is its power,
+    as long as the board tells it: of two devices the one that may block."""
     match settings:
         case SensorSettings():
             return [settings.place]
         case FanSettings():
             return [settings.rpm_place]
         case SupplySettings():
-            files = (settings.ok_file, settings.power_file)
+            places = (settings.power_place, settings.ok_file)
         case BladeSettings():
-            files = (settings.present_file, settings.power_file)
-    return [file for file in files if file]
+            places = (settings.power_place, settings.present_file)
+    return [place for place in places if place]
 
 
 def _quality(value: int | None) -> Quality:

@@ -9,23 +9,18 @@ is applied is up to `bmcha.sim.backplane`. Owned by the chassis thread.
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from bmcha.model.board import LineFile
-from bmcha.model.reading import SensorKind
+from bmcha.model.settings import ChassisSettings, HwmonChannel, Place, device_of
 from bmcha.sim.board_plan import BoardPlan
 from bmcha.sim.thermal import PWM_MAX, Plant
 
 VALUE_WIDTH = 12
 """A hwmon value: a sign and up to ten digits, padded with blanks, and the line's end."""
 READ_BYTES_MAX = 64
-_LIMITED = {
-    SensorKind.TEMPERATURE: "temp",
-    SensorKind.VOLTAGE: "in",
-    SensorKind.CURRENT: "curr",
-    SensorKind.POWER: "power",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +60,10 @@ class HwTree:
             (succession[(place + offset) % len(succession)], name): line
             for (offset, name), line in plan.peers.items()
         }
-        self._pwm_files = {fan.name: fan.pwm_file for fan in plan.chassis.fans}
+        self._folders = _hwmon_folders(plan.chassis)
+        self._sensor_files = {each.name: self._file(each.place) for each in plan.chassis.sensors}
+        self._rpm_files = {fan.name: self._file(fan.rpm_place) for fan in plan.chassis.fans}
+        self._pwm_files = {fan.name: self._file(fan.pwm_place) for fan in plan.chassis.fans}
         self._make()
 
     def outputs(self) -> list[tuple[Path, Written]]:
@@ -90,25 +88,25 @@ class HwTree:
 
     def show_values(self, plant: Plant) -> None:
         """What the sensors and tachometers say."""
-        for sensor in self._plan.chassis.sensors:
-            self._write(sensor.file, _value_text(plant.value(sensor.name)))
-        for fan in self._plan.chassis.fans:
-            self._write(fan.rpm_file, _value_text(plant.rpm(fan.name)))
-        sensed = {sensor.file for sensor in self._plan.chassis.sensors}
+        for sensor, file in self._sensor_files.items():
+            self._write(file, _value_text(plant.value(sensor)))
+        for fan, file in self._rpm_files.items():
+            self._write(file, _value_text(plant.rpm(fan)))
+        sensed = set(self._sensor_files.values())
         for supply in self._plan.chassis.supplies:
             self._show_unit(supply.ok_file, int(plant.is_supply_ok(supply.name)))
-            if supply.power_file not in sensed:
-                self._show_unit(supply.power_file, plant.supply_milliwatt(supply.name) * 1000)
+            if self._file(supply.power_place) not in sensed:
+                self._show_unit(supply.power_place, plant.supply_milliwatt(supply.name) * 1000)
         for blade in self._plan.chassis.blades:
             self._show_unit(blade.present_file, 1)
-            self._show_unit(blade.power_file, plant.blade_milliwatt(blade.name) * 1000)
+            self._show_unit(blade.power_place, plant.blade_milliwatt(blade.name) * 1000)
 
     def block_sensor(self, name: str, is_blocked: bool) -> None:
         """A blocked sensor's file is there and answers nobody: it is a pipe into which nothing is
         written. Its value goes on being kept in the file that was there."""
         if is_blocked == self.is_blocked(name):
             return
-        (file,) = (sensor.file for sensor in self._plan.chassis.sensors if sensor.name == name)
+        file = self._sensor_files[name]
         aside = file + ".aside"
         if not is_blocked:
             os.replace(aside, file)
@@ -166,28 +164,41 @@ class HwTree:
             self._write(line.file, _line_text(line, False))
         if self._plan.watchdog_file:
             self._write(self._plan.watchdog_file, b"\n")
-        for sensor in self._plan.chassis.sensors:
-            self._label(sensor.file, "_input", sensor.name)
-            self._chip_name(sensor.file, _LIMITED[sensor.kind])
-        for fan in self._plan.chassis.fans:
-            self._label(fan.rpm_file, "_input", fan.name)
-            self._chip_name(fan.pwm_file, "fan")
-            self._write(fan.pwm_file, _value_text(PWM_MAX), is_forced=True)
+        for number, (device, folder) in enumerate(self._folders.items()):
+            self._make_device(device, number, folder)
+        for name, file in (*self._sensor_files.items(), *self._rpm_files.items()):
+            self._write(file.removesuffix("_input") + "_label", name.encode() + b"\n")
+        for file in self._pwm_files.values():
+            self._write(file, _value_text(PWM_MAX), is_forced=True)
 
-    def _show_unit(self, file: str, value: int) -> None:
-        """``file`` "": the board does not tell."""
-        if file:
-            self._write(file, _value_text(value))
+    def _make_device(self, device: HwmonChannel, number: int, folder: str) -> None:
+        """As in /sys: the class has numbers, which lead to where the devices sit. What an earlier
+        chassis has left there goes: it may have ended with a pipe in a sensor's place."""
+        at = device.at or device.device
+        link, real = Path(folder), Path("..", "devices", at, "hwmon", f"hwmon{number}")
+        if link.is_dir() and not link.is_symlink():
+            shutil.rmtree(link)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(real)
+        place = link.parent.parent / "devices" / at
+        if place.exists():
+            shutil.rmtree(place)
+        link.resolve().mkdir(parents=True)
+        self._write(str(link / "name"), device.device.encode() + b"\n")
 
-    def _label(self, file: str, ending: str, name: str) -> None:
-        if file.endswith(ending):
-            self._write(file.removesuffix(ending) + "_label", name.encode() + b"\n")
+    def _file(self, place: Place) -> str:
+        if isinstance(place, str):
+            return place
+        device = device_of(place)
+        assert isinstance(device, HwmonChannel)
+        ending = "" if place.channel.startswith("pwm") else "_input"
+        return os.path.join(self._folders[device], place.channel + ending)
 
-    def _chip_name(self, file: str, kind: str) -> None:
-        """hwmon has a ``name`` in each chip's directory."""
-        name = str(Path(file).parent / "name")
-        if name not in self._texts:
-            self._write(name, b"bmcha_virtual_" + kind.encode() + b"\n")
+    def _show_unit(self, place: Place, value: int) -> None:
+        """``place`` "": the board does not tell."""
+        if place:
+            self._write(self._file(place), _value_text(value))
 
     def _write(self, file: str, text: bytes, is_forced: bool = False) -> None:
         """``is_forced``: the module may have written something else since."""
@@ -208,6 +219,21 @@ class HwTree:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._fds[file] = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         return self._fds[file]
+
+
+def _hwmon_folders(chassis: ChassisSettings) -> dict[HwmonChannel, str]:
+    """Of each device the folder that the class shows. Numbers are given in the order of places, as
+    a kernel gives them that probes its busses one after the other."""
+    places = [sensor.place for sensor in chassis.sensors]
+    places += [place for fan in chassis.fans for place in (fan.rpm_place, fan.pwm_place)]
+    places += [supply.power_place for supply in chassis.supplies]
+    places += [blade.power_place for blade in chassis.blades]
+    devices = {HwmonChannel(each.device, each.at) for each in places if not isinstance(each, str)}
+    ordered = sorted(devices, key=lambda device: device.at)
+    return {
+        device: os.path.join(chassis.hwmon_root, f"hwmon{number}")
+        for number, device in enumerate(ordered)
+    }
 
 
 def _value_text(value: int) -> bytes:

@@ -139,6 +139,11 @@ def test_a_pulled_module_is_absent_and_unheard_until_it_is_inserted(sim: Sim) ->
     sim.ctl("insert", str(active))
     assert seen(sim, other, "PEER_PRES_N") == "0"
     wait_until(lambda: is_level(sim), "both are back")
+    socket = str(sim.layout.module_socket(active))
+    status = json.loads(run_bmcha("--socket", socket, "status", "--json").stdout)
+    # A service whose power was lost has not crashed.
+    assert "crashed" not in {alarm["id"] for alarm in status["alarms"]}
+    assert not [wait for wait in status["waits"] if "hold-off" in wait["what"]]
 
 
 def test_a_module_senses_its_own_line_as_the_peer_sees_it(sim: Sim) -> None:
@@ -242,7 +247,7 @@ def test_a_failed_supply_is_seen_as_an_alarm_and_leaves_its_load_to_the_other(si
     files = [sim.layout.hw(1) / f"hwmon/hwmon{number}/curr1_input" for number in (2, 3)]
     before = int(files[1].read_text())
     assert ctl(sim, "psu", "1", "fail")[1] == "psu1 gives nothing"
-    assert (sim.layout.hw(1) / "hwmon/hwmon2/output_good").read_text().strip() == "0"
+    assert (sim.layout.hw(1) / "power/psu1_good").read_text().strip() == "0"
     assert int(files[0].read_text()) == 0
     assert int(files[1].read_text()) > 1.8 * before
     wait_until(lambda: "supply-psu1-failed" in alarms(sim), "the alarm of the supply")

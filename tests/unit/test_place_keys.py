@@ -47,6 +47,43 @@ def test_a_file_is_a_place_too_and_devices_may_be_looked_for_elsewhere(folder: F
     assert chassis.hwmon_root == f"{folder.path}/hw/hwmon"
 
 
+def test_the_power_of_a_supply_or_a_blade_is_a_file_or_a_channel(folder: Folder) -> None:
+    units = """
+[[supplies]]
+name = "psu1"
+rated_milliwatt = 1
+ok_file = "psu1_good"
+device = "pmbus"
+at = "5-0058"
+power_channel = "power1"
+
+[[blades]]
+name = "blade1"
+budget_milliwatt = 1
+power_file = "power3_input"
+"""
+    chassis = folder.load(MODULE, WHOLE + units).node.chassis
+    assert chassis.supplies[0].power_place == HwmonChannel("pmbus", "5-0058", "power1")
+    assert chassis.supplies[0].ok_file == f"{folder.path}/hw/psu1_good"
+    assert chassis.blades[0].power_place == f"{folder.path}/hw/power3_input"
+
+
+@pytest.mark.parametrize(
+    ("unit", "key", "said"),
+    [
+        ('device = "pmbus"', "power_channel", "missing"),
+        ('device = "pmbus"\npower_channel = "in1"', "power_channel", "power and a number"),
+        ('device = "pmbus"\npower_channel = "power1"\npower_file = "x"', "power_file", "beside"),
+        ('at = "5-0058"', "at", "without device"),
+        ('power_channel = "power1"', "power_channel", "without device"),
+    ],
+)
+def test_a_wrong_place_of_a_power_is_named(folder: Folder, unit: str, key: str, said: str) -> None:
+    board = f'{WHOLE}[[supplies]]\nname = "psu1"\nrated_milliwatt = 1\n{unit}\n'
+    found = [each for each in folder.problems(MODULE, board) if each.key == f"supplies[0].{key}"]
+    assert len(found) == 1 and said in f"{found[0].value}, {found[0].allowed}"
+
+
 def test_limits_may_come_from_the_device_with_the_configured_to_fall_back_on(
     folder: Folder,
 ) -> None:
