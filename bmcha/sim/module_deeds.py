@@ -154,6 +154,7 @@ class ModuleDeeds:
         self._chassis.apply(self._chassis.backplane.power(slot, False))
         if self._chassis.modules[slot].is_alive:
             self._kill(slot)
+        self._forget_life(slot)
         return f"slot {slot} is empty"
 
     # ------------------------------------------------------------ how
@@ -240,6 +241,12 @@ class ModuleDeeds:
         if not poller.poll(KILL_WAIT_MS):
             raise CannotDo(f"module {slot} did not die within {KILL_WAIT_MS} ms of SIGKILL")
         self._chassis.take_end(slot)
+
+    def _forget_life(self, slot: int) -> None:
+        """With power its kernel boots anew, and a service does not call that a crash of its own.
+        There is one kernel here, so what it wrote down of its life is taken away instead."""
+        for life in self._chassis.layout.module(slot).glob("store*/life.json"):
+            life.unlink(missing_ok=True)
 
     def _plug(self, slot: int, is_in: bool) -> None:
         for wire in self._chassis.wires.values():
