@@ -44,6 +44,7 @@ NO_ROOT: Final = (
     "Relative file names start at hw_root, which stands in a module's file; give --hw-root to have"
     " them looked at."
 )
+ROOT_UNUSED: Final = "--hw-root was not used: this file says by itself where relative names start."
 OFFLINE: Final = "The machine was not looked at (--offline)."
 
 
@@ -146,6 +147,8 @@ def _title(subject: Subject, kind: str, file: str, options: Options, machine: Ma
 
 
 def _notes(subject: Subject, kind: str, options: Options) -> Iterator[str]:
+    if kind == "module" and options.hw_root is not None:
+        yield ROOT_UNUSED
     if kind == "board":
         yield BOARD_ALONE
         wrong = {key for _, key in subject.wrong_keys}

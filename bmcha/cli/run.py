@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 
 from bmcha.cli.commands import Commands
 from bmcha.cli.exit_codes import EXIT_FAILED, EXIT_USAGE
@@ -32,6 +33,9 @@ def _run(args: argparse.Namespace) -> int:
     try:
         return run_service(args.config)
     except ConfigError as error:
-        return complain(str(error), EXIT_USAGE)
+        more = (
+            f"`bmcha check {shlex.quote(args.config)}` says what to do about it, and looks further."
+        )
+        return complain(f"{error}\n{more}", EXIT_USAGE)
     except CannotRun as error:
         return complain(f"bmcha run: {error}", EXIT_FAILED)

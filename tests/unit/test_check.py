@@ -282,6 +282,12 @@ def test_a_lone_start_is_told(files: Files) -> None:
     assert "starts alone after 10000 ms" in found.sentences[-1]
 
 
+def test_an_option_that_does_nothing_is_told(files: Files) -> None:
+    files.check()
+    report = check_file(str(files.config), Options(True, "/tmp"))
+    assert "--hw-root was not used" in report.notes[0]
+
+
 def test_a_board_without_a_class_has_no_rule(files: Files) -> None:
     assert files.check(board=GATED.replace('class = "gated"', 'class = "x"')).rule is None
 

@@ -132,7 +132,7 @@ def test_the_socket_may_be_named_before_or_behind_the_command_or_in_the_environm
 def test_a_configuration_that_is_not_there_is_exit_2_without_a_traceback() -> None:
     ended = run_cli("run", "--config", "/no/such/config.toml")
     assert ended.returncode == 2
-    assert "/no/such/config.toml" in ended.stderr
+    assert "`bmcha check /no/such/config.toml` says what to do about it" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
