@@ -161,8 +161,12 @@ class GpioLine:
         if self._is_output:
             is_high = self._is_up != self._line.is_active_low
             gpio = self._request(found, "high" if is_high else "low", "none")
-            # Some controllers forget the value that came with the request.
-            gpio.write(is_high)
+            try:
+                # Some controllers forget the value that came with the request.
+                gpio.write(is_high)
+            except GPIOError as error:
+                gpio.close()
+                raise PortError(f"{self} cannot be driven: {error.strerror}") from error
             return gpio
         try:
             return self._request(found, "in", "both")

@@ -234,6 +234,12 @@ class SerialLink:
 
     def _broken(self, what: str, error: Exception) -> PortError:
         number = getattr(error, "errno", None)
+        if number in (errno.EAGAIN, errno.EBUSY):
+            # What the exclusive lock answers, and what a getty or a modem program has taken.
+            return PortError(
+                f"serial line {self._device} {what}: another process has it; see"
+                f" `fuser -v {self._device}`, and whether a getty runs on it"
+            )
         # pyserial's own text repeats the device and the number.
         reason = os.strerror(number) if number else str(error)
         return PortError(f"serial line {self._device} {what}: {reason}; see `ls -l {self._device}`")

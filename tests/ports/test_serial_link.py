@@ -233,6 +233,17 @@ def test_a_line_held_back_by_flow_control_refuses_frames_and_blocks_nothing(uart
         assert not closing.is_alive()
 
 
+def test_a_line_that_another_process_has_is_told_with_how_to_find_it(serial: SerialRig) -> None:
+    first, second = serial.link(), serial.link()
+    first.open()
+    said = f"{serial.device} cannot be opened: another process has it; see `fuser"
+    with pytest.raises(PortError, match=said):
+        second.open()
+    first.close()
+    second.open()
+    second.close()
+
+
 def test_what_is_no_serial_line_is_refused(tmp_path: Path) -> None:
     plain = tmp_path / "plain"
     plain.touch()
