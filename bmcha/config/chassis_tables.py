@@ -30,6 +30,7 @@ from bmcha.model.settings import (
     BladeSettings,
     ChassisSettings,
     FanSettings,
+    Place,
     SensorSettings,
     SupplySettings,
     ZoneSettings,
@@ -71,6 +72,7 @@ def read_chassis(table: Table) -> ChassisSettings:
     if table.is_sound("sensor_period_ms", "sensor_stale_ms") and stale_ms <= period_ms:
         allowed = f"more than sensor_period_ms = {period_ms}"
         table.refuse("sensor_stale_ms", str(stale_ms), allowed)
+    _check_shared_drives(table, chassis.fans)
     followed = {found.zone for found in chassis.sensors}
     for name in zone_names:
         if name and name not in followed and table.is_sound("sensors"):
@@ -127,6 +129,19 @@ def _fan(entry: Table, zone_names: Sequence[str]) -> FanSettings:
         rpm_channel=places.rpm_channel,
         pwm_channel=places.pwm_channel,
     )
+
+
+def _check_shared_drives(table: Table, fans: Sequence[FanSettings]) -> None:
+    """Fans may hang on one pwm, each with a tachometer; nobody can drive it two ways at once."""
+    first_of: dict[Place, FanSettings] = {}
+    for fan in fans:
+        place = fan.pwm_place
+        if not (place if isinstance(place, str) else place.channel):
+            continue  # It was not given soundly.
+        first = first_of.setdefault(place, fan)
+        if (first.zone, first.pwm_min) != (fan.zone, fan.pwm_min):
+            value = f"{shown(first.name)} and {shown(fan.name)}, which are driven by the same pwm"
+            table.refuse("fans", value, "the same zone and pwm_min for fans of one pwm")
 
 
 def _zone_name(entry: Table, zone_names: Sequence[str]) -> str:

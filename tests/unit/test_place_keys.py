@@ -136,3 +136,31 @@ def test_a_wrong_place_is_named(
         if each.key == key and value in each.value and allowed in each.allowed
     ]
     assert len(found) == 1
+
+
+def two_fans(fan: str, old: str, new: str) -> str:
+    """A board whose second fan is as ``fan``, but for what is replaced."""
+    other = fan.replace('"fan1"', '"fan2"').replace(old, new)
+    assert other != fan.replace('"fan1"', '"fan2"')
+    rear = (BY_DEVICE + ZONE).replace('"front"', '"rear"').replace('"inlet"', '"outlet"')
+    return GATED + BY_DEVICE + ZONE + rear + fan + other
+
+
+@pytest.mark.parametrize("fan", [FAN, FAN_BY_DEVICE])
+@pytest.mark.parametrize(
+    ("old", "new"), [("pwm_min = 60", "pwm_min = 70"), ('zone = "front"', 'zone = "rear"')]
+)
+def test_fans_on_one_pwm_cannot_be_driven_two_ways(
+    folder: Folder, fan: str, old: str, new: str
+) -> None:
+    problem = folder.only_problem(MODULE, two_fans(fan, old, new))
+    assert problem.key == "fans"
+    assert problem.value == '"fan1" and "fan2", which are driven by the same pwm'
+
+
+@pytest.mark.parametrize("fan", [FAN, FAN_BY_DEVICE])
+def test_fans_on_one_pwm_may_differ_in_the_rest(folder: Folder, fan: str) -> None:
+    board = two_fans(fan, "rpm_min = 500", "rpm_min = 700")
+    first, second = folder.load(MODULE, board).node.chassis.fans
+    assert first.pwm_place == second.pwm_place
+    folder.load(MODULE, two_fans(fan, "pwm1", "pwm2").replace("pwm_min = 60", "pwm_min = 61", 1))
