@@ -124,9 +124,9 @@ class ControlClient:
         line, _, self._tail = self._tail.partition(b"\n")
         try:
             message = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise NoService(f"What answers on {self._path} is no bmcha: {error}") from error
-        if not isinstance(message, dict):
+        if not isinstance(message, dict) or not isinstance(message.get("error", {}), dict):
             raise NoService(f"What answers on {self._path} is no bmcha.")
         return message
 

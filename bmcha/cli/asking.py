@@ -38,5 +38,14 @@ def answer(client: ControlClient, args: argparse.Namespace) -> int:
     else:
         from bmcha.cli.text import RENDERERS
 
-        print_lines(RENDERERS[args.question](body))
+        try:
+            lines = list(RENDERERS[args.question](body))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            # As after an update of the program, before the service was restarted.
+            text = (
+                f"The service on {args.socket} answers in other words than this bmcha knows"
+                f" ({error!r}), so it is another version: restart it, or ask with --json."
+            )
+            return complain(text, EXIT_FAILED)
+        print_lines(lines)
     return EXIT_DONE

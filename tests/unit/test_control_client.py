@@ -6,12 +6,14 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from bmcha import cli
 from bmcha.control_client import ControlClient, NoService
 from bmcha.control_trouble import no_service, silent_service
 from bmcha.runtime.control_socket import (
@@ -105,14 +107,36 @@ def test_a_call_that_may_take_longer_says_so_itself(tmp_path) -> None:
         assert client.call("switchover", timeout_s=20) == {"result": "done"}
 
 
-def test_what_answers_without_being_a_bmcha_is_named(tmp_path) -> None:
+@pytest.mark.parametrize(
+    "said", [b"220 mail.example ESMTP", b"[]", b'{"error": "x"}', b"[" * 100_000, b"\xff"]
+)
+def test_what_answers_without_being_a_bmcha_is_named(said: bytes, tmp_path) -> None:
     path = str(tmp_path / "control.sock")
     with contextlib.closing(listen(path)) as listener, ControlClient(path) as client:
         ready, _ = listener.accept()
         with ready:
-            ready.sendall(b"220 mail.example ESMTP\n")
+            ready.sendall(said + b"\n")
             with pytest.raises(NoService, match="no bmcha"):
                 client.call("status")
+
+
+@pytest.mark.parametrize("result", ["null", "{}", "[1]", '{"node": 1, "role": {}}'])
+def test_a_service_of_another_version_is_told_as_such(result: str, tmp_path, capsys) -> None:
+    path = str(tmp_path / "control.sock")
+    with contextlib.closing(listen(path)) as listener:
+        listener.setblocking(True)
+
+        def serve() -> None:
+            ready, _ = listener.accept()
+            with ready:
+                ready.recv(1000)
+                ready.sendall(b'{"id": 1, "result": ' + result.encode() + b"}\n")
+
+        server = threading.Thread(target=serve)
+        server.start()
+        assert cli.main(["status", "--socket", path]) == 1
+        server.join(10)
+    assert "so it is another version: restart it" in capsys.readouterr().err
 
 
 def failure_of(path: Path) -> OSError:
