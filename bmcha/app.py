@@ -167,10 +167,11 @@ class _Service:
         if self._slot_fault:
             log(self._slot_fault, Level.ERROR)
         self._tell_watchdog()
-        restart = self._box.begin_life()
         supervisor = Supervisor(self._lines, log, self._mailbox.post, self._hooks())
         supervisor.start(self._store)
-        node = self._node(self._store.wait_loaded(STORE_WAIT_S), restart)
+        loaded = self._store.wait_loaded(STORE_WAIT_S)
+        # Late: whoever stops a service that waits for its disk has not made it crash.
+        node = self._node(loaded, self._box.begin_life())
         runner = EffectRunner(
             self._outlets(), lambda: node.output_gap_limit_ns, self._mailbox.post, clock
         )

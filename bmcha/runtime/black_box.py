@@ -54,7 +54,7 @@ class BlackBox:
     def begin_life(self) -> Restart:
         restart = self._life.begin()
         if self._life.fault:
-            text = f"how the former life ended is not known: {self._life.fault}"
+            text = f"crashes in a row cannot be counted now: {self._life.fault}"
             self._log(text, Level.WARNING)
         if restart.crashes_count:
             text = (

@@ -279,10 +279,11 @@ class ControlServer:
         for client in list(self._clients.values()):
             self._drop(client)
         self._selector.close()
-        self._listener.close()
-        # `_wake_fd` stays open: the node's thread may still leave word until the process ends.
+        # In this order: once nobody listens, the file may be that of the next service.
         with contextlib.suppress(OSError):
             os.unlink(self._path)
+        self._listener.close()
+        # `_wake_fd` stays open: the node's thread may still leave word until the process ends.
 
 
 def _event_of(call: protocol.Call, request_id: int) -> Event:

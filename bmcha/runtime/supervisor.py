@@ -47,6 +47,8 @@ STALLED_CHECKS = 2
 NODE_CHECKS_MAX = 7
 """With `STALL_NS` ten seconds: a node that is stuck for so long does not come back; a restart
 does."""
+STUCK_CALLS = 4
+"""The innermost ones, in the sentence; the log has had all of them by then."""
 STUCK_TELL_S_MAX = 4.0
 """Then nobody waits for an end within two seconds, and where the node hung is worth writing down.
 The unit's WatchdogSec= must not come first: it would leave the lines as they are."""
@@ -172,7 +174,9 @@ class Supervisor:
         """A traceback is for those who mend it; it goes to the log as one line with the reason."""
         last_line = trace.strip().splitlines()[-1]
         self.failure = self.failure or f"thread {name} failed: {last_line}"
-        text = f"thread {name} failed: {last_line} | {' | '.join(trace.splitlines())}"
+        text = f"thread {name} failed: {last_line}"
+        if trace != last_line:
+            text += f" | {' | '.join(trace.splitlines())}"
         self._log(text, Level.ERROR)
         self._raise_alarm()
 
@@ -215,10 +219,10 @@ class Supervisor:
         while not self._is_alarm_raised(CHECK_S):
             self._check_workers()
             if self._checks_late("node", loop.pace) >= NODE_CHECKS_MAX:
-                self._fail("node", f"it is stuck: {_stack_of_main()}")
+                self._fail("node", f"it is stuck in {_stack_of_main(STUCK_CALLS)}")
                 self._end_hard(STUCK_TELL_S_MAX)
             elif self._late_checks["node"] == STALLED_CHECKS:
-                self._log(f"the node does not turn: {_stack_of_main()}", Level.ERROR)
+                self._log(f"the node does not turn; it is in {_stack_of_main()}", Level.ERROR)
         end_s = time.monotonic() + STOP_S_MAX
         self._hooks.on_stopping()
         self._are_lowered.wait(STOP_S_MAX)
@@ -276,8 +280,12 @@ def _do_within(time_s: float, work: Callable[..., None], *values: OwnLine) -> bo
     return not thread.is_alive()
 
 
-def _stack_of_main() -> str:
+def _stack_of_main(calls_max: int | None = None) -> str:
+    """The innermost call first: it is what says where it hangs, and what is left of a long one."""
     ident = threading.main_thread().ident
     frame = sys._current_frames().get(ident) if ident is not None else None
-    lines = traceback.format_stack(frame) if frame is not None else []
-    return " | ".join(" ".join(line.split()) for line in lines) or "no stack"
+    calls = traceback.extract_stack(frame)[::-1] if frame is not None else []
+    return ", called by ".join(
+        f"{call.name} ({os.path.basename(call.filename)}:{call.lineno})"
+        for call in calls[:calls_max]
+    )

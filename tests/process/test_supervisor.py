@@ -113,9 +113,11 @@ def test_a_node_that_is_stuck_ends_the_service_and_says_where_it_hangs() -> None
     assert said[-1] == "hard end"
     assert lowered_in(said) == LOWERED
     (first,) = [line for line in said if line.startswith("the node does not turn")]
-    assert "in step threading.Event().wait()" in first
+    assert ", called by step (scripted_service.py:" in first
+    assert ", called by main (scripted_service.py:" in first
     (told,) = [line for line in said if line.startswith("told:")]
-    assert told.startswith("told: thread node failed: it is stuck")
+    assert told.startswith("told: thread node failed: it is stuck in wait (threading.py:")
+    assert ", called by step (scripted_service.py:" in told
 
 
 def test_a_thread_that_is_stuck_is_told_to_the_node_and_so_is_that_it_goes_on() -> None:
