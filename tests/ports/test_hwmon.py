@@ -1,4 +1,7 @@
-"""The contracts of `SensorPort`, `FanPort` and `WatchdogPort`, over hwmon-shaped trees of files."""
+"""The contracts of `SensorPort` and `FanPort`, over hwmon-shaped trees of files.
+
+The same adapters on drivers of the kernel's: tests/ports/vm/test_hwmon_chips.py.
+"""
 
 import os
 import shutil
@@ -8,10 +11,9 @@ from pathlib import Path
 import pytest
 
 from bmcha.hal import hwmon
-from bmcha.hal.file_watchdog import FileWatchdog, NoWatchdog
 from bmcha.hal.hwmon import HwmonFans, HwmonSensors
 from bmcha.hal.hwmon_device import find_device
-from bmcha.hal.port import FanPort, PortError, Sample, SensorPort, WatchdogPort
+from bmcha.hal.port import FanPort, PortError, Sample, SensorPort
 from bmcha.hal.value_file import NoValue
 from bmcha.model.settings import HwmonChannel, device_of
 
@@ -455,52 +457,3 @@ def test_a_fan_whose_device_moved_is_set_where_it_is_now(sysfs: Sysfs, later) ->
     port.drive(channel, 90)
     assert (bus / "pwm1").read_text() == "90\n"
     port.close()
-
-
-# ---------------------------------------------------------------- watchdog
-
-
-def test_a_watchdog_is_fed_without_growing_and_disarmed_by_the_magic_close(tmp_path: Path) -> None:
-    file = tmp_path / "watchdog"
-    file.touch()
-    watchdog: WatchdogPort = FileWatchdog(str(file))
-    for _ in range(5):
-        watchdog.feed()
-    assert file.read_bytes() == b"1"
-    watchdog.close(is_disarmed=True)
-    watchdog.close(is_disarmed=True)
-    assert file.read_bytes() == b"V"
-
-
-def test_a_watchdog_closed_without_disarming_stays_armed(tmp_path: Path) -> None:
-    file = tmp_path / "watchdog"
-    file.touch()
-    watchdog = FileWatchdog(str(file))
-    watchdog.feed()
-    watchdog.close(is_disarmed=False)
-    assert file.read_bytes() == b"1"
-    with pytest.raises(PortError, match="closed"):
-        watchdog.feed()
-
-
-def test_a_watchdog_device_that_cannot_seek_is_fed_too() -> None:
-    watchdog = FileWatchdog("/dev/null")
-    watchdog.feed()
-    watchdog.close(is_disarmed=True)
-
-
-def test_a_watchdog_that_cannot_be_used_is_named(tmp_path: Path) -> None:
-    with pytest.raises(PortError, match="missing"):
-        FileWatchdog(str(tmp_path / "missing"))
-    watchdog = FileWatchdog("/dev/full")
-    with pytest.raises(PortError, match="/dev/full"):
-        watchdog.feed()
-    with pytest.raises(PortError, match="/dev/full"):
-        watchdog.close(is_disarmed=True)
-    watchdog.close(is_disarmed=True)
-
-
-def test_a_board_without_a_watchdog_feeds_nothing() -> None:
-    watchdog: WatchdogPort = NoWatchdog()
-    watchdog.feed()
-    watchdog.close(is_disarmed=True)

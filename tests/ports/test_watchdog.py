@@ -186,6 +186,12 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     watchdog.close(is_disarmed=True)
 
 
+def test_what_stands_in_a_watchdogs_place_and_cannot_seek_is_fed_too() -> None:
+    watchdog = open_watchdog("/dev/null", 1000, 0)
+    watchdog.feed()
+    watchdog.close(is_disarmed=True)
+
+
 def test_a_character_device_that_is_no_watchdog_is_not_taken_for_one() -> None:
     assert watchdog_folder("/dev/null") is None
     with pytest.raises(PortError, match="is no watchdog"):
