@@ -113,10 +113,14 @@ def _ask_service(bundle: Bundle, socket: str) -> dict[str, Any]:
             for name, render in RENDERERS.items():
                 body = client.call(name)
                 bundle.add_text(f"service/{name}.json", _json(body))
-                bundle.add_text(f"service/{name}.txt", "\n".join([*render(body), ""]))
+                try:
+                    bundle.add_text(f"service/{name}.txt", "\n".join([*render(body), ""]))
+                except (AttributeError, KeyError, TypeError, ValueError) as error:
+                    why = f"the service is another version than this program: {error!r}"
+                    bundle.missing[f"service/{name}.txt"] = why
             facts: dict[str, Any] = client.call("report")
             bundle.add_text("service/service.json", _json(facts))
-            for name, text in facts["proc"].items():
+            for name, text in facts.get("proc", {}).items():
                 bundle.add_text(f"service/proc-{name}.txt", text)
             return facts
     except (NoService, Refused) as error:

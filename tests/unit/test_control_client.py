@@ -1,6 +1,7 @@
 """The client of the control socket when nobody answers: what it says, and that it comes back."""
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -120,23 +121,39 @@ def test_what_answers_without_being_a_bmcha_is_named(said: bytes, tmp_path) -> N
                 client.call("status")
 
 
-@pytest.mark.parametrize("result", ["null", "{}", "[1]", '{"node": 1, "role": {}}'])
-def test_a_service_of_another_version_is_told_as_such(result: str, tmp_path, capsys) -> None:
-    path = str(tmp_path / "control.sock")
+@contextlib.contextmanager
+def service_that_says(result: str, path: str) -> Iterator[None]:
+    """To one caller, whatever it asks."""
     with contextlib.closing(listen(path)) as listener:
         listener.setblocking(True)
 
         def serve() -> None:
             ready, _ = listener.accept()
-            with ready:
-                ready.recv(1000)
-                ready.sendall(b'{"id": 1, "result": ' + result.encode() + b"}\n")
+            with ready, ready.makefile() as lines:
+                for _ in lines:
+                    ready.sendall(b'{"id": 1, "result": ' + result.encode() + b"}\n")
 
         server = threading.Thread(target=serve)
         server.start()
-        assert cli.main(["status", "--socket", path]) == 1
+        yield
         server.join(10)
+
+
+@pytest.mark.parametrize("result", ["null", "{}", "[1]", '{"node": 1, "role": {}}'])
+def test_a_service_of_another_version_is_told_as_such(result: str, tmp_path, capsys) -> None:
+    path = str(tmp_path / "control.sock")
+    with service_that_says(result, path):
+        assert cli.main(["status", "--socket", path]) == 1
     assert "so it is another version: restart it" in capsys.readouterr().err
+
+
+def test_a_service_of_another_version_is_reported_as_far_as_it_goes(tmp_path, capsys) -> None:
+    path, file = str(tmp_path / "control.sock"), str(tmp_path / "r.tar.gz")
+    with service_that_says("{}", path):
+        assert cli.main(["report", "--json", "--socket", path, file]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert "service/status.json" in told["names"]
+    assert "another version than this program" in told["missing"]["service/status.txt"]
 
 
 def failure_of(path: Path) -> OSError:
