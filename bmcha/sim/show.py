@@ -117,13 +117,16 @@ def _run_scenario(rig: Rig, scenario: Scenario, options: ShowOptions) -> int:
     with Stage(rig, narrator.hear) as stage:
         narrator.since_start_ms = stage.since_start_ms
         if is_story:
-            _introduce(rig, say)
+            _introduce(rig, say, "The story ends by itself in half a minute; Ctrl-C ends it now.")
         runner = Runner(rig, stage, scenario, options.board, narrator.act)
         try:
             report = runner.run()
         except Ended as ended:
+            why = f"ended by {ended} before the last step"
             if options.is_json:
-                _print_json(runner.report(f"ended by {ended} before the last step"))
+                _print_json(runner.report(why))
+            else:
+                _print(f"{scenario.name} on {options.board}: no verdict, {why}")
             raise
     if options.is_json:
         _print_json(report)
@@ -143,7 +146,7 @@ def _run_on(rig: Rig, options: ShowOptions) -> int:
         narrator = Narrator(_print)
         with Stage(rig, narrator.hear) as stage:
             narrator.since_start_ms = stage.since_start_ms
-            _introduce(rig, _print)
+            _introduce(rig, _print, _ending(options))
             stage.start(SLOTS)
             while True:
                 stage.hear(time.monotonic_ns() + NS_PER_S)
@@ -153,6 +156,7 @@ def _run_on(rig: Rig, options: ShowOptions) -> int:
     else:
         for name, value in _places(rig, options.board).items():
             _print(f"{name}: {value}")
+        _print(_ending(options))
     rig.wait()
     return FAILED
 
@@ -169,12 +173,19 @@ def _run_live(rig: Rig) -> int:
     return FAILED
 
 
-def _introduce(rig: Rig, say: Callable[[str], None]) -> None:
+def _ending(options: ShowOptions) -> str:
+    if options.duration_s is None:
+        return "Runs until Ctrl-C."
+    return f"Ends by itself after {options.duration_s:g} s; Ctrl-C ends it now."
+
+
+def _introduce(rig: Rig, say: Callable[[str], None], ending: str) -> None:
     folder = shlex.quote(str(rig.layout.root))
     bmcha = _program()
     say(f"Two modules share a virtual chassis, board {rig.known.board}. In a second terminal:")
     say(f"  {bmcha} sim-ctl --dir {folder} kill active      (or cut udp, stop 1, state, ...)")
     say(f"  {bmcha} --socket {folder}/mm1/control.sock status")
+    say(ending)
 
 
 def _program() -> str:

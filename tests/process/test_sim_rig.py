@@ -87,6 +87,7 @@ def test_duration_ends_it(tmp_path: Path) -> None:
     started_s = time.monotonic()
     done = run_bmcha("sim", "--headless", "--duration", "2", "--dir", str(tmp_path / "short"))
     assert done.returncode == 0
+    assert done.stdout.splitlines()[-1] == "Ends by itself after 2 s; Ctrl-C ends it now."
     assert time.monotonic() - started_s < SCENARIO_S / 4
     assert leftovers_of(RigLayout(tmp_path / "short")) == []
 
@@ -104,6 +105,13 @@ def test_a_scenario_that_duration_cuts_short_has_failed(tmp_path: Path) -> None:
     done = run_bmcha("sim", "--scenario", "kill-active", "--json", "--duration", "2")
     assert done.returncode == 1
     assert json.loads(done.stdout)["why"][0] == "ended by --duration before the last step"
+
+
+def test_a_verdict_that_is_missing_is_told_in_words_too() -> None:
+    done = run_bmcha("sim", "--scenario", "kill-active", "--duration", "2")
+    assert done.returncode == 1
+    ending = "no verdict, ended by --duration before the last step"
+    assert done.stdout.splitlines()[-1] == f"kill-active on gated: {ending}"
 
 
 @pytest.mark.parametrize(
@@ -180,6 +188,7 @@ def test_the_story_is_told_without_a_terminal() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
     for sentence in (
+        "Ctrl-C ends it now.",
         "Module 1 is ACTIVE",
         "Path udp is cut.",
         "Path udp carries everything again.",
