@@ -18,6 +18,8 @@ from collections.abc import Callable
 from typing import Final
 
 FILE_BYTES_MAX: Final = 4 * 1024 * 1024
+PACKED_S_MAX: Final = 2**32 - 1
+"""What gzip has room for; a module whose clock has lost its battery may say anything."""
 BUNDLE_BYTES_MAX: Final = 32 * 1024 * 1024
 """Before packing, which makes it some ten times smaller."""
 
@@ -55,6 +57,7 @@ class Bundle:
         # Replacing takes away what stands there: as root that could be /dev/null.
         if os.path.lexists(file) and not (os.path.isfile(file) or os.path.islink(file)):
             raise OSError("it is there and no regular file; name another one")
+        packed_s = min(max(0, packed_s), PACKED_S_MAX)
         draft = f"{file}.new"
         # A link that stands at `file` is replaced, not followed.
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW

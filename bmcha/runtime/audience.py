@@ -1,7 +1,8 @@
 """Tells the log, the service manager and the followers what the node has decided.
 
 Nothing here blocks or fails: each of the three has a bounded queue of its own. What repeats at
-every tick (a device that is gone) is logged when it changes. Runs in the node's thread.
+every tick (a device that is gone) is logged when it changes, or when it comes again after it was
+away for `AWAY_NS`. Runs in the node's thread.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from bmcha.diag.log import Level
 from bmcha.diag.sentences import sentence_of_event, sentence_of_role
 from bmcha.model.effect import Answer, EnterRole
 from bmcha.model.event import EffectFailed, Event, OutputsWithheld, StoreFailed
+from bmcha.model.moment import NS_PER_S
 from bmcha.model.reading import EventCell
 from bmcha.model.role import Severity
 from bmcha.runtime.worker import Say
 
+AWAY_NS = 60 * NS_PER_S
 FAILURES = (EffectFailed, OutputsWithheld, StoreFailed)
 LEVELS = {
     Severity.INFO: Level.INFO,
@@ -50,14 +53,16 @@ class Audience:
         self._notify = notify
         self._own_slot = own_slot
         self._on_role = on_role
-        self._failures: dict[str, str] = {}
+        self._failures: dict[str, tuple[str, int]] = {}
+        """By effect: why it failed last, and when."""
 
     def event_happened(self, event: Event, now_ns: int) -> None:
         """Each event before its step."""
         if isinstance(event, EffectFailed):
-            if self._failures.get(event.effect) == event.why:
+            why, failed_ns = self._failures.get(event.effect, ("", 0))
+            self._failures[event.effect] = (event.why, now_ns)
+            if why == event.why and now_ns - failed_ns < AWAY_NS:
                 return
-            self._failures[event.effect] = event.why
         sentence = sentence_of_event(event, now_ns)
         if sentence is not None:
             self._log(sentence, Level.WARNING if isinstance(event, FAILURES) else Level.INFO)

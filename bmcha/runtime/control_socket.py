@@ -62,7 +62,7 @@ def connect(path: str, timeout_s: float = 3.0) -> socket.socket:
 def listen(path: str) -> socket.socket:
     """A non-blocking listening socket. A file left by a dead process is replaced.
 
-    SocketTaken: a living one listens. OSError: it cannot be made there.
+    SocketTaken: a living one listens. OSError, with the file's name: it cannot be made there.
     """
     _remove_stale(path)
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
@@ -73,8 +73,11 @@ def listen(path: str) -> socket.socket:
             opened.bind(address)
         opened.listen(BACKLOG)
         opened.setblocking(False)
-    except BaseException:
+    except BaseException as error:
         opened.close()
+        if isinstance(error, OSError):
+            # bind(2) does not say which name it was about.
+            error.filename = path
         raise
     return opened
 

@@ -83,3 +83,12 @@ def test_an_archive_that_cannot_be_written_leaves_nothing(tmp_path) -> None:
     with pytest.raises(OSError, match="No such file"):
         Bundle("top").write(str(tmp_path / "gone" / "out"), 0)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("packed_s", "told_s"), [(-5, 0), (7_258_118_400, 2**32 - 1)])
+def test_a_clock_that_says_anything_keeps_nobody_from_packing(tmp_path, packed_s, told_s) -> None:
+    bundle = Bundle("top")
+    bundle.add_text("a", "b")
+    bundle.write(str(tmp_path / "out"), packed_s)
+    with tarfile.open(tmp_path / "out") as archive:
+        assert [member.mtime for member in archive] == [told_s]

@@ -303,6 +303,13 @@ def test_a_socket_on_which_somebody_listens_is_refused(tmp_path, is_long) -> Non
         connect(path).close()
 
 
+def test_a_folder_that_is_not_there_is_named(tmp_path) -> None:
+    path = str(tmp_path / "none" / "control.sock")
+    with pytest.raises(FileNotFoundError) as failed:
+        listen(path)
+    assert failed.value.filename == path
+
+
 def test_a_file_that_is_no_socket_is_left_alone(tmp_path) -> None:
     path = tmp_path / "control.sock"
     path.write_text("precious")
