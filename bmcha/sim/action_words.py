@@ -8,6 +8,7 @@ the ones that are.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 
 from bmcha.sim.actions import (
@@ -35,6 +36,8 @@ ALL_PATHS = "all"
 DELAY_MS_MAX = 10_000
 NOISE_BYTES_PER_S_MAX = 2_000_000
 """Seventeen times what a line of 1 Mbaud carries; beyond that the simulator itself is the noise."""
+SENSOR_VALUE_MAX = 9_999_999_999
+"""Ten digits and a sign: what a value's file has room for, and more than any part can measure."""
 LOAD_W_MAX = 1000
 CHASSIS_ID_MAX = 2**32 - 1
 
@@ -153,13 +156,13 @@ def _set(words: Sequence[str], known: Vocabulary) -> Action:
     _sensor(sensor, known)
     if value == "auto":
         return FixSensor(sensor, None)
-    try:
+    is_whole = re.fullmatch(r"-?[0-9]{1,20}", value) is not None
+    if is_whole and abs(int(value)) <= SENSOR_VALUE_MAX:
         return FixSensor(sensor, int(value))
-    except ValueError:
-        raise ActionRejected(
-            f"set {sensor} {value!r}: allowed are a whole number in hwmon's unit "
-            "(m°C, mV, mA, µW) and auto"
-        ) from None
+    raise ActionRejected(
+        f"set {sensor} {value!r}: allowed are a whole number in hwmon's unit (m°C, mV, mA, µW), "
+        f"up to {SENSOR_VALUE_MAX} either way, and auto"
+    )
 
 
 def _slow(words: Sequence[str], known: Vocabulary) -> Action:

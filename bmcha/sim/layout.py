@@ -94,12 +94,15 @@ def _at_socket(path: Path, use: Callable[[str], None]) -> None:
 
 
 def listen_at(path: Path) -> socket.socket:
-    """A listening Unix stream socket, non-blocking. A left-over file is replaced."""
-    path.unlink(missing_ok=True)
+    """A listening Unix stream socket, non-blocking. A left-over file is replaced. Where the name
+    is there somebody listens: it gets it last, so that who waits for it is not refused."""
+    draft = path.with_name(f"{path.name}.new")
+    draft.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
-        _at_socket(path, listener.bind)
+        _at_socket(draft, listener.bind)
         listener.listen(16)
+        draft.replace(path)
     except BaseException:
         listener.close()
         raise
