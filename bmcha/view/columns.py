@@ -51,7 +51,7 @@ def module_sections(
     sections["head"] = [_role_row(module, width, glyphs)]
     sections["why"] = plain(module.reason_text, width, Style.PLAIN)
     sections["waits"] = [
-        [label("waits", width), Span(f"{what}, {duration(left_ms / 1000)} left", Style.WARN)]
+        [label("waits", width), Span(f"{duration(left_ms / 1000)} left: {what}", Style.WARN)]
         for what, left_ms in module.waits
     ]
     sections["paths"] = path_rows(module.paths, width, glyphs)
@@ -208,12 +208,17 @@ def stack(
         if hidden > 0 and height > 0:
             mine, rest = mine[:height], mine[height:]
             if name == "redundancy":
-                # Cut where the row ends: the first words of why say more than that there is a why.
-                mine[-1] = [*mine[-1], Span("  "), *rest[0][1:], Span(glyphs.ellipsis)]
+                # The first words of why say more than that there is a why.
+                mine[-1] = _unfinished([*mine[-1], Span("  "), *rest[0][1:]], glyphs)
             elif name == "alarms":
                 more = Span(f"+{hidden} more: ", Style.WARN)
                 mine[-1] = [*mine[-1][:1], more, *mine[-1][1:]]
             else:
-                mine[-1] = [*mine[-1], Span(glyphs.ellipsis, mine[-1][-1].style)]
+                mine[-1] = _unfinished(mine[-1], glyphs)
         rows += mine[:height] + [[] for _ in range(height - len(mine))]
     return rows
+
+
+def _unfinished(row: Row, glyphs: Glyphs) -> Row:
+    """The ellipsis is part of the last text: where that fills the row, it is cut to show it."""
+    return [*row[:-1], row[-1]._replace(text=row[-1].text + glyphs.ellipsis)]

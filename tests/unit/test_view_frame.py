@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bmcha.view.frame import HEIGHT_MIN, WIDTH_MIN, frame
 from bmcha.view.model import LogLine, ModuleShown, Screen, Tone
-from bmcha.view.spans import ASCII, UNICODE, Row, Style, row_width, text_of
+from bmcha.view.spans import ASCII, UNICODE, Glyphs, Row, Style, row_width, text_of
 from tests.golden.view_scenes import ACTIVE, FANS, GONE, HELP, KILLED, LOG, SIM, STANDBY, TOP
 
 SCREENS = {
@@ -137,6 +137,23 @@ def test_the_first_words_of_why_stand_beside_a_redundancy_that_is_not_full() -> 
     module = replace(ACTIVE, redundancy="DEGRADED", redundancy_reasons=reasons)
     rows = text(frame(replace(KILLED, modules=(module, KILLED.modules[1])), 60, 16))
     assert "DEGRADED  path ser…" in rows
+
+
+@pytest.mark.parametrize(("glyphs", "ending"), [(UNICODE, "…"), (ASCII, "..")])
+def test_a_text_that_fills_its_row_shows_all_the_same_that_more_is_left_out(
+    glyphs: Glyphs, ending: str
+) -> None:
+    for length in (36, 37, 38):
+        module = replace(ACTIVE, reason_text=f"{'a' * length} {'b' * 30} {'c' * 30} {'d' * 30}")
+        rows = frame(replace(SIM, modules=(module, STANDBY)), 80, HEIGHT_MIN, glyphs)
+        (row,) = [text_of(row)[:40].rstrip() for row in rows if "aaa" in text_of(row)]
+        assert row.endswith(ending)
+
+
+def test_how_long_a_wait_lasts_is_said_before_what_it_is_for() -> None:
+    module = replace(STANDBY, waits=(("hold-off after a crash (a sentence without end)", 3900),))
+    shown = text(frame(replace(SIM, modules=(ACTIVE, module)), 80, 24))
+    assert "waits   3 s left: hold-off after a cr…" in shown
 
 
 def test_a_round_trip_below_what_is_shown_is_not_called_none() -> None:
