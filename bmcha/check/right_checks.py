@@ -15,6 +15,7 @@ from bmcha.check.subject import Subject
 from bmcha.config.module_file import ServiceSettings
 
 SHARED_MEMORY: Final = "/dev/shm"
+NO_STORE: Final = ("proc", "sysfs", "cgroup2", "devpts")
 VOLATILE: Final = ("tmpfs", "ramfs", "rootfs", "devtmpfs")
 
 
@@ -51,6 +52,9 @@ def _state_dir(subject: Subject, machine: Machine, service: ServiceSettings) -> 
         value = f"{folder}, on {system.mount_point}, which is mounted read-only"
         remedy = f"mount it for writing: mount -o remount,rw {system.mount_point}"
         yield subject.in_module(key, value, allowed, remedy)
+    elif system is not None and system.kind in NO_STORE:
+        value = f"{folder}, on {system.mount_point} ({system.kind}), where no files can be made"
+        yield subject.in_module(key, value, allowed, "name a folder on flash")
     elif not machine.may(machine.nearest(folder), os.W_OK | os.X_OK):
         verb = "make" if kind == MISSING else "write"
         value = f"{folder}, which {machine.user()} may not {verb}"

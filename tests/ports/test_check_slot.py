@@ -1,4 +1,5 @@
-"""`bmcha check` reads straps that are files, and says what is wrong with the slot."""
+"""`bmcha check` reads straps that are files, and says what is wrong with the slot; and with files
+of the service in places that no file can have."""
 
 from pathlib import Path
 
@@ -61,3 +62,8 @@ def test_a_pid_file_that_would_take_a_device_away_is_told(desk: Desk) -> None:
     head = 'pid_file = "/dev/null"\n' + HEAD
     problem = desk.problems(udp_path(f"127.0.0.1:{desk.port}"), head=head)["pid_file"]
     assert problem.value == "/dev/null, which is a character device"
+
+
+def test_a_state_dir_in_proc_is_told_to_root_as_well(desk: Desk) -> None:
+    problem = desk.problems(head=HEAD.replace('"state"', '"/proc/bmcha"'))["state_dir"]
+    assert problem.value == "/proc/bmcha, on /proc (proc), where no files can be made"
