@@ -13,6 +13,7 @@ import io
 import json
 import pickle
 import sys
+import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -28,6 +29,7 @@ CORE: Final = (
     *("bmcha.node.", "bmcha.hearing.", "bmcha.answers."),
 )
 """Modules whose classes a checkpoint may hold; they have no way to act on anything."""
+DIFFERENCES_SHOWN_MAX: Final = 10
 CONTAINERS: Final = {("collections", "deque"), ("collections", "OrderedDict")}
 
 
@@ -150,19 +152,37 @@ def _bare(effect: Effect) -> Effect:
     return Answer(effect.request_id, effect.is_done, None) if isinstance(effect, Answer) else effect
 
 
-def main(file: str) -> int:
-    with open(file, encoding="utf-8") as opened:
-        header, items = read_recording(opened)
-    differences = list(replay(items))
+def main(words: Sequence[str]) -> int:
+    """Exit code 0: every step ends as it did then. 1: one does not, or fails. 2: no such file."""
+    if len(words) != 1:
+        print("usage: python -m bmcha.diag.replay FILE", file=sys.stderr)
+        return 2
+    differences: list[Difference] = []
+    failure = ""
+    try:
+        with open(words[0], encoding="utf-8") as opened:
+            header, items = read_recording(opened)
+        print(f"recorded by bmcha {header.get('version')}: {header.get('why')}")
+        for difference in replay(items):
+            differences.append(difference)
+    except (OSError, NotARecording) as error:
+        text = error.strerror if isinstance(error, OSError) else error
+        print(f"{words[0]}: {text}", file=sys.stderr)
+        return 2
+    except Exception:
+        failure = traceback.format_exc()
     steps_count = sum(isinstance(item, Step) for item in items)
-    print(f"recorded by bmcha {header.get('version')}: {header.get('why')}")
     print(f"{steps_count} steps, {len(differences)} end otherwise than they did then")
-    for difference in differences[:10]:
+    for difference in differences[:DIFFERENCES_SHOWN_MAX]:
         print(f"{difference.step.now_ns}: {difference.step.event}")
         print(f"  then: {difference.step.effects}")
         print(f"  now:  {difference.now}")
-    return 1 if differences else 0
+    if failure:
+        print(
+            f"a step fails, as one may have then; nothing after it was stepped:\n{failure}", end=""
+        )
+    return 1 if differences or failure else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(sys.argv[1:]))

@@ -89,7 +89,7 @@ def sentence_of_event(event: Event, now_ns: int) -> str | None:
 
 def sentence_of_role(entered: EnterRole, own_slot: int | None) -> str:
     slot = "this module" if own_slot is None else f"slot {own_slot}"
-    return (
-        f"{slot} is {entered.role.name} now, was {entered.from_role.name}; "
-        f"epoch {entered.epoch}. {entered.reason.sentence}"
-    )
+    change = f"is {entered.role.name} now, was {entered.from_role.name}"
+    if entered.role is entered.from_role:
+        change = f"stays {entered.role.name}"
+    return f"{slot} {change}; epoch {entered.epoch}. {entered.reason.sentence}"

@@ -21,6 +21,7 @@ from bmcha.model.event import (
     SwitchoverAsked,
     Tick,
 )
+from bmcha.model.invariant import InvariantBroken
 from bmcha.model.reading import Quality
 from bmcha.model.role import Role
 from bmcha.model.settings import BoardClass
@@ -254,5 +255,34 @@ def test_the_command_says_whether_it_ends_the_same(world, tmp_path, capsys) -> N
     world.run(3000)
     file = str(tmp_path / "flight.jsonl")
     write_flight_file(file, node.lines())
-    assert main(file) == 0
+    assert main([file]) == 0
     assert "steps, 0 end otherwise" in capsys.readouterr().out
+
+
+def test_the_command_says_what_is_no_recording_and_where(tmp_path, capsys) -> None:
+    assert main([]) == 2
+    assert main([str(tmp_path / "none")]) == 2
+    (tmp_path / "image").write_bytes(b"\x89PNG\xff")
+    assert main([str(tmp_path / "image")]) == 2
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == "usage: python -m bmcha.diag.replay FILE"
+    assert told[1] == f"{tmp_path}/none: No such file or directory"
+    assert told[2].startswith(f"{tmp_path}/image: not a flight recorder's file")
+
+
+def test_a_step_that_fails_again_is_shown_with_what_was_found_before(
+    world, tmp_path, capsys, monkeypatch
+) -> None:
+    node = RecordedNode(world.modules[1])
+    world.run(3000)
+    file = str(tmp_path / "flight.jsonl")
+    write_flight_file(file, node.lines())
+
+    def fail(*_: object) -> None:
+        raise InvariantBroken("two and two are four")
+
+    monkeypatch.setattr(Node, "step", fail)
+    assert main([file]) == 1
+    told = capsys.readouterr().out
+    assert "recorded by bmcha" in told
+    assert "InvariantBroken: two and two are four" in told.splitlines()[-1]
