@@ -17,7 +17,9 @@ REMOVED: Final = '"(removed)"'
 WITHHELD: Final = "# withheld: a secret could not be told from the rest of this file\n"
 
 _NAME: Final = (
-    r"(?:secret|passw|passphrase|token|psk|credential|private|community|(?<![a-z])keys?(?![a-z]))"
+    r"(?:secret|passw|passphrase|token|psk|credential|private|community|apikey|"
+    # Only as words of their own: pwm and author are no secrets.
+    r"(?<![a-z])(?:keys?|auth|pwd?)(?![a-z]))"
 )
 SECRET: Final = re.compile(_NAME, re.IGNORECASE)
 
