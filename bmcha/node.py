@@ -137,7 +137,7 @@ class Node:
         self._effects += self.hearing.take_effects()
         if not isinstance(event, READINGS):
             self._judge(now_ns)
-        self._speak(now_ns)
+            self._speak(now_ns)
         return self._take()
 
     def next_deadline_ns(self) -> int | None:

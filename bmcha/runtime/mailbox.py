@@ -4,7 +4,8 @@ Bounded, and it says what gives way when it is full: first messages of the mirro
 then path summaries (the next one brings the same), never a beat with news, a line, an answer of
 the store or a command; if only those are left, the new event is refused and counted, and whoever
 posted it says so. Readings never fill it: of each sensor, fan, supply and blade only the newest
-waits, because the node has no use for an older one.
+waits, because the node has no use for an older one; and they wake nobody, because the node judges
+them at its next tick.
 """
 
 from __future__ import annotations
@@ -48,18 +49,18 @@ class Mailbox:
                 # Moved to the end, so that they are handed out in order of their age.
                 self.replaced_count += self._readings.pop(key, None) is not None
                 self._readings[key] = event
-            elif len(self._events) < self._events_max or self._make_room():
+                return True
+            if len(self._events) < self._events_max or self._make_room():
                 self._events.append(event)
-            else:
-                self.refused_count += 1
-                return False
-            self._arrived.notify()
-            return True
+                self._arrived.notify()
+                return True
+            self.refused_count += 1
+            return False
 
     def take(self, timeout_s: float) -> list[Event]:
         """Everything that waits, readings last; [] when nothing came within ``timeout_s``."""
         with self._arrived:
-            if not self._events and not self._readings and timeout_s > 0:
+            if not self._events and timeout_s > 0:
                 self._arrived.wait(timeout_s)
             events = [*self._events, *self._readings.values()]
             self._events.clear()

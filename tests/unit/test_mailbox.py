@@ -53,6 +53,15 @@ def test_readings_never_delay_anything_else() -> None:
     assert mailbox.take(0) == [Tick(), reading(0, 1)]
 
 
+def test_a_reading_wakes_nobody_and_comes_with_what_does() -> None:
+    mailbox = Mailbox()
+    mailbox.post(reading(0, 1))
+    poster = threading.Timer(0.1, mailbox.post, (ask(1),))
+    poster.start()
+    assert mailbox.take(20) == [ask(1), reading(0, 1)]
+    poster.join()
+
+
 def test_a_full_mailbox_gives_up_mirror_messages_then_summaries() -> None:
     mailbox = Mailbox(events_max=4)
     probe = MessageHeard("udp", HEADER, Probe(1), 0)

@@ -298,6 +298,17 @@ def test_a_late_step_lets_go_before_it_looks_at_the_event(board: BoardClass) -> 
     assert life.node.roles.machine.history[-1].reason is Reason.OWN_GAP_TOO_LONG
 
 
+def test_readings_are_written_and_mirrored_together_with_the_next_tick() -> None:
+    life = Life().become_active()
+    life.step(Tick())
+    for value in (30_000, 31_000):
+        read = SensorRead(0, value, Quality.GOOD, ms(life.now_ms))
+        assert not of(life.step(read), WriteImage)
+    (written,) = of(life.step(Tick()), WriteImage)
+    assert isinstance(written, WriteImage)
+    assert [cell.value_milli for cell in written.cells if isinstance(cell, SensorCell)] == [31_000]
+
+
 def test_outputs_that_were_withheld_are_let_go_of() -> None:
     life = Life().become_active()
     effects = life.step(OutputsWithheld(ms(700)))
