@@ -101,6 +101,20 @@ def test_losing_one_path_keeps_the_role_and_says_so(board: BoardClass, path: str
     assert world.roles() == (Role.ACTIVE, Role.STANDBY)
 
 
+@pytest.mark.parametrize("board", BOARDS)
+def test_the_alarm_of_the_last_path_goes_on_until_that_of_the_lost_peer(board: BoardClass) -> None:
+    world = World(board).settled()
+    world.cut("serial")
+    world.run(3000)
+    world.kill(1)
+    told: set[str] = set()
+    for _ in range(600):
+        world.run(10)
+        told = alarms_of(world.modules[2]) & {"redundancy-degraded", "peer-lost"}
+        assert told
+    assert told == {"peer-lost"}
+
+
 def test_a_standby_whose_paths_are_all_cut_is_isolated_where_the_line_says_held() -> None:
     world = World(GATED).settled()
     world.cut()
@@ -301,7 +315,7 @@ def test_the_line_of_one_that_died_is_not_said_to_contradict_its_last_word() -> 
 @pytest.mark.parametrize("path", ["udp", "serial"])
 def test_a_path_that_is_cut_both_ways_is_at_no_time_called_one_way(path: str) -> None:
     # The ends' beats are out of step, so that one end misses the other one sooner.
-    for between_ms in range(5, 100, 10):
+    for between_ms in range(5, 100, 20):
         world = World(BARE).boot(1)
         world.run(between_ms)
         world.boot(2)
