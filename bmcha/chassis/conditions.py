@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from bmcha.chassis.fans import FanJudge
 from bmcha.chassis.picture import ChassisPicture
 from bmcha.chassis.sensors import Limits, LimitState, SensorJudge, shown, shown_limits
-from bmcha.chassis.units import supply_conditions
+from bmcha.chassis.units import UnitJudge
 from bmcha.model.reading import FanCell, Quality, SensorCell, UnitState
 from bmcha.model.role import Severity
 
@@ -19,15 +19,19 @@ Condition = tuple[str, Severity, str]
 
 
 def chassis_conditions(
-    picture: ChassisPicture, limits: Limits, sensor_judge: SensorJudge, fan_judge: FanJudge
+    picture: ChassisPicture,
+    limits: Limits,
+    sensor_judge: SensorJudge,
+    fan_judge: FanJudge,
+    unit_judge: UnitJudge,
 ) -> list[Condition]:
     found: list[Condition] = []
     for sensor in picture.sensors():
         found += _of_sensor(sensor, limits.state(sensor.index), sensor_judge.why(sensor.index))
     for fan in picture.fans():
         found += _of_fan(fan, fan_judge)
-    for supply in picture.supplies():
-        found += supply_conditions(supply)
+    for unit in picture.units():
+        found += unit_judge.conditions(unit)
     return found
 
 

@@ -20,7 +20,7 @@ from bmcha.chassis.mirror_receiver import Accepted, MirrorReceiver
 from bmcha.chassis.mirror_sender import MirrorSender, PathRoom
 from bmcha.chassis.picture import ChassisPicture
 from bmcha.chassis.sensors import Limits, SensorJudge, initial_sensor
-from bmcha.chassis.units import initial_blade, initial_supply, judge_blade, judge_supply
+from bmcha.chassis.units import UnitJudge, initial_blade, initial_supply
 from bmcha.model.effect import Effect, LeaveFans, RecordEvent, SendMessage, SetFan, WriteImage
 from bmcha.model.event import BladeRead, FanDriven, FanRead, SensorRead, SupplyRead
 from bmcha.model.message import Delta, DeltaAck, MirrorJoin, Progress
@@ -60,6 +60,7 @@ class ChassisKeeper:
         self.limits = Limits(settings)
         self.sensor_judge = SensorJudge(settings)
         self.fan_judge = FanJudge(settings)
+        self.unit_judge = UnitJudge(settings)
         self.is_holding = False
         self.is_frozen = False
         self.epoch = 0
@@ -93,6 +94,7 @@ class ChassisKeeper:
         self.receiver.leave()
         self.sender.sequence = max(self.sender.sequence, self.receiver.sequence)
         self._complete_picture(now_ns)
+        self.unit_judge.begin(now_ns)
         self._apply_fan_minima()
         self.alarms.adopt(self.picture.alarms())
         for sensor in self.picture.sensors():
@@ -105,7 +107,7 @@ class ChassisKeeper:
         """Only what can change while the service runs differs; readings judge by it from now on."""
         self.settings = settings
         self.limits.settings = self.sensor_judge.settings = self.fan_judge.settings = settings
-        self._cooling.settings = settings
+        self._cooling.settings = self.unit_judge.settings = settings
         if self.is_holding:
             self._apply_fan_minima()
 
@@ -195,14 +197,16 @@ class ChassisKeeper:
     def supply_read(self, read: SupplyRead) -> None:
         cell = self.picture.get((CellKind.SUPPLY, read.index))
         if self.is_holding and not self.is_frozen and isinstance(cell, SupplyCell):
-            judged = judge_supply(cell, read)
+            judged = self.unit_judge.supply(cell, read)
+            self._conditions = None
             if judged != cell:
                 self._put(judged)
 
     def blade_read(self, read: BladeRead) -> None:
         cell = self.picture.get((CellKind.BLADE, read.index))
         if self.is_holding and not self.is_frozen and isinstance(cell, BladeCell):
-            judged = judge_blade(cell, read)
+            judged = self.unit_judge.blade(cell, read)
+            self._conditions = None
             if judged != cell:
                 self._put(judged)
 
@@ -223,6 +227,8 @@ class ChassisKeeper:
             self._put(cell)
         for fan in self.fan_judge.age_out(self.picture.fans(), now_ns):
             self._put(fan)
+        for unit in self.unit_judge.age_out(self.picture.units(), now_ns):
+            self._put(unit)
         self._conditions = None
         self._cool(now_ns)
 
@@ -249,7 +255,7 @@ class ChassisKeeper:
             return []
         if self._conditions is None:
             self._conditions = chassis_conditions(
-                self.picture, self.limits, self.sensor_judge, self.fan_judge
+                self.picture, self.limits, self.sensor_judge, self.fan_judge, self.unit_judge
             )
         return self._conditions
 

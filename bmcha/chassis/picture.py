@@ -85,8 +85,8 @@ class ChassisPicture:
     def fans(self) -> list[FanCell]:
         return [c for c in self._cells.values() if isinstance(c, FanCell)]
 
-    def supplies(self) -> list[SupplyCell]:
-        return [c for c in self._cells.values() if isinstance(c, SupplyCell)]
+    def units(self) -> list[SupplyCell | BladeCell]:
+        return [c for c in self._cells.values() if isinstance(c, SupplyCell | BladeCell)]
 
     def alarms(self) -> list[AlarmCell]:
         return [c for c in self._cells.values() if isinstance(c, AlarmCell) and c.is_raised]

@@ -208,6 +208,10 @@ class ZoneSettings:
     pwm_step_max: int
 
 
+UNIT_ROUNDS = 4
+"""Supplies and blades are read once in so many rounds: what they say changes seldom."""
+
+
 @dataclass(frozen=True, slots=True)
 class SupplySettings:
     """``ok_file`` says 1 while the output is good; ``power_place`` is hwmon's, in µW. "": none."""

@@ -17,6 +17,7 @@ from bmcha.model.event import BladeRead, FanRead, SensorRead, SupplyRead
 from bmcha.model.moment import NS_PER_MS, NS_PER_S
 from bmcha.model.reading import Quality
 from bmcha.model.settings import (
+    UNIT_ROUNDS,
     BladeSettings,
     ChassisSettings,
     FanSettings,
@@ -30,9 +31,6 @@ from bmcha.runtime.worker import Clock, Post
 
 READERS_MAX: Final = 24
 """Threads. With more devices than that, the later ones share a thread with the first."""
-
-UNIT_ROUNDS: Final = 4
-"""Supplies and blades are read once in so many rounds: what they say changes seldom."""
 
 Settings = SensorSettings | FanSettings | SupplySettings | BladeSettings
 Item = tuple[int, Settings]

@@ -10,6 +10,7 @@ from bmcha.chassis.conditions import Condition, chassis_conditions
 from bmcha.chassis.fans import FanJudge
 from bmcha.chassis.picture import ChassisPicture
 from bmcha.chassis.sensors import Limits, SensorJudge, shown
+from bmcha.chassis.units import UnitJudge
 from bmcha.model.event import SensorRead
 from bmcha.model.reading import MILLI_MAX, FanCell, Quality, SensorCell, SensorKind, UnitState
 from bmcha.model.role import Severity
@@ -26,7 +27,7 @@ def conditions(sensor: SensorCell = INLET, fan: FanCell | None = None) -> list[C
     limits.judge(sensor)
     if sensor.quality is Quality.BAD:
         judge.judge(sensor, SensorRead(0, None, Quality.BAD, 1, "it is gone"))
-    return chassis_conditions(picture, limits, judge, FanJudge(CHASSIS))
+    return chassis_conditions(picture, limits, judge, FanJudge(CHASSIS), UnitJudge(CHASSIS))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from bmcha.hal.port import Sample
 from bmcha.model.event import BladeRead, Event, FanRead, SensorRead, SupplyRead
 from bmcha.model.reading import Quality, SensorKind
 from bmcha.model.settings import (
+    UNIT_ROUNDS,
     BladeSettings,
     ChassisSettings,
     FanSettings,
@@ -23,7 +24,7 @@ from bmcha.model.settings import (
     device_of,
 )
 from bmcha.runtime import device_groups, sensor_worker
-from bmcha.runtime.sensor_worker import UNIT_ROUNDS, SensorWorker, sensor_workers
+from bmcha.runtime.sensor_worker import SensorWorker, sensor_workers
 from tests.process.rig import wait_until
 
 VALUES = {"/a/good": 24_000, "/b/good": 25_000, "/a/rpm": 4000}
