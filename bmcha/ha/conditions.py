@@ -82,7 +82,8 @@ def conditions_of(keeper: RoleKeeper, store_fault: str, now_ns: int) -> list[Con
         for monitor in peer.monitors:
             found += _of_path(monitor, now_ns)
         left = [m for m in peer.monitors if not m.is_down]
-        is_one_left = len(left) == 1 and left[0].health is PathHealth.ALIVE
+        # Late is left too: the alarm must not end just before the last path does.
+        is_one_left = len(left) == 1 and left[0].health is not PathHealth.SILENT
         if len(peer.monitors) > 1 and is_one_left:
             text = f"one path to slot {peer.slot} is left"
             found.append(("redundancy-degraded", Severity.MINOR, text))
