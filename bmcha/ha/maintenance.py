@@ -23,16 +23,16 @@ class MaintenanceMode:
         self._stamp = 0
         self._until_ns = 0
 
-    def asked(self, event: MaintenanceAsked, unheard: list[int], now_ns: int) -> Answer:
-        """``unheard``: slots that cannot be told."""
+    def asked(self, event: MaintenanceAsked, unaware: list[int], now_ns: int) -> Answer:
+        """``unaware``: slots that cannot be told, or that do not hear it."""
         self._stamp = self._stamp % (REVISION_SPAN - 1) + 1
         self._until_ns = now_ns + ns_from_ms(event.for_s * MS_PER_S)
         self.asked_by = event.asked_by
         text = "failover is allowed again"
         if event.for_s:
             text = f"failover is inhibited for {event.for_s} s"
-        slots = ", ".join(map(str, unheard))
-        text += f"; slot {slots} is not heard and does not know yet" if unheard else ""
+        slots = ", ".join(map(str, unaware))
+        text += f"; slot {slots} cannot be told and does not know yet" if unaware else ""
         body = {"result": "done", "text": text, "remaining_s": event.for_s}
         return Answer(event.request_id, True, body)
 

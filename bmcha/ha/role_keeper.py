@@ -158,8 +158,8 @@ class RoleKeeper:
             self._say_goodbye(now_ns)
 
     def maintenance_asked(self, asked: MaintenanceAsked, now_ns: int) -> None:
-        unheard = [peer.slot for peer in self.peers if not peer.is_heard()]
-        self._effects.append(self.maintenance.asked(asked, unheard, now_ns))
+        unaware = [p.slot for p in self.peers if not p.is_heard() or p.hears_us() is False]
+        self._effects.append(self.maintenance.asked(asked, unaware, now_ns))
 
     def _refusals(
         self, target: int | None, is_forced: bool, word: ChassisWord, now_ns: int

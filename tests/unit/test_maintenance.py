@@ -245,3 +245,15 @@ def test_the_alarm_says_whether_the_other_module_knows_of_it() -> None:
     world.heal()
     world.run(300)
     assert "does not know" not in told()
+
+
+@pytest.mark.parametrize("source", [1, None])
+def test_the_answer_names_who_cannot_be_told(source: int | None) -> None:
+    world = World(BoardClass.GATED).settled()
+    world.cut(source=source)
+    world.run(1500)
+    ask(world.modules[1], FOR_S)
+    world.run(2)
+    body = world.modules[1].answers[-1].body
+    assert isinstance(body, dict)
+    assert str(body["text"]).endswith("slot 2 cannot be told and does not know yet")
