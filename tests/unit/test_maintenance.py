@@ -71,7 +71,7 @@ def test_stamps_go_round_and_never_become_zero() -> None:
 def test_whoever_asks_is_told_which_slot_does_not_know() -> None:
     answer = MaintenanceMode().asked(MaintenanceAsked(1, "console", 10), [2], ms(0))
     assert answer.is_done and answer.body["remaining_s"] == 10
-    assert "slot 2 is not heard" in answer.body["text"]
+    assert "slot 2 cannot be told" in answer.body["text"]
 
 
 # ---- the rules
