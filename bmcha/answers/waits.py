@@ -31,7 +31,8 @@ def _role_waits(facts: Facts, now_ns: int) -> Iterator[Wait]:
     if roles.machine.role is Role.STARTING:
         yield "boot window", roles.machine.boot_window_left_ns(now_ns)
     hold_off_ns = facts.service.hold_off_left_ns(now_ns)
-    if hold_off_ns:
+    is_needed = roles.machine.role is Role.ACTIVE or roles.peers.has_lost_one()
+    if hold_off_ns and not is_needed:
         yield f"hold-off after a crash ({facts.service.restart.why})", hold_off_ns
     elif roles.own.must_listen(now_ns):
         yield "listening to the others first", roles.own.must_listen_until_ns - now_ns

@@ -19,7 +19,8 @@ OUTPUTS_SENSE_NS = ns_from_ms(500)
 class OwnState:
     """``outputs_open`` and ``active_sense`` are None where the board has no such sense.
 
-    ``held_off_until_ns``: after a crash nothing is claimed before, unless the holder asks for it.
+    ``held_off_until_ns``: after a crash nothing is claimed before, unless who held it hands over
+    or is gone.
     ``is_late``: this node stood still, and the rules have not judged that yet.
     ``has_yielded``: it let go once for a peer that hears nothing, and was not heard since.
     ``is_unverified``: the present claim went on against a line. Epochs: 0 for none.

@@ -74,6 +74,10 @@ class PeerList:
         """Somebody was heard since the start."""
         return any(peer.boot_id is not None for peer in self)
 
+    def has_lost_one(self) -> bool:
+        """A peer that was heard since the start is gone, as far as its word and its lines tell."""
+        return any(peer.is_gone() for peer in self)
+
     def heard_boot_id(self) -> int:
         """Whose echo the beats carry; 0 before anybody was heard."""
         return next((peer.boot_id for peer in self if peer.boot_id is not None), 0)

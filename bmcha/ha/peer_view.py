@@ -128,6 +128,13 @@ class PeerView:
         """Its word of the present life is known and a path still carries it."""
         return self.draft is not None and any(m.hears_peer() for m in self.monitors)
 
+    def is_gone(self) -> bool:
+        """It was heard before, and has left, died or fallen silent."""
+        has_died = self.lines.believed.health is False
+        return self.boot_id is not None and (
+            self.has_said_goodbye or has_died or not self.is_heard()
+        )
+
     def is_silent(self, now_ns: int) -> bool:
         """Every path is past its dead time, and this node listened for that long."""
         if any(monitor.hears_peer() for monitor in self.monitors):

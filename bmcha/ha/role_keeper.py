@@ -206,10 +206,10 @@ class RoleKeeper:
     def inputs(self, now_ns: int) -> RoleInputs:
         settings = self.settings
         peers = self.peers.evidence(self.own.held_epoch, now_ns, self.machine.boot_window_ends_ns)
-        # Who holds the chassis and hands it over has gone first: nothing is left to wait for, and
-        # while this node waited nobody would hold it.
+        # While this node waited for one that hands over or is gone, nobody would hold the chassis.
         is_asked = any(peer.has_handed_over and peer.is_released for peer in peers)
-        is_held_off = self.own.is_held_off(now_ns) and not is_asked
+        is_needed = is_asked or self.peers.has_lost_one()
+        is_held_off = self.own.is_held_off(now_ns) and not is_needed
         return RoleInputs(
             role=self.machine.role,
             reason=self.machine.reason,

@@ -74,6 +74,24 @@ def test_what_is_handed_over_is_taken_in_the_hold_off_too(board: BoardClass, que
     assert world.dual_ms == 0
 
 
+@pytest.mark.parametrize("board", list(BoardClass))
+def test_a_peer_that_dies_in_the_hold_off_is_replaced_as_at_any_other_time(
+    board: BoardClass,
+) -> None:
+    world = World(board).boot(2)
+    assert world.run(5000, lambda: world.modules[2].role is Role.ACTIVE)
+    node = boot_after_crash(world, 1, replace(CRASHED, hold_off_ms=60_000))
+    assert world.run(2000, lambda: node.roles.machine.role is Role.STANDBY)
+    world.run(500)
+    assert node.roles.inputs(world.now_ns).must_listen
+    world.kill(2)
+    assert world.run(2000, lambda: node.roles.machine.role is Role.ACTIVE)
+    assert world.dual_ms == 0
+    world.modules[1].ask(StatusAsked(1, Question.WHY))
+    world.run(1)
+    assert world.modules[1].answers[-1].body["waits"] == []
+
+
 def test_the_hold_off_is_shown_as_a_wait_and_an_alarm_with_its_reason() -> None:
     world = World(BoardClass.GATED)
     node = boot_after_crash(world, 1, CRASHED)
