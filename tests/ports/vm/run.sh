@@ -35,6 +35,7 @@ fi
     printf ' %q' "$@"
     echo
 } >"$scratch/out/job"
+printf %s "$checkout" >"$scratch/out/checkout"
 
 # Started in the background and waited for, so that a signal to this script ends it at once.
 timeout "${BMCHA_VM_SECONDS:-600}" qemu-system-x86_64 \
