@@ -10,7 +10,7 @@ from __future__ import annotations
 import queue
 import time
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -152,7 +152,7 @@ class Stage:
 
     def unrest(self) -> str:
         """What still moves; "" when one module is ACTIVE, every other one that runs is STANDBY
-        with the whole picture, and the fans are steady."""
+        with the whole picture, and the fans are steady, by readings of every sensor."""
         self.hear_all()
         slots = self.answering_slots()
         bodies = {slot: self.ask(slot, "status") for slot in slots}
@@ -166,9 +166,27 @@ class Stage:
         mirrors = {body["mirror"]["state"] for body in bodies.values() if body}
         if len(roles) > 1 and mirrors != {"SYNCED"}:
             return f"{told}; the mirror is {' and '.join(sorted(mirrors))}"
-        if time.monotonic_ns() - self._pwm_changed_ns < STEADY_NS:
-            return f"{told}; the fans still change their speed"
-        return ""
+        active = next(slot for slot, role in roles.items() if role == "ACTIVE")
+        return next((f"{told}; {what}" for what in self._unsteady(active)), "")
+
+    def _unsteady(self, active: int) -> Iterator[str]:
+        driven_ns = self.output_ns(active, self._active_since_ns(active))
+        if driven_ns is None:
+            yield "the fans are not driven yet"
+            return
+        answer = self.ask(active, "sensors")
+        if answer is None:
+            yield f"module {active} does not answer"
+            return
+        unread = [each["name"] for each in answer["sensors"] if each["quality"] == "NONE"]
+        if unread:
+            yield f"{unread[0]} was not read yet"
+        if time.monotonic_ns() - max(driven_ns, self._pwm_changed_ns) < STEADY_NS:
+            yield "the fans still change their speed"
+
+    def _active_since_ns(self, slot: int) -> int:
+        begun_ns = [s.from_ns for s in self._spans if (s.slot, s.state) == (slot, "ACTIVE")]
+        return max(begun_ns, default=self.started_ns)
 
     # ------------------------------------------------------------ hearing
 
