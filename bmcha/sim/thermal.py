@@ -26,6 +26,8 @@ FAN_LAG_S = 0.8
 HEAT_LAG_S = 6.0
 AIRFLOW_MIN = 0.08
 """Convection: what is left when every fan of a zone stands."""
+WARM_AIRFLOW = 0.45
+"""The chassis has been running for long: it begins as warm as the fans keep it at its load."""
 RISE_SHARE = 0.12
 """At full airflow and full load a part warms by this share of its room up to its limit."""
 IDLE_SHARE = 0.15
@@ -72,7 +74,7 @@ class Plant:
             if sensor.startswith(f"{supply}_")
         }
         self._heat_milli = {
-            name: float(AMBIENT_MILLI)
+            name: self._heat_target(sensor, WARM_AIRFLOW)
             for name, sensor in self._sensors.items()
             if sensor.kind is SensorKind.TEMPERATURE
         }
@@ -111,7 +113,8 @@ class Plant:
             target = 0.0 if fan.is_failed else RPM_MAX * fan.pwm / PWM_MAX
             fan.rpm += (target - fan.rpm) * _share(elapsed_s, FAN_LAG_S)
         for name, heat in self._heat_milli.items():
-            target = self._heat_target(self._sensors[name])
+            sensor = self._sensors[name]
+            target = self._heat_target(sensor, self._airflow(sensor.zone))
             self._heat_milli[name] = heat + (target - heat) * _share(elapsed_s, HEAT_LAG_S)
 
     # ------------------------------------------------------------ what is
@@ -189,7 +192,7 @@ class Plant:
         speeds = [fan.rpm / RPM_MAX for fan in fans or self._fans.values()]
         return max(AIRFLOW_MIN, sum(speeds) / max(1, len(speeds)))
 
-    def _heat_target(self, sensor: SensorSettings) -> float:
+    def _heat_target(self, sensor: SensorSettings, airflow: float) -> float:
         if sensor.name.startswith(("inlet", "ambient")):
             return AMBIENT_MILLI
         load = self._load()
@@ -197,7 +200,7 @@ class Plant:
         if supply is not None:
             load = 2 * self.supply_milliwatt(supply) / self._rated_milliwatt[supply]
         rise = (sensor.high_milli - AMBIENT_MILLI) * RISE_SHARE * load
-        return AMBIENT_MILLI + rise / math.pow(self._airflow(sensor.zone), 0.8)
+        return AMBIENT_MILLI + rise / math.pow(airflow, 0.8)
 
     def _ripple(self, sensor: str) -> float:
         """-1 to 1, another phase for each sensor."""

@@ -10,7 +10,7 @@ from bmcha.model.settings import (
     SensorSettings,
     SupplySettings,
 )
-from bmcha.sim.thermal import AMBIENT_MILLI, PWM_MAX, RPM_MAX, Plant
+from bmcha.sim.thermal import AMBIENT_MILLI, PWM_MAX, RPM_MAX, WARM_AIRFLOW, Plant
 
 STEP_S = 0.25
 
@@ -67,6 +67,16 @@ def test_speed_follows_the_applied_pwm_with_a_lag() -> None:
     run(found, 10)
     assert found.rpm("fan1") == pytest.approx(RPM_MAX * 0.4, abs=20)
     assert found.rpm("fan2") == RPM_MAX
+
+
+def test_it_begins_as_warm_as_driven_fans_keep_it() -> None:
+    found = plant()
+    for fan in ("fan1", "fan2"):
+        found.apply_pwm(fan, round(PWM_MAX * WARM_AIRFLOW))
+    begun_milli = found.value("exhaust")
+    run(found, 60)
+    assert begun_milli > AMBIENT_MILLI + 1000
+    assert found.value("exhaust") == pytest.approx(begun_milli, abs=700)
 
 
 def test_less_air_makes_its_own_zone_hotter() -> None:
