@@ -45,7 +45,7 @@ logs/         the service's log: UTC, seconds since the kernel started, level, t
 flight/       the flight recorder: each event that the node was given and what it did, one
               JSON object a line, times in ns since the kernel started. "crash" and "fault" were
               written when those happened, "report" for this bundle; ".1" is the one before.
-              `python -m bmcha.diag.replay FILE` steps it again.
+              `bmcha replay FILE` steps it again.
 state/        how the last life of the service ended, and how often it crashed in a row
 versions.txt  of bmcha, Python, the kernel and libraries, on the machine that packed this
 

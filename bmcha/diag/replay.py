@@ -2,8 +2,7 @@
 
 The node is restored from a checkpoint of the file, by pickle: only classes of bmcha's pure core and
 plain containers are let in, so that a file from a stranger can do nothing but fail. The file's
-format is in `flight_recorder`. Run by hand: ``python -m bmcha.diag.replay FILE`` says whether the
-node does today what it did then.
+format is in `flight_recorder`. Called by `bmcha replay`.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import base64
 import io
 import json
 import pickle
-import sys
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -152,37 +150,31 @@ def _bare(effect: Effect) -> Effect:
     return Answer(effect.request_id, effect.is_done, None) if isinstance(effect, Answer) else effect
 
 
-def main(words: Sequence[str]) -> int:
-    """Exit code 0: every step ends as it did then. 1: one does not, or fails. 2: no such file."""
-    if len(words) != 1:
-        print("usage: python -m bmcha.diag.replay FILE", file=sys.stderr)
-        return 2
+def tell_replay(file: str) -> tuple[bool, list[str]]:
+    """Whether every step of ``file`` ends as it did then, and that in lines for people.
+
+    Raises OSError and `NotARecording`.
+    """
+    lines: list[str] = []
     differences: list[Difference] = []
     failure = ""
+    with open(file, encoding="utf-8") as opened:
+        header, items = read_recording(opened)
+    lines.append(f"recorded by bmcha {header.get('version')}: {header.get('why')}")
     try:
-        with open(words[0], encoding="utf-8") as opened:
-            header, items = read_recording(opened)
-        print(f"recorded by bmcha {header.get('version')}: {header.get('why')}")
         for difference in replay(items):
             differences.append(difference)
-    except (OSError, NotARecording) as error:
-        text = error.strerror if isinstance(error, OSError) else error
-        print(f"{words[0]}: {text}", file=sys.stderr)
-        return 2
+    except NotARecording:
+        raise
     except Exception:
         failure = traceback.format_exc()
     steps_count = sum(isinstance(item, Step) for item in items)
-    print(f"{steps_count} steps, {len(differences)} end otherwise than they did then")
+    lines.append(f"{steps_count} steps, {len(differences)} end otherwise than they did then")
     for difference in differences[:DIFFERENCES_SHOWN_MAX]:
-        print(f"{difference.step.now_ns}: {difference.step.event}")
-        print(f"  then: {difference.step.effects}")
-        print(f"  now:  {difference.now}")
+        lines.append(f"{difference.step.now_ns}: {difference.step.event}")
+        lines.append(f"  then: {difference.step.effects}")
+        lines.append(f"  now:  {difference.now}")
     if failure:
-        print(
-            f"a step fails, as one may have then; nothing after it was stepped:\n{failure}", end=""
-        )
-    return 1 if differences or failure else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+        lines.append("a step fails, as one may have then; nothing after it was stepped:")
+        lines += failure.splitlines()
+    return not differences and not failure, lines

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from bmcha import cli
 from bmcha.diag import flight_recorder
 from bmcha.diag.flight_file import FILE_BYTES_MAX, flight_file, write_flight_file
 from bmcha.diag.flight_recorder import OLDER_MAX, FlightRecorder, lines_of
-from bmcha.diag.replay import NotARecording, Step, main, read_recording, replay, restore
+from bmcha.diag.replay import NotARecording, Step, read_recording, replay, restore
 from bmcha.model.effect import Effect, EnterRole, PublishHeartbeat, SetFan
 from bmcha.model.event import (
     Event,
@@ -255,19 +256,17 @@ def test_the_command_says_whether_it_ends_the_same(world, tmp_path, capsys) -> N
     world.run(3000)
     file = str(tmp_path / "flight.jsonl")
     write_flight_file(file, node.lines())
-    assert main([file]) == 0
+    assert cli.main(["replay", file]) == 0
     assert "steps, 0 end otherwise" in capsys.readouterr().out
 
 
 def test_the_command_says_what_is_no_recording_and_where(tmp_path, capsys) -> None:
-    assert main([]) == 2
-    assert main([str(tmp_path / "none")]) == 2
+    assert cli.main(["replay", str(tmp_path / "none")]) == 1
     (tmp_path / "image").write_bytes(b"\x89PNG\xff")
-    assert main([str(tmp_path / "image")]) == 2
+    assert cli.main(["replay", str(tmp_path / "image")]) == 1
     told = capsys.readouterr().err.splitlines()
-    assert told[0] == "usage: python -m bmcha.diag.replay FILE"
-    assert told[1] == f"{tmp_path}/none: No such file or directory"
-    assert told[2].startswith(f"{tmp_path}/image: not a flight recorder's file")
+    assert told[0] == f"bmcha replay: {tmp_path}/none: No such file or directory"
+    assert told[1].startswith(f"bmcha replay: {tmp_path}/image: not a flight recorder's file")
 
 
 def test_a_step_that_fails_again_is_shown_with_what_was_found_before(
@@ -282,7 +281,7 @@ def test_a_step_that_fails_again_is_shown_with_what_was_found_before(
         raise InvariantBroken("two and two are four")
 
     monkeypatch.setattr(Node, "step", fail)
-    assert main([file]) == 1
+    assert cli.main(["replay", file]) == 1
     told = capsys.readouterr().out
     assert "recorded by bmcha" in told
     assert "InvariantBroken: two and two are four" in told.splitlines()[-1]
