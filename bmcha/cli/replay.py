@@ -20,7 +20,9 @@ def add(commands: Commands) -> None:
         more="Every event goes through this version's node once more, on any machine; nothing is "
         "driven. Exit code 1 when a step ends otherwise than it did then, or fails.",
     )
-    parser.add_argument("file", metavar="FILE", help="flight-*.jsonl, of state_dir or of a report")
+    parser.add_argument(
+        "file", metavar="FILE", help="flight-*.jsonl of state_dir, or flight/*.jsonl of a report"
+    )
 
 
 def _replay(args: argparse.Namespace) -> int:
