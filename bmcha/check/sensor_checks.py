@@ -20,6 +20,7 @@ from bmcha.hal.value_file import NoValue
 from bmcha.model.settings import HwmonChannel, Place, device_of
 
 _HANGS: Final = "it did not answer within 2 s"
+_HANGS_REMEDY: Final = "look at the device, its bus and its driver (dmesg): a read does not return"
 _READ: Final = "a file with one whole number in it"
 
 
@@ -54,16 +55,21 @@ def _readable(
         return
     root = subject.board.chassis.hwmon_root
     sample = within(lambda: HwmonSensors(root, device_of(place)).read(place, False))
-    if sample is not None and sample.value is not None:
+    if sample is None:
+        key, name = file_key, str(place)
+        if isinstance(place, HwmonChannel):
+            key, name = channel_key, f'"{place.channel}" of {place.device}'
+        yield subject.in_board(f"{where}.{key}", f"{name}: {_HANGS}", _READ, _HANGS_REMEDY)
         return
-    why = _HANGS if sample is None else sample.why
+    if sample.value is not None:
+        return
     if isinstance(place, HwmonChannel):
-        yield _no_channel(subject, root, where, channel_key, place, why)
+        yield _no_channel(subject, root, where, channel_key, place, sample.why)
         return
     remedy = "find the right file: grep . /sys/class/hwmon/hwmon*/name; better, name the device"
     if not place.startswith("/sys/"):
         remedy = "mend the name, or hw_root in the module's file, where relative names start"
-    value = f"{place}: {why}"
+    value = f"{place}: {sample.why}"
     if machine.kind_of(place) == MISSING:
         value = f"{place}, which is not there"
     yield subject.in_board(f"{where}.{file_key}", value, _READ, remedy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -199,3 +200,14 @@ def test_a_held_file_is_waited_for(tmp_path: Path, make: Callable[..., Stuck]) -
             assert process.communicate(timeout=10)[0] == b"b'41000\\n'\n"
     finally:
         slow.close()
+
+
+def test_a_check_says_that_a_device_hangs_and_goes_on(pair: Pair) -> None:
+    pair.slow.hold("temp1_input")
+    config = str(pair.first.folder / "config.toml")
+    done = rig.run_cli("check", "--json", config, **pair.slow.environment)
+    told = {each["key"]: each for each in json.loads(done.stdout)["problems"]}
+    assert done.returncode == 2
+    outlet = told["sensors[1].file"]
+    assert outlet["value"].endswith("slow/temp1_input: it did not answer within 2 s")
+    assert outlet["remedy"].endswith("a read does not return")
