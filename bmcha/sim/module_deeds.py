@@ -147,12 +147,16 @@ class ModuleDeeds:
     def _pull(self, slot: int) -> str:
         if not self._chassis.backplane.is_present(slot):
             raise CannotDo(f"slot {slot} is empty already")
+        module = self._chassis.modules[slot]
+        if module.is_alive and not module.is_stopped:
+            # A processor without power sees none of what follows, and tells nobody of it.
+            module.freeze()
         self._chassis.record("fault", slot, "pull", "power lost")
         self._plug(slot, False)
         self._chassis.take_writes()
         # Power is gone for all of the module at once, so its lines do not wait for the process.
         self._chassis.apply(self._chassis.backplane.power(slot, False))
-        if self._chassis.modules[slot].is_alive:
+        if module.is_alive:
             self._kill(slot)
         self._forget_life(slot)
         return f"slot {slot} is empty"
