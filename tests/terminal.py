@@ -17,7 +17,7 @@ from typing import Any
 
 import pyte
 
-WAIT_S = 20.0
+from tests.waiting import WAIT_S
 
 
 class Screen(pyte.Screen):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from threading import Condition, Thread
@@ -22,7 +23,7 @@ OnOpen = Callable[[int], None]
 there beside the sink (the interpreter's last words) must never have a stale number."""
 
 
-class Sink:
+class Sink(ABC):
     """One destination. ``is_journal``: lines begin with their priority instead of the time."""
 
     is_journal = False
@@ -60,9 +61,9 @@ class Sink:
             self._changed.notify()
         self._thread.join(timeout_s)
 
+    @abstractmethod
     def _ready(self) -> None:
         """Before each batch: `_fd` is where to write. Raises OSError."""
-        raise NotImplementedError
 
     def _write_all(self) -> None:
         while (lines := self._next_lines()) is not None:

@@ -14,6 +14,7 @@ from bmcha.hal.port import PULSE_MS_MAX, LinePort, PortError
 from bmcha.model.board import BoardLines, OwnLines, PeerLines, StrapCheck
 from bmcha.model.event import LineLevels, LinesRead
 from tests.ports.line_boards import Board, FileBoard, GpioBoard, rest, strap, wiring
+from tests.waiting import wait_until
 
 SOON_S = 10.0
 RATTLE_S = 60.0
@@ -267,10 +268,7 @@ def test_a_rattling_line_loses_its_hints_and_no_other_line_does(
 
 
 def await_level(board: Board, name: str, is_high: bool) -> None:
-    until = time.monotonic() + SOON_S
-    while board.level(name) is not is_high:
-        assert time.monotonic() < until
-        time.sleep(0.001)
+    wait_until(lambda: board.level(name) is is_high, f"{name} is {is_high}")
 
 
 def test_a_reset_pulse_begins_at_once_and_ends_by_itself(board: Board, lines: LinePort) -> None:

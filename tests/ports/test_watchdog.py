@@ -12,7 +12,7 @@ import pytest
 from bmcha.hal.file_watchdog import FileWatchdog, NoWatchdog
 from bmcha.hal.linux_watchdog import LinuxWatchdog, open_watchdog, watchdog_folder
 from bmcha.hal.port import PortError, WatchdogPort
-from tests.process.rig import wait_until
+from tests.waiting import wait_until
 
 SYSFS = Path("/sys/class/watchdog")
 

@@ -13,9 +13,8 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import tty
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -94,15 +93,6 @@ heartbeat_interval_ms = 100
 warntime_ms = 500
 deadtime_ms = 1500
 """
-
-
-def wait_until(holds: Callable[[], Any], what: str, timeout_s: float = 20) -> Any:
-    """The first true value of ``holds``; a failure that says what was waited for."""
-    end_s = time.monotonic() + timeout_s
-    while not (value := holds()):
-        assert time.monotonic() < end_s, f"not within {timeout_s} s: {what}"
-        threading.Event().wait(0.01)
-    return value
 
 
 class Module:
@@ -307,7 +297,9 @@ def roles(*modules: Module) -> list[str | None]:
     return [module.role() for module in modules]
 
 
-def run_cli(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run_cli(
+    *words: str, timeout_s: float = 30, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """The real command line, as a process."""
     return subprocess.run(
         [sys.executable, "-m", "bmcha", *words],
@@ -315,7 +307,7 @@ def run_cli(*words: str, **environment: str) -> subprocess.CompletedProcess[str]
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=timeout_s,
         check=False,
     )
 

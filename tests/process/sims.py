@@ -5,8 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,20 +13,10 @@ from typing import Any
 from bmcha.sim.journal import Line, read_journal
 from bmcha.sim.layout import RigLayout
 from bmcha.sim.rpc import RpcClient
+from tests.waiting import WAIT_S, wait_until
 
-WAIT_S = 20.0
-"""On a machine that does much else. What is waited for takes a second or two."""
 SCENARIO_S = 60.0
 BMCHA = [sys.executable, "-m", "bmcha"]
-
-
-def wait_until(holds: Callable[[], Any], what: str, timeout_s: float = WAIT_S) -> Any:
-    """The first true answer; fails with ``what`` when there is none in time."""
-    give_up_s = time.monotonic() + timeout_s
-    while not (answer := holds()):
-        assert time.monotonic() < give_up_s, f"not within {timeout_s:g} s: {what}"
-        time.sleep(0.02)
-    return answer
 
 
 def run_bmcha(*words: str, timeout_s: float = SCENARIO_S) -> "subprocess.CompletedProcess[str]":

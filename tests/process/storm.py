@@ -28,7 +28,8 @@ from typing import Any
 from bmcha.model.message import Header, Probe
 from bmcha.wire.front import build_frame
 from tests import needs
-from tests.process.rig import Module, Relay, Wire, two_modules, wait_until
+from tests.process.rig import Module, Relay, Wire, two_modules
+from tests.waiting import wait_until
 
 BYTES_PER_S = 1_000_000
 DATAGRAMS_PER_S = 100_000

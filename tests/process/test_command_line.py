@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.process.sims import Sim, run_bmcha, running_sim, wait_until
+from tests.process.sims import Sim, run_bmcha, running_sim
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")

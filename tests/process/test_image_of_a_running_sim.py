@@ -10,7 +10,8 @@ import pytest
 from bmcha.image import Reader
 from bmcha.model.reading import Quality
 from tests import needs
-from tests.process.sims import Sim, run_bmcha, running_sim, wait_until
+from tests.process.sims import Sim, run_bmcha, running_sim
+from tests.waiting import wait_until
 
 SOURCE = Path(__file__).with_name("print_temperatures.c")
 WARNINGS = ["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Wconversion", "-Werror"]

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.process.sims import Sim, run_bmcha, running_sim, wait_until
+from tests.process.sims import Sim, run_bmcha, running_sim
+from tests.waiting import wait_until
 
 
 def ask(sim: Sim, slot: int, *words: str) -> tuple[int, str]:

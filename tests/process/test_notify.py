@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.process.rig import Module, two_modules, wait_until
+from tests.process.rig import Module, two_modules
+from tests.waiting import wait_until
 
 WATCHDOG_US = 400_000
 

@@ -17,7 +17,8 @@ from bmcha.sim.layout import RigLayout
 from bmcha.sim.scenario import find_scenario
 from bmcha.wire import tables
 from tests.process.scenario_runs import Report, ScenarioRuns
-from tests.process.sims import run_scenario, wait_until
+from tests.process.sims import run_scenario
+from tests.waiting import wait_until
 
 SETTLED = "settle 20\n"
 

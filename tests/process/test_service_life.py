@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from bmcha.diag.replay import read_recording, replay
-from tests.process.rig import Module, json_of, roles, run_cli, two_modules, wait_until
+from tests.process.rig import Module, json_of, roles, run_cli, two_modules
+from tests.waiting import wait_until
 
 
 @pytest.fixture

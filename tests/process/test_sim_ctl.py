@@ -14,14 +14,13 @@ from bmcha.image import Picture, Reader
 from bmcha.sim.layout import connect_to
 from bmcha.sim.rpc import RpcRefused
 from tests.process.sims import (
-    WAIT_S,
     Sim,
     is_alive,
     kill_now,
     run_bmcha,
     running_sim,
-    wait_until,
 )
+from tests.waiting import WAIT_S, wait_until
 
 
 @pytest.fixture(scope="module")

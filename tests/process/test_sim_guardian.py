@@ -11,14 +11,13 @@ import pytest
 from bmcha.sim.estate import Guardian
 from tests.process.sims import (
     BMCHA,
-    WAIT_S,
     Sim,
     children_of,
     is_alive,
     kill_now,
     running_sim,
-    wait_until,
 )
+from tests.waiting import WAIT_S, wait_until
 
 
 def assert_nothing_stays(sim: Sim, pids: list[int]) -> None:

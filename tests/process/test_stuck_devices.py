@@ -15,8 +15,9 @@ import pytest
 
 from tests import stuck_folder
 from tests.process import rig
-from tests.process.rig import Module, two_modules, wait_until
+from tests.process.rig import Module, two_modules
 from tests.stuck_folder import PreloadedFolder, Stuck, StuckFolder
+from tests.waiting import wait_until
 
 BOARD = (
     rig.BOARD
@@ -205,7 +206,7 @@ def test_a_held_file_is_waited_for(tmp_path: Path, make: Callable[..., Stuck]) -
 def test_a_check_says_that_a_device_hangs_and_goes_on(pair: Pair) -> None:
     pair.slow.hold("temp1_input")
     config = str(pair.first.folder / "config.toml")
-    done = rig.run_cli("check", "--json", config, **pair.slow.environment)
+    done = rig.run_cli("check", "--json", config, timeout_s=60, **pair.slow.environment)
     told = {each["key"]: each for each in json.loads(done.stdout)["problems"]}
     assert done.returncode == 2
     outlet = told["sensors[1].file"]

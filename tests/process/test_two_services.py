@@ -6,7 +6,8 @@ import socket
 
 import pytest
 
-from tests.process.rig import Module, json_of, roles, run_cli, two_modules, wait_until
+from tests.process.rig import Module, json_of, roles, run_cli, two_modules
+from tests.waiting import wait_until
 
 
 @pytest.fixture

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from bmcha.sim.layout import RigLayout
-from tests.process.sims import BMCHA, Sim, leftovers_of, run_bmcha, running_sim, wait_until
+from tests.process.sims import BMCHA, Sim, leftovers_of, run_bmcha, running_sim
 from tests.terminal import Terminal, running
+from tests.waiting import wait_until
 
 COLOUR = re.compile(rb"\x1b\[[0-9;]*3[1-7][0-9;]*m")
 CTRL_C, CTRL_Z = "\x03", "\x1a"

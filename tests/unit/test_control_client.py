@@ -24,7 +24,7 @@ from bmcha.runtime.control_socket import (
     connect_at_once,
     listen,
 )
-from tests.process.rig import wait_until
+from tests.waiting import wait_until
 
 LISTENER = """
 import sys, threading

@@ -18,6 +18,7 @@ from bmcha.runtime import control_server
 from bmcha.runtime.control_protocol import LINE_BYTES_MAX, OVERRUN, REFUSED
 from bmcha.runtime.control_server import ANSWER_NS_MAX, CLIENTS_MAX, ControlServer
 from bmcha.runtime.control_socket import ADDRESS_BYTES_MAX, SocketTaken, connect, listen
+from tests.waiting import wait_until
 
 STANDBY = EnterRole(Role.STANDBY, Reason.PEER_IS_ACTIVE, 7, Role.STARTING)
 
@@ -210,16 +211,9 @@ def test_one_client_too_many_is_told_so(service) -> None:
             opened.enter_context(ControlClient(service.path)).call("version")
         with raw(service.path) as connection:
             assert read_line(connection)["error"]["code"] == OVERRUN
-    wait_until(lambda: len(service.server._clients) < CLIENTS_MAX)
+    wait_until(lambda: len(service.server._clients) < CLIENTS_MAX, "a place is free")
     with ControlClient(service.path) as client:
         assert client.call("version")
-
-
-def wait_until(holds, timeout_s: float = 10) -> None:
-    end_s = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < end_s
-        threading.Event().wait(0.005)
 
 
 def test_too_many_waiting_answers_of_one_client_are_refused(service) -> None:
@@ -243,7 +237,7 @@ def test_a_node_that_does_not_answer_is_an_error_in_the_end(service) -> None:
     service.answers.clear()
     with raw(service.path) as connection:
         connection.sendall(b'{"jsonrpc":"2.0","id":1,"method":"status"}\n')
-        wait_until(lambda: bool(service.asked))
+        wait_until(lambda: service.asked, "the question is asked")
         service.late_ns = ANSWER_NS_MAX + 1
         service.server._wake()
         assert read_line(connection)["error"]["code"] == OVERRUN

@@ -12,7 +12,7 @@ from bmcha.model.event import Event, FanDriven
 from bmcha.model.settings import ChassisSettings, FanSettings, Place
 from bmcha.runtime import fan_worker
 from bmcha.runtime.fan_worker import STUCK, STUCK_NS, FanDesk, fan_workers
-from tests.process.rig import wait_until
+from tests.waiting import wait_until
 
 MS = 1_000_000
 LATER = 10**15

@@ -3,8 +3,6 @@
 import contextlib
 import os
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
@@ -13,6 +11,7 @@ import pytest
 
 from bmcha.diag.log import KIND_WINDOW_NS, Level, Log, StderrUse, is_stderr_journal, open_log
 from bmcha.diag.log_sink import LINES_WAITING_MAX, FileSink, Sink, StderrSink
+from tests.waiting import wait_until
 
 FIRST_OF_1970 = "1970-01-01T00:00:01.500Z "
 S = 1_000_000_000
@@ -28,13 +27,6 @@ class Clock:
 
 def log_to(*sinks: Sink, clock: Callable[[], int] = lambda: 12_034_567_890, **options) -> Log:
     return Log(sinks, clock, wall_clock=lambda: 1_500_000_000, **options)
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    end_s = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < end_s
-        threading.Event().wait(0.002)
 
 
 def test_a_line_has_both_times_its_level_and_its_text(tmp_path) -> None:
@@ -107,7 +99,7 @@ def test_what_was_held_back_is_told_though_nobody_speaks_any_more(tmp_path) -> N
     clock.now_ns = -S // 100
     log.say("x 2")
     clock.now_ns = 0
-    wait_until(lambda: "1 more like this in 10 s: x 1" in file.read_text())
+    wait_until(lambda: "1 more like this in 10 s: x 1" in file.read_text(), "the flood is counted")
     log.close()
 
 
@@ -135,7 +127,10 @@ def test_a_pipe_that_nobody_reads_stops_nobody_and_what_is_missing_is_said(tmp_p
             log.say("more")
         # The other destination has it all, though this one is stuck.
         log.say("last")
-        wait_until(lambda: beside.read_text().endswith("last\n") or "dropped" in beside.read_text())
+        wait_until(
+            lambda: beside.read_text().endswith("last\n") or "dropped" in beside.read_text(),
+            "the last line is there",
+        )
         os.set_blocking(reader, True)
         text = b""
         while b"dropped" not in text:
@@ -167,11 +162,14 @@ def test_a_folder_that_vanishes_is_survived_counted_and_said_when_it_is_back(tmp
     sink = FileSink(str(folder / "log"), 10_000)
     log = log_to(sink)
     log.say("before")
-    wait_until(lambda: (folder / "log").exists() and (folder / "log").stat().st_size > 0)
+    wait_until(
+        lambda: (folder / "log").exists() and (folder / "log").stat().st_size > 0,
+        "the log is written",
+    )
     folder.rename(tmp_path / "away")
     log.say("lost")
     log.say("lost as well")
-    wait_until(lambda: sink._unwritten_count == 2)
+    wait_until(lambda: sink._unwritten_count == 2, "both lines are counted")
     assert "No such file" in log.fault
     folder.mkdir()
     log.say("after")
@@ -186,7 +184,7 @@ def test_a_full_disk_is_survived_counted_and_cuts_no_later_line() -> None:
     sink = FileSink("/dev/full", 10_000)
     log = log_to(sink)
     log.say("does not fit")
-    wait_until(lambda: "No space left" in log.fault)
+    wait_until(lambda: "No space left" in log.fault, "the fault is told")
     log.say("neither")
     log.close()
     assert sink._unwritten_count == 2
@@ -196,7 +194,7 @@ def test_a_file_that_was_moved_away_is_left_alone_and_a_new_one_begun(tmp_path) 
     file = tmp_path / "log"
     log = log_to(FileSink(str(file), 10_000))
     log.say("old")
-    wait_until(lambda: file.stat().st_size > 0)
+    wait_until(lambda: file.stat().st_size > 0, "the line is written")
     file.rename(tmp_path / "log.moved")
     log.say("new")
     log.close()

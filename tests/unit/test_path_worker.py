@@ -26,8 +26,9 @@ from bmcha.runtime.path_worker import PathWorker
 from bmcha.runtime.published import DraftBoard, EchoBoard
 from bmcha.runtime.pulse import Pulse
 from bmcha.runtime.pulse_settings import EchoLimits, PulseSettings
-from tests.process.rig import Wire, free_port, wait_until
+from tests.process.rig import Wire, free_port
 from tests.unit.test_pulse import DRAFT
+from tests.waiting import wait_until
 
 MS = 1_000_000
 

@@ -25,7 +25,7 @@ from bmcha.model.settings import (
 )
 from bmcha.runtime import device_groups, sensor_worker
 from bmcha.runtime.sensor_worker import SensorWorker, sensor_workers
-from tests.process.rig import wait_until
+from tests.waiting import wait_until
 
 VALUES = {"/a/good": 24_000, "/b/good": 25_000, "/a/rpm": 4000}
 VALUES |= {"/a/ok": 1, "/b/ok": 1, "/a/power": 400, "/a/fails": 0, "/a/odd": 7}

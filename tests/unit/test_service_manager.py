@@ -10,7 +10,7 @@ import pytest
 from bmcha.diag.service_manager import ServiceWatchdog, notify_service_manager, watchdog_s
 from bmcha.hal.port import PortError
 from bmcha.runtime.watchdogs import Watchdogs
-from tests.process.rig import wait_until
+from tests.waiting import wait_until
 
 
 @pytest.fixture(params=["path", "abstract"])

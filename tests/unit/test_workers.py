@@ -12,7 +12,7 @@ from bmcha.model.role import Severity
 from bmcha.runtime import store_worker
 from bmcha.runtime.lines_worker import POST_NS, LinesWorker
 from bmcha.runtime.store_worker import StoreWorker
-from tests.process.rig import wait_until
+from tests.waiting import wait_until
 
 MS = 1_000_000
 UP, DOWN = (LinesRead(((2, LineLevels(health=level)),), None, None, 0) for level in (True, False))

@@ -22,6 +22,7 @@ from bmcha.model.board import Bias, BoardLines, LineGpio, LineLed, OwnLines, Str
 from bmcha.model.identity import Succession
 from tests.ports.line_boards import GPIO_NAMES
 from tests.ports.vm.bench import Bench
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.vm
 
@@ -182,10 +183,7 @@ def test_a_pulse_goes_on_and_ends_though_its_process_is_killed() -> None:
         assert process.stdout.readline() == b"begun\n"
         process.send_signal(signal.SIGKILL)
     assert bench.level(LED_LINE) is True, "the kernel holds it"
-    until = time.monotonic() + SOON_S
-    while bench.level(LED_LINE):
-        assert time.monotonic() < until, "and lets it go"
-        time.sleep(0.01)
+    wait_until(lambda: not bench.level(LED_LINE), "and lets it go")
 
 
 def test_two_pulses_of_the_kernels_are_not_one_long_one() -> None:
@@ -193,10 +191,7 @@ def test_two_pulses_of_the_kernels_are_not_one_long_one() -> None:
     reset.pulse(1000)
     with pytest.raises(PortError, match="a pulse is being given already"):
         reset.pulse(1000)
-    until = time.monotonic() + SOON_S
-    while Bench(1).level(LED_LINE):
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    wait_until(lambda: not Bench(1).level(LED_LINE), "the one pulse is over")
 
 
 def test_a_led_that_is_not_there_is_told_with_those_that_are() -> None:

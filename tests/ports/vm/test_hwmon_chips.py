@@ -15,6 +15,7 @@ from bmcha.hal.port import PortError, Sample
 from bmcha.hal.value_file import write_whole_number
 from bmcha.model.settings import HwmonChannel, device_of
 from tests.ports.vm import i2c_chips
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.vm
 
@@ -72,11 +73,14 @@ def turn_at(rpm: int) -> None:
 
 def read_until(port: HwmonSensors, place: HwmonChannel, wanted: int | None) -> Sample:
     """Drivers keep what they have read for a second or two."""
-    until = time.monotonic() + SOON_S
-    while (sample := port.read(place, True)).value != wanted:
-        assert time.monotonic() < until, f"{sample} instead of {wanted}"
-        time.sleep(0.05)
-    return sample
+    found: list[Sample] = []
+
+    def is_there() -> bool:
+        found.append(port.read(place, True))
+        return found[-1].value == wanted
+
+    wait_until(is_there, f"{wanted}")
+    return found[-1]
 
 
 # ---------------------------------------------------------------- thermometers

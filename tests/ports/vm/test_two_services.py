@@ -13,7 +13,8 @@ import pytest
 
 from tests.ports.line_boards import GPIO_NAMES
 from tests.ports.vm.bench import Bench
-from tests.process.rig import CONFIG, Module, free_port, roles, wait_until
+from tests.process.rig import CONFIG, Module, free_port, roles
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.vm
 
