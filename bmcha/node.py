@@ -61,7 +61,7 @@ from bmcha.model.moment import ns_from_ms
 from bmcha.model.reading import EventCell
 from bmcha.model.restart import Restart
 from bmcha.model.role import Role, Severity
-from bmcha.model.settings import BoardClass, NodeSettings, PathKind
+from bmcha.model.settings import NodeSettings, PathKind
 
 FRAME_OVERHEAD_BYTES = 72
 """Header, MAC, checksum, stuffing and the delta's own fields; see docs/protocol.md."""
@@ -114,7 +114,7 @@ class Node:
         has shut the outputs."""
         stall_limit_ns = ns_from_ms(self.settings.timers.stall_limit_ms)
         limit_ns = self.roles.peers.gap_limit_ns(stall_limit_ns)
-        if self.settings.board_class is BoardClass.GATED and self.settings.watchdog_ms:
+        if self.settings.board_class.is_gated and self.settings.watchdog_ms:
             limit_ns = min(limit_ns, ns_from_ms(self.settings.watchdog_ms))
         return limit_ns
 

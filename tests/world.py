@@ -92,6 +92,8 @@ def timers() -> TimerSettings:
         hold_off_ms=500,
         stall_limit_ms=2000,
         tick_ms=25,
+        reset_pulse_ms=50,
+        lease_margin_ms=50,
     )
 
 

@@ -45,6 +45,9 @@ MODULE_TEXTS: Final[Mapping[str, str]] = {
     "timers.handover_deadline_ms": "The longest that a switchover waits for the peer to confirm.",
     "timers.hold_off_ms": "After a change of role, no switchover for this long.",
     "timers.stall_limit_ms": "Beats stop when the node has not decided anything for this long.",
+    "timers.reset_pulse_ms": "How long a silent holder is held in reset (boards of class reset).",
+    "timers.lease_margin_ms": "An ACTIVE that is no longer echoed lets go this long after the peer"
+    " would call it silent (boards of class lease).",
     "timers.tick_ms": "How often the node looks at its clock when nothing happens.",
     "paths": "The ways to the peer. Two that share nothing, or a single fault is a takeover.",
     "paths.name": "What commands and alarms call the path.",

@@ -22,7 +22,14 @@ from bmcha.config.path_tables import read_paths
 from bmcha.config.table import ConfigError, ConfigProblem, Source, Table, shown
 from bmcha.model.board import BoardLines
 from bmcha.model.identity import Succession
-from bmcha.model.settings import IsolationPolicy, NodeSettings, PathSettings, TimerSettings
+from bmcha.model.settings import (
+    PULSE_MS_MAX,
+    PULSE_MS_MIN,
+    IsolationPolicy,
+    NodeSettings,
+    PathSettings,
+    TimerSettings,
+)
 
 CONTROL_SOCKET: Final = "/run/bmcha/control.sock"
 STATE_DIR: Final = "/var/lib/bmcha"
@@ -274,6 +281,8 @@ def _timers(table: Table) -> TimerSettings:
         hold_off_ms=table.integer("hold_off_ms", 0, 3_600_000, 1000),
         stall_limit_ms=table.integer("stall_limit_ms", 10, 600_000, 2000),
         tick_ms=table.integer("tick_ms", 1, 1000, 25),
+        reset_pulse_ms=table.integer("reset_pulse_ms", PULSE_MS_MIN, PULSE_MS_MAX, 100),
+        lease_margin_ms=table.integer("lease_margin_ms", 1, 60_000, 100),
     )
 
 

@@ -9,15 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
 from bmcha.model.event import LinesRead, LinkSigns
 from bmcha.model.reading import EventCell
 from bmcha.model.settings import Place
-
-PULSE_MS_MIN: Final = 1
-PULSE_MS_MAX: Final = 5000
-"""A peer in reset answers to nobody: longer than any module's reset circuit needs is a mistake."""
 
 
 class PortError(Exception):

@@ -18,10 +18,11 @@ import time
 from threading import Lock, Timer
 from typing import Final, Protocol
 
-from bmcha.hal.port import PULSE_MS_MAX, PULSE_MS_MIN, PortError
+from bmcha.hal.port import PortError
 from bmcha.hal.value_file import write_whole_number
 from bmcha.model.board import LineLed
 from bmcha.model.moment import NS_PER_MS
+from bmcha.model.settings import PULSE_MS_MAX, PULSE_MS_MIN
 
 LEDS: Final = "/sys/class/leds"
 _TRIGGER: Final = "oneshot"

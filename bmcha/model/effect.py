@@ -84,6 +84,17 @@ class ReadLines:
 
 
 @dataclass(frozen=True, slots=True)
+class PulseReset:
+    """Hold the module in ``slot`` in reset for ``pulse_ms``: an output write, the hardest one.
+
+    What came of it is read from the lines; that no pulse could be begun is `EffectFailed`.
+    """
+
+    slot: int
+    pulse_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class FeedWatchdog:
     pass
 
@@ -149,6 +160,7 @@ Effect = (
     | RecordEvent
     | DriveLine
     | ReadLines
+    | PulseReset
     | FeedWatchdog
     | SetFan
     | LeaveFans

@@ -11,13 +11,24 @@ from enum import Enum, unique
 from bmcha.model.identity import Succession
 from bmcha.model.reading import SensorKind
 
+PULSE_MS_MIN = 1
+PULSE_MS_MAX = 5000
+"""A peer in reset answers to nobody: longer than any module's reset circuit needs is a mistake."""
+
 
 @unique
 class BoardClass(Enum):
     """What the lines of a board can prove about a silent peer; the rule follows from it."""
 
     GATED = "gated"
+    RESET = "reset"
+    LEASE = "lease"
     BARE = "bare"
+
+    @property
+    def is_gated(self) -> bool:
+        """A hardware watchdog lets HEALTH and ACTIVE fall and shuts the outputs."""
+        return self in (BoardClass.GATED, BoardClass.RESET)
 
 
 @unique
@@ -125,6 +136,8 @@ class TimerSettings:
     hold_off_ms: int
     stall_limit_ms: int
     tick_ms: int
+    reset_pulse_ms: int
+    lease_margin_ms: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,13 @@
 """Does what the node asks for, in the order in which it asks.
 
 No decision is made here but one, and that one is the core's too, only measured later: before each
-output write (fans; raising ACTIVE or OUTPUT_ENABLE) the clock is read again, and if more than
-`output_gap_limit_ns` has passed since the step that asked for it, or since the loop was last seen
-to complete, this write and all further ones of the list are withheld and `OutputsWithheld` is
-posted: a module that was stopped in between may no longer be the one in charge. Lowering a line
-is always done. Fans are ordered, not written, and an order ends with the same limit; before the
-chassis is left all orders are dropped (docs/adr/0008-slow-devices.md). An effect that fails comes
-back as `EffectFailed`. Runs in the node's thread.
+output write (fans; raising ACTIVE or OUTPUT_ENABLE; resetting a peer) the clock is read again, and
+if more than `output_gap_limit_ns` has passed since the step that asked for it, or since the loop
+was last seen to complete, this write and all further ones of the list are withheld and
+`OutputsWithheld` is posted: a module that was stopped in between may no longer be the one in
+charge. Lowering a line is always done. Fans are ordered, not written, and an order ends with the
+same limit; before the chassis is left all orders are dropped (docs/adr/0008-slow-devices.md). An
+effect that fails comes back as `EffectFailed`. Runs in the node's thread.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from bmcha.model.effect import (
     LeaveFans,
     OwnLine,
     PublishHeartbeat,
+    PulseReset,
     ReadLines,
     RecordEvent,
     SendMessage,
@@ -179,6 +180,9 @@ class EffectRunner:
             case ReadLines():
                 read = outlets.lines.read()
                 self._post(replace(read, read_ns=self._clock()))
+            case PulseReset(slot, pulse_ms):
+                if not outlets.lines.pulse_reset(slot, pulse_ms):
+                    raise PortError(f"no reset line goes to slot {slot}; see [[lines.peer]]")
             case FeedWatchdog():
                 outlets.watchdog.feed()
             case SetFan(index, pwm):
@@ -209,7 +213,7 @@ class EffectRunner:
 
 def _is_output_write(effect: Effect) -> bool:
     match effect:
-        case SetFan() | LeaveFans():
+        case SetFan() | LeaveFans() | PulseReset():
             return True
         case DriveLine(line, is_up):
             return is_up and line in _OUTPUT_LINES

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from bmcha.hal.board_lines import WiredLines
-from bmcha.hal.port import PULSE_MS_MAX, LinePort, PortError
+from bmcha.hal.port import LinePort, PortError
 from bmcha.model.board import BoardLines, OwnLines, PeerLines, StrapCheck
 from bmcha.model.event import LineLevels, LinesRead
+from bmcha.model.settings import PULSE_MS_MAX
 from tests.ports.line_boards import Board, FileBoard, GpioBoard, rest, strap, wiring
 from tests.waiting import wait_until
 

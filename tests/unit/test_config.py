@@ -509,8 +509,8 @@ def test_a_chassis_of_two_needs_a_path_and_of_one_does_not(folder: Folder) -> No
 
 WHOLE = GATED + SENSOR + ZONE + FAN
 WRONG_IN_BOARD = [
-    ('class = "gated"', 'class = "rset"', "class", '"rset"', "gated, bare"),
-    ('class = "gated"', "", "class", "missing", "gated, bare"),
+    ('class = "gated"', 'class = "rset"', "class", '"rset"', "gated, reset, lease, bare"),
+    ('class = "gated"', "", "class", "missing", "gated, reset, lease, bare"),
     ('class = "gated"', 'class = "bare"', "lines.peer[0].health", "a line", "gated"),
     ('[straps]\nbits = [{ file = "ID0" }]', "", "straps", "missing", "a table"),
     ('[{ file = "ID0" }]', "[]", "straps.bits", "missing", "lowest bit first"),

@@ -14,6 +14,7 @@ from bmcha.model.effect import (
     LeaveFans,
     OwnLine,
     PublishHeartbeat,
+    PulseReset,
     ReadLines,
     RecordEvent,
     SendMessage,
@@ -77,7 +78,8 @@ class World:
         self._do("drive", name, is_up)
 
     def pulse_reset(self, slot: int, pulse_ms: int) -> bool:
-        raise AssertionError
+        self._do("reset", slot, pulse_ms)
+        return slot == 2
 
     def read(self) -> LinesRead:
         return LinesRead((), True, None, 0)
@@ -208,6 +210,25 @@ def test_an_output_write_too_long_after_the_last_completed_loop_is_withheld(worl
     world.run(SetFan(0, 90))
     assert world.deeds == [("drop",)]
     assert world.posted == [OutputsWithheld(LIMIT_NS + 5)]
+
+
+def test_a_peer_is_reset_through_its_line(world) -> None:
+    world.run(PulseReset(2, 100))
+    assert world.deeds == [("reset", 2, 100)]
+    assert world.posted == []
+
+
+def test_a_reset_pulse_that_was_decided_before_a_stop_is_withheld(world) -> None:
+    world.now_ns += LIMIT_NS + 5
+    world.run(PulseReset(2, 100))
+    assert world.deeds == [("drop",)]
+    assert world.posted == [OutputsWithheld(LIMIT_NS + 5)]
+
+
+def test_a_reset_without_a_line_is_told(world) -> None:
+    world.run(PulseReset(3, 100))
+    told = "no reset line goes to slot 3; see [[lines.peer]]"
+    assert world.posted == [EffectFailed("PulseReset", told)]
 
 
 def test_a_stop_between_two_writes_withholds_the_second_and_all_after_it(world) -> None:
