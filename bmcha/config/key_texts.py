@@ -39,7 +39,8 @@ MODULE_TEXTS: Final[Mapping[str, str]] = {
     "timers.rank_delay_ms": "Each place later in the succession waits this much longer to claim.",
     "timers.line_settle_ms": "From raising ACTIVE to looking whether another did so as well.",
     "timers.unverified_takeover_ms": "How long to wait for the gate of a silent peer whose HEALTH"
-    " fell while its ACTIVE stays up, before claiming against it (critical alarm).",
+    " fell while its ACTIVE stays up, for the proof of a reset, or for an ACTIVE line that does not"
+    " move (class lease), before claiming against it (critical alarm).",
     "timers.store_deadline_ms": "The longest that a claim waits for the disk.",
     "timers.drain_deadline_ms": "The longest that a switchover waits for the mirror to catch up.",
     "timers.handover_deadline_ms": "The longest that a switchover waits for the peer to confirm.",
@@ -84,7 +85,8 @@ BOARD_TEXTS: Final[Mapping[str, str]] = {
     " are merged key by key, lists are replaced.",
     "name": "What status and logs call the board.",
     "class": "What the lines can prove about a silent peer. gated: PRESENCE, HEALTH and ACTIVE of"
-    " the peer, and a watchdog that shuts its outputs. bare: nothing.",
+    " the peer, and a watchdog that shuts its outputs. reset: the same, and a line that resets the"
+    " peer. lease: PRESENCE and ACTIVE of the peer, and no such watchdog. bare: nothing.",
     "watchdog_ms": "A node that has not fed its watchdog for this long is cut off by hardware.",
     "watchdog": "The hardware watchdog of this module.",
     "watchdog.file": "Its device.",

@@ -8,6 +8,7 @@ problems there, only where the values compared were sound by themselves. Called 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from bmcha.config.board_tables import Board
 from bmcha.config.path_tables import BEAT_BYTES_MAX, FRAME_BYTES_MIN, LINE_SPEED_KEYS
@@ -66,6 +67,13 @@ def _check_frame(entry: Table, path: PathSettings) -> None:
     entry.refuse("deadtime_ms", str(path.deadtime_ms), allowed, remedy=remedy)
 
 
+def yielding_ms(timers: TimerSettings) -> int:
+    """Lease: how long after the peer calls it silent an ACTIVE has let go, seen whether anybody
+    claims, and claimed again or not: its line has moved by then if it lives."""
+    waits_ms = timers.lease_margin_ms + timers.claim_window_ms + timers.store_deadline_ms
+    return waits_ms + 2 * timers.line_settle_ms + timers.tick_ms
+
+
 def check_timers(timers_table: Table, timers: TimerSettings, paths: Paths, board: Board) -> None:
     longest_ms = max((path.deadtime_ms for entry, path in paths if _has_deadtime(entry)), default=0)
     if timers_table.is_sound("initdead_ms") and timers.initdead_ms <= longest_ms:
@@ -78,6 +86,7 @@ def check_timers(timers_table: Table, timers: TimerSettings, paths: Paths, board
             timers_table.refuse("stall_limit_ms", str(timers.stall_limit_ms), allowed)
     _check_gap(timers_table, timers, paths)
     _check_stop(timers_table, timers)
+    _check_patience(timers_table, timers, board.board_class)
     if board.watchdog_ms is None:
         return
     if (
@@ -86,7 +95,7 @@ def check_timers(timers_table: Table, timers: TimerSettings, paths: Paths, board
     ):
         allowed = f"less than a third of the board's watchdog_ms = {board.watchdog_ms}"
         timers_table.refuse("tick_ms", str(timers.tick_ms), allowed)
-    if board.board_class is BoardClass.GATED:
+    if board.board_class.is_gated:
         for entry, path in paths:
             if _has_deadtime(entry) and path.deadtime_ms <= board.watchdog_ms:
                 allowed = f"more than the board's watchdog_ms = {board.watchdog_ms}"
@@ -116,6 +125,54 @@ def _check_stop(timers_table: Table, timers: TimerSettings) -> None:
         timers_table.refuse("handover_deadline_ms", str(timers.handover_deadline_ms), allowed)
 
 
+_OWN_NEEDED: Final = {
+    BoardClass.GATED: ("health", "active"),
+    BoardClass.RESET: ("health", "active"),
+    BoardClass.LEASE: ("active",),
+    BoardClass.BARE: (),
+}
+_PEER_NEEDED: Final = {
+    BoardClass.GATED: ("presence", "health", "active"),
+    BoardClass.RESET: ("presence", "health", "active", "reset"),
+    BoardClass.LEASE: ("presence", "active"),
+    BoardClass.BARE: (),
+}
+_UNREAD: Final = {
+    (BoardClass.LEASE, "health"): (
+        "not wired on class lease: no watchdog lets HEALTH fall there, so that it proves nothing",
+        'take health out, or write class = "gated" if a hardware watchdog drives it',
+    ),
+    (BoardClass.BARE, "health"): (
+        "not wired on class bare: class gated uses it",
+        'take health out, or write class = "gated" if a watchdog drives it',
+    ),
+    (BoardClass.BARE, "active"): (
+        "not wired on class bare: class gated and class lease use it",
+        'take active out, or write class = "gated" if a watchdog drives it, "lease" if none does',
+    ),
+}
+"""Lines that no rule of the class reads: what is allowed instead, and the remedy."""
+
+
+def _check_patience(timers_table: Table, timers: TimerSettings, board_class: BoardClass) -> None:
+    """No takeover against a line while a peer that lives, or a pulse, may still move it."""
+    least_ms, what = 0, ""
+    keys = ["unverified_takeover_ms", "line_settle_ms", "tick_ms"]
+    if board_class is BoardClass.LEASE:
+        keys += ["lease_margin_ms", "claim_window_ms", "store_deadline_ms"]
+        least_ms = yielding_ms(timers)
+        what = "lease_margin_ms, claim_window_ms, store_deadline_ms, twice line_settle_ms, a tick"
+    elif board_class is BoardClass.RESET:
+        keys += ["reset_pulse_ms"]
+        least_ms = timers.reset_pulse_ms + timers.line_settle_ms + timers.tick_ms
+        what = "reset_pulse_ms, line_settle_ms and a tick"
+    if timers_table.is_sound(*keys) and timers.unverified_takeover_ms <= least_ms:
+        allowed = f"more than {least_ms} on class {board_class.value}: {what}"
+        remedy = "raise it, or shorten the others"
+        value = str(timers.unverified_takeover_ms)
+        timers_table.refuse("unverified_takeover_ms", value, allowed, remedy=remedy)
+
+
 def check_board(table: Table, board: Board, succession: Succession) -> None:
     """A board of a class has the lines that the rules of this class look at."""
     if not table.is_sound("class", "lines"):
@@ -126,43 +183,48 @@ def check_board(table: Table, board: Board, succession: Succession) -> None:
             where = ("lines", f"peer[{number}]")
             allowed = f"1 to {peers_max}, the number of other nodes" if peers_max else "no peer"
             table.refuse("offset", str(peer.offset), allowed, where)
-    if board.board_class is BoardClass.GATED:
-        _check_gated(table, board, peers_max)
-    else:
-        _check_bare(table, board)
+    if board.board_class.is_gated and board.watchdog_ms is None and table.is_sound("watchdog_ms"):
+        allowed = f"milliseconds, as class {board.board_class.value} needs it"
+        remedy = 'add it, and [watchdog] with its file, or write class = "bare"'
+        table.refuse("watchdog_ms", "missing", allowed, (), remedy)
+    _check_needed(table, board, peers_max)
+    _check_unread(table, board)
 
 
-def _check_gated(table: Table, board: Board, peers_max: int) -> None:
-    needed_for = "a line, as class gated needs it"
-    remedy = 'add it, and [watchdog] with its file, or write class = "bare"'
-    if board.watchdog_ms is None and table.is_sound("watchdog_ms"):
-        table.refuse("watchdog_ms", "missing", "milliseconds, as class gated needs it", (), remedy)
-    remedy = 'name the line; where none is wired, write class = "bare"'
-    for name in ("health", "active"):
+def _check_needed(table: Table, board: Board, peers_max: int) -> None:
+    board_class = board.board_class
+    for name in _OWN_NEEDED[board_class]:
         if getattr(board.lines.own, name) is None:
-            table.refuse(name, "missing", needed_for, ("lines", "own"), remedy)
+            _refuse_missing(table, board_class, name, "own")
+    needed = _PEER_NEEDED[board_class]
     wired = {peer.offset: (number, peer) for number, peer in enumerate(board.lines.peers)}
-    for offset in range(1, peers_max + 1):
+    for offset in range(1, peers_max + 1 if needed else 1):
         if offset not in wired:
             value = f"without offset {offset}"
-            allowed = "an entry for each other node (class gated)"
+            allowed = f"an entry for each other node (class {board_class.value})"
             more = f"add a [[lines.peer]] with offset = {offset}"
             table.refuse("peer", value, allowed, ("lines",), more)
             continue
         number, peer = wired[offset]
-        for name in ("presence", "health", "active"):
+        for name in needed:
             if getattr(peer, name) is None:
-                where = ("lines", f"peer[{number}]")
-                table.refuse(name, "missing", needed_for, where, remedy)
+                _refuse_missing(table, board_class, name, f"peer[{number}]")
 
 
-def _check_bare(table: Table, board: Board) -> None:
+def _refuse_missing(table: Table, board_class: BoardClass, name: str, whose: str) -> None:
+    allowed = f"a line, as class {board_class.value} needs it"
+    other = "gated" if name == "reset" else "bare"
+    remedy = f'name the line; where none is wired, write class = "{other}"'
+    table.refuse(name, "missing", allowed, ("lines", whose), remedy)
+
+
+def _check_unread(table: Table, board: Board) -> None:
     """PRESENCE alone says little and is allowed; a line that no rule of the class reads is not."""
     for number, peer in enumerate(board.lines.peers):
         for name in ("health", "active"):
-            if getattr(peer, name) is not None:
-                allowed = "not wired on class bare: class gated uses it"
-                remedy = f'take {name} out, or write class = "gated" if a watchdog drives it'
+            unread = _UNREAD.get((board.board_class, name))
+            if unread is not None and getattr(peer, name) is not None:
+                allowed, remedy = unread
                 table.refuse(name, "a line", allowed, ("lines", f"peer[{number}]"), remedy)
 
 
