@@ -89,7 +89,7 @@ class NodeLoop:
         self._stop_asked_by = asked_by
 
     def turn(self) -> None:
-        due_ns = self._due_ns()
+        due_ns = self.due_ns()
         wait_ns = max(0, due_ns - self._clock())
         self.pace.begin(wait_ns)
         for event in self._mailbox.take(wait_ns / NS_PER_S):
@@ -104,7 +104,7 @@ class NodeLoop:
             self._ticked_ns = now_ns
             self._step(Tick())
 
-    def _due_ns(self) -> int:
+    def due_ns(self) -> int:
         """The next tick of the grid, or the node's own deadline if that is sooner."""
         deadline_ns = self._node.next_deadline_ns()
         if deadline_ns is None:

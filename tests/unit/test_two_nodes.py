@@ -153,7 +153,7 @@ def test_after_a_split_the_one_that_hears_lets_go_if_the_other_hears_nothing() -
     world.run(3000)
     assert world.roles() == (Role.ACTIVE, Role.STANDBY)
     assert Reason.PEER_HEARS_NOTHING in changes_of(world.modules[2])
-    assert world.dual_ms <= 3 * 102
+    assert world.dual_ms <= 3 * 102 + 25  # that a wait is over is seen at the next tick
     world.heal()
     world.run(2000)
     assert world.roles() == (Role.ACTIVE, Role.STANDBY)
