@@ -8,10 +8,16 @@ changed on the wires. It knows nothing about roles, paths or files. Rules:
   watchdog expires both latches fall; only a later write of "up" while it is fed sets them again.
   HEALTH as others see it is the module's HEALTH output while the watchdog is fed; ACTIVE is the
   latch.
-- *bare* board: the gate is open while the process lives and OUTPUT_ENABLE is up. Nothing else is
-  wired.
+- *reset* board: the same, and each module drives a RESET line to every other one. While it is up
+  that module is held in reset: it drives nothing, its latches are clear. A one-shot of the
+  backplane ends a pulse after PULSE_MS_MAX, whoever goes on driving it; only a new edge begins
+  another.
+- *lease* board: the gate is open while the process lives and OUTPUT_ENABLE is up; ACTIVE is what
+  was driven last. A process that stands still keeps both.
+- *bare* board: the gate as on a lease board. Nothing else is wired.
 - When a process dies everything that it drove falls at once, as a kernel releases lines.
-- A forced line lies to those who read it; gates do not listen to it.
+- A forced line lies to those who read it; gates do not listen to it. Who reads RESET is the
+  module's reset circuit, too.
 
 Called by `bmcha.sim.chassis`, in one thread.
 """
@@ -21,22 +27,28 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum, unique
 
-from bmcha.model.settings import BoardClass
+from bmcha.model.moment import NS_PER_MS
+from bmcha.model.settings import PULSE_MS_MAX, BoardClass
 
 HEALTH = "HEALTH"
 ACTIVE = "ACTIVE"
 OUTPUT_ENABLE = "OUTPUT_ENABLE"
 OUTPUTS_OPEN = "OUTPUTS_OPEN"
 PRESENCE = "PRESENCE"
+RESET = "RESET"
 GATE = "gate"
 
 DRIVEN = (HEALTH, ACTIVE, OUTPUT_ENABLE)
 """What a module drives."""
 WIRED = {
     BoardClass.GATED: (PRESENCE, HEALTH, ACTIVE, OUTPUTS_OPEN),
+    BoardClass.RESET: (PRESENCE, HEALTH, ACTIVE, RESET, OUTPUTS_OPEN),
+    BoardClass.LEASE: (PRESENCE, ACTIVE, OUTPUTS_OPEN),
     BoardClass.BARE: (),
 }
-"""What somebody reads: the first three the peers, OUTPUTS_OPEN the module itself."""
+"""What somebody reads: OUTPUTS_OPEN the module itself, RESET the module and the peers, the others
+the peers."""
+PULSE_NS_MAX = PULSE_MS_MAX * NS_PER_MS
 
 
 @unique
@@ -65,7 +77,14 @@ class _Module:
     is_active_latched: bool = False
     is_enable_latched: bool = False
     fed_until_ns: int | None = None
+    resetters: set[int] = field(default_factory=set)
+    """Slots that drive the reset line to this module."""
+    pulse_ends_ns: int | None = None
     forced: dict[str, bool] = field(default_factory=dict)
+
+    @property
+    def is_in_reset(self) -> bool:
+        return self.forced.get(RESET, self.pulse_ends_ns is not None)
 
     def release(self) -> None:
         self.is_health_driven = False
@@ -78,7 +97,7 @@ class Backplane:
     """All slots of one chassis. Every method that may change a wire returns the changes."""
 
     def __init__(self, board_class: BoardClass, slots: tuple[int, ...], watchdog_ns: int) -> None:
-        self._is_gated = board_class is BoardClass.GATED
+        self._is_gated = board_class.is_gated
         self._watchdog_ns = watchdog_ns
         self._modules = {slot: _Module() for slot in slots}
         self._shown: dict[tuple[int, str], bool] = {}
@@ -93,21 +112,16 @@ class Backplane:
         module.is_present = is_present
         if not is_present:
             module.is_alive = False
-            module.release()
-        return self._changes(slot)
+        return self._released(slot) if not is_present else self._changes(slot)
 
     def start(self, slot: int) -> list[Change]:
         """A process was started in this slot: it drives nothing yet."""
-        module = self._modules[slot]
-        module.release()
-        module.is_alive = True
-        return self._changes(slot)
+        self._modules[slot].is_alive = True
+        return self._released(slot)
 
     def die(self, slot: int) -> list[Change]:
-        module = self._modules[slot]
-        module.is_alive = False
-        module.release()
-        return self._changes(slot)
+        self._modules[slot].is_alive = False
+        return self._released(slot)
 
     def drive(self, slot: int, line: str, is_up: bool, now_ns: int) -> list[Change]:
         """The module wrote one of its output lines, be it the same level again."""
@@ -125,6 +139,19 @@ class Backplane:
             raise ValueError(f"{line}: a module drives only {', '.join(DRIVEN)}")
         return self._changes(slot)
 
+    def drive_reset(self, slot: int, target: int, is_up: bool, now_ns: int) -> list[Change]:
+        """The module wrote its reset line to ``target``. Where that makes RESET go up, the process
+        there has to be ended by who calls this, and to be started when RESET falls."""
+        if not self._modules[slot].is_alive:
+            return []
+        module = self._modules[target]
+        if not is_up:
+            return self._undriven(slot, target)
+        if not module.resetters:
+            module.pulse_ends_ns = now_ns + PULSE_NS_MAX
+        module.resetters.add(slot)
+        return self._reset_changes(target)
+
     def feed(self, slot: int, now_ns: int) -> list[Change]:
         """The module fed its watchdog."""
         module = self._modules[slot]
@@ -137,11 +164,14 @@ class Backplane:
         return self._unfed(self._modules[slot], slot)
 
     def expire(self, now_ns: int) -> list[Change]:
-        """Time has passed: watchdogs that were not fed in time fire."""
+        """Time has passed: watchdogs that were not fed in time fire, and long pulses end."""
         changes: list[Change] = []
         for slot, module in self._modules.items():
             if module.fed_until_ns is not None and module.fed_until_ns <= now_ns:
                 changes += self._unfed(module, slot)
+            if module.pulse_ends_ns is not None and module.pulse_ends_ns <= now_ns:
+                module.pulse_ends_ns = None
+                changes += self._reset_changes(slot)
         return changes
 
     def force(self, slot: int, line: str, level: bool | None) -> list[Change]:
@@ -151,7 +181,7 @@ class Backplane:
             module.forced.pop(line, None)
         else:
             module.forced[line] = level
-        return self._changes(slot)
+        return self._reset_changes(slot) if line == RESET else self._changes(slot)
 
     # ------------------------------------------------------------ what is
 
@@ -169,6 +199,9 @@ class Backplane:
     def is_fed(self, slot: int) -> bool:
         return self._modules[slot].fed_until_ns is not None
 
+    def is_in_reset(self, slot: int) -> bool:
+        return self._modules[slot].is_in_reset
+
     def is_present(self, slot: int) -> bool:
         return self._modules[slot].is_present
 
@@ -181,8 +214,9 @@ class Backplane:
 
     def next_expiry_ns(self) -> int | None:
         """When `expire` is due."""
-        fed = [m.fed_until_ns for m in self._modules.values() if m.fed_until_ns is not None]
-        return min(fed, default=None)
+        modules = self._modules.values()
+        dues = [due for m in modules for due in (m.fed_until_ns, m.pulse_ends_ns)]
+        return min((due for due in dues if due is not None), default=None)
 
     # ------------------------------------------------------------ how
 
@@ -196,9 +230,33 @@ class Backplane:
             module.is_enable_latched = False
         return self._changes(slot)
 
+    def _released(self, slot: int) -> list[Change]:
+        """It drives nothing, no reset of others either."""
+        self._modules[slot].release()
+        changes = self._changes(slot)
+        for other in self._modules:
+            changes += self._undriven(slot, other)
+        return changes
+
+    def _undriven(self, slot: int, target: int) -> list[Change]:
+        module = self._modules[target]
+        module.resetters.discard(slot)
+        if not module.resetters:
+            module.pulse_ends_ns = None
+        return self._reset_changes(target)
+
+    def _reset_changes(self, slot: int) -> list[Change]:
+        """RESET of this slot may have another level. Nobody sees it up while outputs still pass."""
+        module = self._modules[slot]
+        if not module.is_in_reset or not module.is_alive:
+            return self._changes(slot)
+        module.is_alive = False
+        return self._released(slot)
+
     def _levels(self, slot: int) -> dict[tuple[int, str], bool]:
         module = self._modules[slot]
         levels = {
+            RESET: module.is_in_reset,
             PRESENCE: module.is_present,
             HEALTH: module.is_health_driven
             and (module.fed_until_ns is not None or not self._is_gated),

@@ -13,17 +13,24 @@ from bmcha.config import Config, ConfigError, ConfigProblem, find_board, load_co
 from bmcha.config.board_file import read_board
 from bmcha.config.board_tables import read_board_table
 from bmcha.config.table import Source, Table
-from bmcha.model.board import Line, LineFile
+from bmcha.model.board import LineFile, PulseLine
 from bmcha.model.settings import BoardClass, ChassisSettings
 from bmcha.sim.actions import Vocabulary
-from bmcha.sim.backplane import ACTIVE, HEALTH, OUTPUT_ENABLE, OUTPUTS_OPEN, PRESENCE, WIRED
+from bmcha.sim.backplane import (
+    ACTIVE,
+    HEALTH,
+    OUTPUT_ENABLE,
+    OUTPUTS_OPEN,
+    PRESENCE,
+    RESET,
+    WIRED,
+)
 from bmcha.sim.claim import RigRefused
 from bmcha.sim.layout import SLOTS, RigLayout
 from bmcha.sim.wires import PATH_NAMES
 
-BOARD_FILES = {"gated": "virtual-gated.toml", "bare": "virtual-bare.toml"}
-"""The boards that are built, with the names of their files."""
-BOARDS_PLANNED = ("reset", "lease")
+BOARD_FILES = {each.value: f"virtual-{each.value}.toml" for each in BoardClass}
+"""The boards, with the names of their files."""
 DEFAULT_BOARD = "gated"
 
 
@@ -45,6 +52,8 @@ class BoardPlan:
     """Inputs that tell a module of itself, by line name: is its gate open, is its line up."""
     peers: dict[tuple[int, str], LineFile]
     """Inputs from the node so many places later in the succession, by line name."""
+    resets: dict[int, LineFile]
+    """Output lines that reset the node so many places later."""
     chassis: ChassisSettings
 
 
@@ -91,8 +100,10 @@ def _plan(config: Config) -> BoardPlan:
             (PRESENCE, peer.presence),
             (HEALTH, peer.health),
             (ACTIVE, peer.active),
+            (RESET, peer.reset_sense),
         )
     }
+    resets = {peer.offset: peer.reset for peer in service.lines.peers}
     return BoardPlan(
         name=service.board_name,
         board_class=node.board_class,
@@ -103,11 +114,12 @@ def _plan(config: Config) -> BoardPlan:
         driven={name: _file(line) for name, line in driven.items() if line is not None},
         senses={name: _file(line) for name, line in senses.items() if line is not None},
         peers={key: _file(line) for key, line in peers.items() if line is not None},
+        resets={offset: _file(line) for offset, line in resets.items() if line is not None},
         chassis=node.chassis,
     )
 
 
-def _file(line: Line) -> LineFile:
+def _file(line: PulseLine) -> LineFile:
     if not isinstance(line, LineFile):
-        raise RigRefused(f"line {line.line} is of a real chip; the virtual chassis has files")
+        raise RigRefused(f"line {line} is a real one; the virtual chassis has files")
     return line

@@ -24,10 +24,17 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from bmcha.sim.backplane import Backplane, Change, ChangeKind
+from bmcha.sim.backplane import RESET, Backplane, Change, ChangeKind
 from bmcha.sim.board_plan import BoardPlan
 from bmcha.sim.ctl import ControlServer, Request
-from bmcha.sim.hw_tree import HwTree, LineWritten, PwmWritten, WatchdogWritten, Written
+from bmcha.sim.hw_tree import (
+    HwTree,
+    LineWritten,
+    PwmWritten,
+    ResetWritten,
+    WatchdogWritten,
+    Written,
+)
 from bmcha.sim.journal import Journal, Line
 from bmcha.sim.layout import RigLayout
 from bmcha.sim.modules import Module
@@ -82,6 +89,7 @@ class Chassis:
         self.timers: list[Timer] = [Timer(self.now_ns() + PLANT_PERIOD_NS, self._step_plant)]
         self.asked: Callable[[Request], None] = lambda request: None
         self.ended: Callable[[int, int], None] = lambda slot, code: None
+        self.reset_changed: Callable[[int, bool], None] = lambda slot, is_up: None
         self._stepped_ns = self.now_ns()
         self._is_ending = False
         self._posted: deque[Callable[[], object]] = deque()
@@ -167,6 +175,8 @@ class Chassis:
             # A module's own sense comes last: what it reads there, the others can see already.
             for slot in sorted(self.trees, key=lambda slot: slot == change.slot):
                 self.trees[slot].show_line(change.slot, change.name, change.is_up)
+            if change.name == RESET:
+                self.reset_changed(change.slot, change.is_up)
 
     def settle_wires(self) -> None:
         """Faults of wires were changed: in force on return."""
@@ -246,6 +256,11 @@ class Chassis:
                 level = self.trees[slot].line_level(line)
                 if level is not None:
                     self.apply(self.backplane.drive(slot, line, level, self.now_ns()))
+            case ResetWritten(target=target):
+                level = self.trees[slot].reset_level(target)
+                if level is not None:
+                    now_ns = self.now_ns()
+                    self.apply(self.backplane.drive_reset(slot, target, level, now_ns))
             case PwmWritten(fan=fan):
                 self._take_pwm(slot, fan)
             case WatchdogWritten():

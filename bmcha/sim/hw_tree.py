@@ -42,7 +42,15 @@ class WatchdogWritten:
     slot: int
 
 
-Written = LineWritten | PwmWritten | WatchdogWritten
+@dataclass(frozen=True, slots=True)
+class ResetWritten:
+    """The module may have written its line that resets the module in slot ``target``."""
+
+    slot: int
+    target: int
+
+
+Written = LineWritten | PwmWritten | WatchdogWritten | ResetWritten
 
 
 class HwTree:
@@ -60,6 +68,10 @@ class HwTree:
             (succession[(place + offset) % len(succession)], name): line
             for (offset, name), line in plan.peers.items()
         }
+        self._resets: dict[int, LineFile] = {
+            succession[(place + offset) % len(succession)]: line
+            for offset, line in plan.resets.items()
+        }
         self._folders = _hwmon_folders(plan.chassis)
         self._sensor_files = {each.name: self._file(each.place) for each in plan.chassis.sensors}
         self._rpm_files = {fan.name: self._file(fan.rpm_place) for fan in plan.chassis.fans}
@@ -73,6 +85,7 @@ class HwTree:
             for name, line in self._plan.driven.items()
         ]
         found += [(Path(f), PwmWritten(self._slot, n)) for n, f in self._pwm_files.items()]
+        found += [(Path(x.file), ResetWritten(self._slot, t)) for t, x in self._resets.items()]
         if self._plan.watchdog_file:
             found.append((Path(self._plan.watchdog_file), WatchdogWritten(self._slot)))
         return found
@@ -122,7 +135,7 @@ class HwTree:
 
     def release(self, pwms: dict[str, int]) -> None:
         """Nobody drives these lines any more; the fans' registers hold what is applied."""
-        for line in self._plan.driven.values():
+        for line in (*self._plan.driven.values(), *self._resets.values()):
             self._write(line.file, _line_text(line, False), is_forced=True)
         for fan, file in self._pwm_files.items():
             self._write(file, _value_text(pwms[fan]), is_forced=True)
@@ -132,6 +145,10 @@ class HwTree:
     def line_level(self, name: str) -> bool | None:
         """What the module drives; None: it wrote neither 0 nor 1."""
         line = self._plan.driven[name]
+        return _line_level(line, self._read(line.file))
+
+    def reset_level(self, target: int) -> bool | None:
+        line = self._resets[target]
         return _line_level(line, self._read(line.file))
 
     def pwm(self, fan: str) -> tuple[int | None, str]:
@@ -158,7 +175,8 @@ class HwTree:
     def _make(self) -> None:
         for place, strap in enumerate(self._plan.straps):
             self._write(strap.file, _line_text(strap, bool(self._slot >> place & 1)))
-        for line in (*self._plan.driven.values(), *self._peer_lines.values()):
+        driven = (*self._plan.driven.values(), *self._resets.values())
+        for line in (*driven, *self._peer_lines.values()):
             self._write(line.file, _line_text(line, False), is_forced=True)
         for line in self._plan.senses.values():
             self._write(line.file, _line_text(line, False))

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bmcha.sim import journal
+from bmcha.sim.backplane import RESET
 from bmcha.sim.journal import NS_PER_MS, Line
 from bmcha.sim.layout import RigLayout
 from bmcha.sim.live_keys import HELP, key_labels, words_of
@@ -125,6 +126,10 @@ class SimStage:
             self._tell(line, f"gate of module {line.slot} {'opens' if line.value else 'shuts'}")
             if line.value:
                 self._fresh_slots.add(line.slot)
+        elif line.what == "line" and line.name == RESET:
+            self._tell(
+                line, f"module {line.slot} is held in reset{'' if line.value else ' no more'}"
+            )
         elif line.what == "fault" and line.name == "ended":
             self._tell(line, f"the process of module {line.slot} has ended: {line.value}")
         elif line.what == "fault" and not self._own_deeds_count:

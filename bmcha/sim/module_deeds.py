@@ -20,6 +20,8 @@ STOP_WAIT_MS = 4000
 """`bmcha run` promises to end within two seconds of SIGTERM."""
 RESPAWN_DELAY_MS = 100
 """As a service manager does by default (systemd's RestartSec)."""
+LOOK_AGAIN_MS = 5
+"""For the end of a killed process, which nothing can hold up for long."""
 
 Configure = Callable[[int, int | None], None]
 """Slot and chassis: writes the configuration of the module that is put there. None: this one."""
@@ -32,7 +34,9 @@ class ModuleDeeds:
         self._is_respawning = is_respawning
         self._expected_ends: set[int] = set()
         self._after_end: dict[int, Callable[[], None]] = {}
+        self._is_shutting_down = False
         chassis.ended = self._ended
+        chassis.reset_changed = self._reset_changed
 
     def start_all(self, slots: tuple[int, ...]) -> int:
         """Power on: these slots hold a module, the others are empty. Returns when it was done."""
@@ -51,6 +55,7 @@ class ModuleDeeds:
         """
         self._chassis.journal.close()
         self._is_respawning = False
+        self._is_shutting_down = True
         alive = [slot for slot, module in self._chassis.modules.items() if module.is_alive]
         if not alive:
             self._chassis.end()
@@ -141,6 +146,8 @@ class ModuleDeeds:
         self._chassis.full_disks.discard(slot)  # it brings its own
         self._chassis.apply(self._chassis.backplane.power(slot, True))
         self._plug(slot, True)
+        if self._chassis.backplane.is_in_reset(slot):
+            return f"module {slot} is inserted; it starts when its reset ends"
         self._start(slot)
         return f"module {slot} is inserted and started"
 
@@ -176,8 +183,37 @@ class ModuleDeeds:
         module = self._chassis.modules[slot]
         if not self._chassis.backplane.is_present(slot):
             raise CannotDo(f"slot {slot} is empty; insert {slot} puts the module back")
+        if self._chassis.backplane.is_in_reset(slot):
+            raise CannotDo(f"module {slot} is held in reset; it starts when that ends")
         if module.is_alive:
             raise CannotDo(f"module {slot} runs already, as process {module.pid}")
+
+    def _reset_changed(self, slot: int, is_up: bool) -> None:
+        """What a power-on reset does: the process is gone at once, and the module boots when the
+        line falls, whatever it did before. No fault: a module, or a forced line, asked for it."""
+        module = self._chassis.modules[slot]
+        if not is_up:
+            self._boot(slot, module.pid)
+        elif module.is_alive:
+            self._expected_ends.add(slot)
+            module.send(signal.SIGKILL)
+
+    def _boot(self, slot: int, dying_pid: int | None) -> None:
+        """``dying_pid``: the process that the reset has killed, if its end was not seen yet."""
+
+        def boot() -> None:
+            module, backplane = self._chassis.modules[slot], self._chassis.backplane
+            is_startable = backplane.is_present(slot) and not backplane.is_in_reset(slot)
+            if self._is_shutting_down or not is_startable:
+                return
+            if module.is_alive and module.pid == dying_pid:
+                self._later(LOOK_AGAIN_MS, boot)
+            elif not module.is_alive:
+                self._forget_life(slot)
+                self._start(slot)
+
+        # Not at once: a line may fall while the writes of others are being taken in.
+        self._later(0, boot)
 
     def _need_alive(self, slot: int) -> None:
         if not self._chassis.modules[slot].is_alive:
@@ -219,8 +255,9 @@ class ModuleDeeds:
 
     def _respawn(self, slot: int) -> Callable[[], None]:
         def start() -> None:
-            is_present = self._chassis.backplane.is_present(slot)
-            if is_present and not self._chassis.modules[slot].is_alive:
+            backplane = self._chassis.backplane
+            is_startable = backplane.is_present(slot) and not backplane.is_in_reset(slot)
+            if is_startable and not self._chassis.modules[slot].is_alive:
                 self._start(slot)
 
         return start

@@ -1,7 +1,7 @@
 """Scenario files: text in, checked steps out. The grammar is docs/scenarios.md.
 
 Pure. A file is checked whole before anything starts; an error names file and line. One file may
-serve several boards: a step after ``on BOARD:`` counts on that board only.
+serve several boards: a step after ``on BOARD:`` or ``on BOARD,BOARD:`` counts on those only.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class Scenario:
 _USAGE = (
     "at SECONDS ACTION..., within SECONDS role SLOT STATE, within SECONDS [no] alarm ID, "
     "within SECONDS output SLOT, settle SECONDS, never RULE, empty SLOT, until SECONDS, "
-    "on BOARD: STEP, # comment"
+    "on BOARD[,BOARD...]: STEP, # comment"
 )
 
 
@@ -152,22 +152,24 @@ def parse_scenario(file: str, text: str, board: str, known: Mapping[str, Vocabul
             continue
         place = f"{file}:{number}"
         try:
-            step_board = board
+            boards = [board]
             if words[0] == "on":
-                step_board, words = _condition(words, known)
-            grown = _grow(scenario, place, words, known[step_board])
+                boards, words = _condition(words, known)
+            grown = [_grow(scenario, place, words, known[each]) for each in boards]
         except (ValueError, ActionRejected) as error:
             raise ScenarioError(f"{place}: {error}") from None
-        if step_board == board:
-            scenario = grown
+        if board in boards:
+            scenario = grown[0]
     return scenario
 
 
-def _condition(words: list[str], known: Mapping[str, Vocabulary]) -> tuple[str, list[str]]:
-    board = words[1].removesuffix(":") if len(words) > 1 else ""
-    if board not in known or words[1] == board or len(words) < 3:
-        raise ValueError(f"write `on BOARD: STEP`; boards are {', '.join(known)}")
-    return board, words[2:]
+def _condition(words: list[str], known: Mapping[str, Vocabulary]) -> tuple[list[str], list[str]]:
+    """(boards, the step)."""
+    name, colon, _ = words[1].partition(":") if len(words) > 1 else ("", "", "")
+    boards = name.split(",")
+    if not colon or name + colon != words[1] or len(words) < 3 or set(boards) - set(known):
+        raise ValueError(f"write `on BOARD[,BOARD...]: STEP`; boards are {', '.join(known)}")
+    return boards, words[2:]
 
 
 def _grow(scenario: Scenario, place: str, words: list[str], known: Vocabulary) -> Scenario:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bmcha.sim.backplane import ACTIVE, HEALTH, OUTPUT_ENABLE, PRESENCE
+from bmcha.sim.backplane import ACTIVE, HEALTH, OUTPUT_ENABLE, PRESENCE, RESET, WIRED
 from bmcha.sim.chassis import Chassis
 from bmcha.sim.module_config import CHASSIS_ID
 from bmcha.sim.wires import Wire
@@ -72,6 +72,8 @@ def _path_state(wire: Wire) -> dict[str, Any]:
 def _slot_state(chassis: Chassis, slot: int) -> dict[str, Any]:
     module = chassis.modules[slot]
     backplane = chassis.backplane
+    has_reset = RESET in WIRED[chassis.plan.board_class]
+    names = (PRESENCE, HEALTH, ACTIVE, OUTPUT_ENABLE, *((RESET,) if has_reset else ()))
     return {
         "present": backplane.is_present(slot),
         "alive": module.is_alive,
@@ -81,9 +83,8 @@ def _slot_state(chassis: Chassis, slot: int) -> dict[str, Any]:
         "disk_full": slot in chassis.full_disks,
         "gate": "open" if backplane.is_open(slot) else "shut",
         "watchdog_fed": backplane.is_fed(slot) if chassis.plan.watchdog_file else None,
-        "lines": {
-            name: backplane.seen(slot, name) for name in (PRESENCE, HEALTH, ACTIVE, OUTPUT_ENABLE)
-        },
+        "in_reset": backplane.is_in_reset(slot),
+        "lines": {name: backplane.seen(slot, name) for name in names},
         "forced": backplane.forced(slot),
     }
 
@@ -96,6 +97,8 @@ def state_text(state: dict[str, Any]) -> list[str]:
             lines.append(f"slot {slot}: empty")
             continue
         life = f"process {module['pid']}" if module["alive"] else "does not run"
+        if module["in_reset"]:
+            life = "held in reset"
         if module["stopped"]:
             life += ", stopped"
         up = [name for name, is_up in module["lines"].items() if is_up]

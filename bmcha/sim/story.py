@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bmcha.sim import journal
+from bmcha.sim.backplane import RESET
 from bmcha.sim.follow import EventTold, JournalTold, ModuleGone, RoleTold, Told
 from bmcha.sim.journal import Line
 from bmcha.sim.report import Report
@@ -24,8 +25,8 @@ at 1 cut udp
 at 3 heal udp
 within 0 role 1 ACTIVE
 at 5 kill active
-on gated: within 0.5 output survivor
-on bare: within 1.7 output survivor
+on gated,reset: within 0.5 output survivor
+on lease,bare: within 1.7 output survivor
 at 7.5 start victim
 within 8 role victim STANDBY
 settle 20
@@ -117,6 +118,8 @@ def _line_text(line: Line) -> str:
     if line.what == "gate":
         ending = "" if line.value else " no more"
         return f"The outputs of module {line.slot} are let through{ending}."
+    if line.what == "line" and line.name == RESET:
+        return f"Module {line.slot} is held in reset{'' if line.value else ' no more'}."
     if line.what == "fault":
         return _FAULTS.get(line.name, "{value}").format(slot=line.slot, value=line.value)
     return ""

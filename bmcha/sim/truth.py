@@ -30,6 +30,8 @@ def _slot(slot: int, body: Body) -> SlotTruth:
     life = "running"
     if not body.get("present"):
         life = "empty"
+    elif body.get("in_reset"):
+        life = "in reset"
     elif not body.get("alive"):
         life = "dead"
     elif body.get("stopped"):

@@ -29,7 +29,10 @@ _ROLE_STYLES = {"ACTIVE": Style.GOOD, "STANDBY": Style.STRONG, "FAULT": Style.AL
 _MIRROR_STYLES = {"SYNCED": Style.GOOD, "JOINING": Style.WARN, "STALE": Style.WARN}
 _REDUNDANCY_STYLES = {"FULL": Style.GOOD, "DEGRADED": Style.WARN, "LOST": Style.ALARM}
 _SEVERITY_STYLES = {"CRITICAL": Style.ALARM, "MAJOR": Style.ALARM, "MINOR": Style.WARN}
-_LIFE_STYLES = {"running": Style.PLAIN, "stopped": Style.ALARM, "dead": Style.ALARM}
+_LIFE_STYLES = {
+    "running": Style.PLAIN,
+    **dict.fromkeys(("stopped", "dead", "in reset"), Style.ALARM),
+}
 
 
 def module_sections(

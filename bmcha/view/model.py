@@ -143,7 +143,7 @@ class SlotTruth:
 
     slot: int
     life: str
-    """running, stopped, dead, empty"""
+    """running, stopped, dead, in reset, empty"""
     is_open: bool
     lines: tuple[LineTruth, ...] = ()
     pid: int | None = None

@@ -45,7 +45,7 @@ def chassis(hw: Path, first_psu: str = "3-0058") -> ChassisSettings:
 
 
 def tree(settings: ChassisSettings) -> HwTree:
-    made = HwTree(1, BoardPlan("b", BoardClass.BARE, 0, "", (1, 2), (), {}, {}, {}, settings))
+    made = HwTree(1, BoardPlan("b", BoardClass.BARE, 0, "", (1, 2), (), {}, {}, {}, {}, settings))
     made.show_values(Plant(settings))
     return made
 

@@ -106,8 +106,16 @@ def test_a_step_for_another_board_is_left_out() -> None:
     assert seconds == {"gated": 0.5, "bare": 2}
 
 
+def test_a_step_may_be_for_several_boards() -> None:
+    text = "on gated,bare: at 1 kill 1\non bare: until 3\n"
+    found = {board: parse(text, board) for board in KNOWN}
+    assert [len(each.steps) for each in found.values()] == [1, 1]
+    assert [each.until_s for each in found.values()] == [0, 3]
+
+
 def test_a_step_for_another_board_is_checked_all_the_same() -> None:
     assert "unknown rule 'sleep'" in complaint("on bare: never sleep")
+    assert "wires no lines" in complaint("on gated,bare: at 1 line mm1.HEALTH low")
     assert parse("on gated: at 1 line mm1.HEALTH high", "bare").steps == ()
 
 
@@ -151,8 +159,10 @@ def test_a_step_for_another_board_is_checked_all_the_same() -> None:
         ("within 1 role 1 BUSY", "unknown role 'BUSY'; allowed are: STARTING, STANDBY"),
         ("never sleep", "unknown rule 'sleep'; allowed are: dual, role-change, fan-drop"),
         ("empty active", "unknown slot 'active'; allowed are: 1, 2"),
-        ("on moon: never dual", "write `on BOARD: STEP`; boards are gated, bare"),
-        ("on gated never dual", "write `on BOARD: STEP`"),
+        ("on moon: never dual", "write `on BOARD[,BOARD...]: STEP`; boards are gated, bare"),
+        ("on gated,moon: never dual", "boards are gated, bare"),
+        ("on gated, bare: never dual", "boards are gated, bare"),
+        ("on gated never dual", "write `on BOARD[,BOARD...]: STEP`"),
         ("wait 5", "'wait 5' is no step; steps are: at SECONDS ACTION"),
         ("at 1", "'at 1' is no step"),
     ],
