@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bmcha.ha.chassis_word import ChassisWord
-from bmcha.ha.evidence import is_claim_certain_on_silence
 from bmcha.ha.revision import REVISION_SPAN
 from bmcha.ha.role_machine import RoleMachine
 from bmcha.ha.switchover import Relinquishing
@@ -27,8 +26,10 @@ def draft_of(
     word: ChassisWord,
     echo_boot_id: int,
     maintenance: Maintenance | None,
+    is_claim_certain: bool,
 ) -> HeartbeatDraft:
-    """All that this node has to say; the revision is the writer's."""
+    """All that this node has to say; the revision is the writer's. ``is_claim_certain``: were it
+    STANDBY, silence alone would end in its takeover."""
     role = machine.role
     is_released = relinquishing is not None and relinquishing.is_released
     is_in_maintenance = maintenance is not None and maintenance.remaining_s > 0
@@ -39,9 +40,7 @@ def draft_of(
         reason=machine.reason,
         is_holding=role is Role.ACTIVE or (role is Role.RELINQUISHING and not is_released),
         is_released=is_released,
-        will_claim_on_silence=(
-            is_claim_certain_on_silence(settings, role) and not is_in_maintenance
-        ),
+        will_claim_on_silence=(role is Role.STANDBY and is_claim_certain and not is_in_maintenance),
         health=word.health,
         echo_boot_id=echo_boot_id,
         mirror_sequence=word.mirror_sequence,

@@ -8,8 +8,8 @@ from __future__ import annotations
 from bmcha.ha.peer_view import PeerView
 from bmcha.ha.role_rules import PeerEvidence
 from bmcha.model.moment import ns_from_ms
-from bmcha.model.role import Reason, Role
-from bmcha.model.settings import BoardClass, IsolationPolicy, NodeSettings
+from bmcha.model.role import Reason
+from bmcha.model.settings import BoardClass, IsolationPolicy, NodeSettings, TimerSettings
 
 HANDING_OVER = (Reason.SWITCHOVER_ASKED, Reason.STOP_ASKED)
 
@@ -64,10 +64,28 @@ def evidence_of(
         is_deaf_rival=is_over(peer.deaf_rival_since_ns, _two_beats_ns(peer), now_ns),
         is_stranger=peer.boot_id is None
         and any(m.foreign_chassis_id(now_ns) is not None for m in peer.monitors),
+        was_heard=peer.was_heard(),
+        was_heard_active=peer.was_heard_active,
+        is_lease_over=_is_lease_over(peer, timers, now_ns),
+        is_active_line_stuck=_is_active_line_stuck(peer)
+        and is_over(peer.first_silent_ns, ns_from_ms(timers.unverified_takeover_ms), now_ns),
         is_contradiction_over=is_over(
             peer.contradiction_since_ns, ns_from_ms(timers.unverified_takeover_ms), now_ns
         ),
     )
+
+
+def _is_lease_over(peer: PeerView, timers: TimerSettings, now_ns: int) -> bool:
+    """It could take over and hears nothing of us, as far as can be known from here."""
+    is_there = peer.was_heard() and not peer.has_said_goodbye
+    if not is_there or peer.is_heard() or peer.lines.believed.presence is False:
+        return False
+    return now_ns >= peer.calls_us_silent_at_ns() + ns_from_ms(timers.lease_margin_ms)
+
+
+def _is_active_line_stuck(peer: PeerView) -> bool:
+    is_up = peer.lines.believed.active is True
+    return is_up and peer.was_heard() and not peer.has_active_line_moved()
 
 
 def _has_handed_over(peer: PeerView) -> bool:
@@ -93,13 +111,18 @@ def unheld_by_line_since_ns(peer: PeerView, boot_window_ends_ns: int) -> int | N
     has ended, so that two modules that start cut off still claim one after the other."""
     if peer.first_silent_ns is None or peer.lines.active_down_since_ns is None:
         return None
-    return max(peer.first_silent_ns, peer.lines.active_down_since_ns, boot_window_ends_ns)
+    window_ends_ns = 0 if peer.was_heard() else boot_window_ends_ns
+    return max(peer.first_silent_ns, peer.lines.active_down_since_ns, window_ends_ns)
 
 
-def is_claim_certain_on_silence(settings: NodeSettings, role: Role) -> bool:
-    """What a STANDBY announces: with silence alone its rules end in a takeover."""
-    return (
-        role is Role.STANDBY
-        and settings.board_class is BoardClass.BARE
-        and settings.isolation_policy is IsolationPolicy.TRUST_SILENCE
-    )
+def is_claim_certain_on_silence(settings: NodeSettings, peer: PeerView) -> bool:
+    """What a STANDBY announces: with silence alone its rules end in a takeover from ``peer``."""
+    match settings.board_class:
+        case BoardClass.BARE:
+            return settings.isolation_policy is IsolationPolicy.TRUST_SILENCE
+        case BoardClass.RESET:
+            return peer.was_heard_active
+        case BoardClass.LEASE:
+            return not peer.has_active_line_moved()
+        case BoardClass.GATED:
+            return False

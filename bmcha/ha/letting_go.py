@@ -50,7 +50,7 @@ class LettingGo:
         """Before RELINQUISHING is entered."""
         seat = self._seat
         self.relinquishing = switchover.begin(reason, peer, seat.settings, request_id, now_ns)
-        seat.own.has_yielded = seat.own.has_yielded or reason is Reason.RELEASED_UNHEARD
+        seat.own.has_yielded = seat.own.has_yielded or reason in switchover.YIELDS
 
     def is_take_back_due(self, now_ns: int) -> bool:
         return self.relinquishing is not None and self.relinquishing.is_take_back_due(now_ns)

@@ -39,6 +39,7 @@ class LineWatch:
         self.levels = LineLevels()
         self.step = Step.QUIET
         self.active_down_since_ns: int | None = None
+        self.active_moved_ns: int | None = None
         self.health_down_since_ns: int | None = None
         self.probe_nonce = 0
         self.probe_ns = probe_ns
@@ -67,6 +68,8 @@ class LineWatch:
         """A reading came. Returns READ_AGAIN or PROBE when `Node` has to do that now."""
         self.active_down_since_ns = _since(self.active_down_since_ns, levels.active, read_ns)
         self.health_down_since_ns = _since(self.health_down_since_ns, levels.health, read_ns)
+        if None not in (levels.active, self.levels.active) and levels.active != self.levels.active:
+            self.active_moved_ns = read_ns
         is_new_line_down = self._is_another_line_down(levels)
         self.levels = levels
         self._liars = frozenset(n for n in self._liars if getattr(levels, n) is False)

@@ -22,7 +22,8 @@ class OwnState:
     ``held_off_until_ns``: after a crash nothing is claimed before, unless who held it hands over
     or is gone.
     ``is_late``: this node stood still, and the rules have not judged that yet.
-    ``has_yielded``: it let go once for a peer that hears nothing, and was not heard since.
+    ``has_yielded``: it let go once for a peer that hears nothing, or took the chassis on a lease
+    board, and was not heard since.
     ``is_unverified``: the present claim went on against a line. Epochs: 0 for none.
     """
 

@@ -33,6 +33,8 @@ class PeerView:
         self.draft: HeartbeatDraft | None = None
         self.heard_since_ns: int | None = None
         self.has_said_goodbye = False
+        self.is_fenced = False
+        self.was_heard_active = False
         self.handover: Handover | None = None
         self.first_silent_ns: int | None = None
         self.listen_from_ns = now_ns
@@ -50,7 +52,7 @@ class PeerView:
         """False: another life than the present one, one that said goodbye, or an epoch beyond
         belief. Only a heartbeat can begin a life (`meet`)."""
         is_present = header.boot_id == self.boot_id and header.epoch <= EPOCH_BELIEVED_MAX
-        return is_present and not self.has_said_goodbye
+        return is_present and not self.has_said_goodbye and not self.is_fenced
 
     def meet(self, header: Header, path: str, heard_ns: int) -> bool:
         """As `accepts`, for a heartbeat."""
@@ -69,11 +71,18 @@ class PeerView:
         if self.heard_since_ns is None:
             self.heard_since_ns = heard_ns
         self.draft = heartbeat.draft
+        self.was_heard_active = self.was_heard_active or heartbeat.draft.role is Role.ACTIVE
         if heartbeat.draft.role is not Role.RELINQUISHING:
             self.handover = None
 
     def hear_goodbye(self) -> None:
         self.has_said_goodbye = True
+        self.draft = None
+        self.handover = None
+
+    def fenced(self) -> None:
+        """This life was ended by a reset: what is still on its way from it counts no more."""
+        self.is_fenced = True
         self.draft = None
         self.handover = None
 
@@ -97,6 +106,7 @@ class PeerView:
         self.handover = None
         self.heard_since_ns = None
         self.has_said_goodbye = False
+        self.is_fenced = False
         self.lines.met_new_life()
         for monitor in self.monitors:
             monitor.hearing_of_us = None
@@ -154,10 +164,23 @@ class PeerView:
     def active_line_lied_for_ns(self) -> int:
         """For how long its words, up to the last one, contradicted its ACTIVE line. One that died
         said the old thing for no longer than its line took to fall."""
-        heard = [m.last_heard_ns for m in self.monitors if m.last_heard_ns is not None]
-        if self.active_line_lies_since_ns is None or not heard:
+        heard_ns = self.last_heard_ns()
+        if self.active_line_lies_since_ns is None or heard_ns is None:
             return 0
-        return max(0, max(heard) - self.active_line_lies_since_ns)
+        return max(0, heard_ns - self.active_line_lies_since_ns)
+
+    def was_heard(self) -> bool:
+        """Since the own start, whatever became of it."""
+        return self.boot_id is not None
+
+    def last_heard_ns(self) -> int | None:
+        heard = [m.last_heard_ns for m in self.monitors if m.last_heard_ns is not None]
+        return max(heard, default=None)
+
+    def has_active_line_moved(self) -> bool:
+        """Since its last beat: who holds and is not heard let go at least once since."""
+        moved_ns, heard_ns = self.lines.active_moved_ns, self.last_heard_ns()
+        return moved_ns is not None and (heard_ns is None or moved_ns > heard_ns)
 
     def calls_us_silent_at_ns(self) -> int:
         """When the peer will judge this node SILENT if it hears nothing more."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from bmcha.ha.chassis_word import ChassisWord
 from bmcha.ha.claim import Claim
 from bmcha.ha.draft_writer import DraftWriter, draft_of
-from bmcha.ha.evidence import last_rank_wait_ns
+from bmcha.ha.evidence import is_claim_certain_on_silence, last_rank_wait_ns
 from bmcha.ha.letting_go import LettingGo
 from bmcha.ha.line_watch import Step as LineStep
 from bmcha.ha.maintenance import MaintenanceMode
@@ -37,7 +37,7 @@ from bmcha.model.invariant import check
 from bmcha.model.message import HeartbeatDraft, Probe
 from bmcha.model.moment import ns_from_ms
 from bmcha.model.role import Reason, Role
-from bmcha.model.settings import NodeSettings
+from bmcha.model.settings import BoardClass, NodeSettings
 
 
 class RoleKeeper:
@@ -126,7 +126,7 @@ class RoleKeeper:
             peer = self.peers.get(slot)
             if peer is not None:
                 self._examine_line(peer, levels, lines.read_ns)
-        self._take_or_lose(self._taking.looked(lines), now_ns)
+        self._take_or_lose(self._taking.looked(lines, now_ns), now_ns)
 
     def _examine_line(self, peer: PeerView, levels: LineLevels, read_ns: int) -> None:
         step = peer.lines.read(levels, read_ns)
@@ -176,7 +176,7 @@ class RoleKeeper:
         """Judge everything afresh, change the role if the rules say so, publish the draft."""
         for peer in self.peers:
             peer.tick(now_ns)
-            if peer.draft is not None:
+            if peer.draft is not None and peer.is_heard():
                 self._note_word(peer.draft, peer.hears_us())
         if self.has_ended:
             return
@@ -221,6 +221,7 @@ class RoleKeeper:
             has_yielded=self.own.has_yielded,
             is_take_back_due=self._letting_go.is_take_back_due(now_ns),
             is_in_maintenance=self.maintenance.is_on(now_ns),
+            is_fence_pending=self._taking.is_fence_pending,
             is_last_claimant=claimant(self.seen_epoch, self.settings.succession) == self.own_slot,
         )
 
@@ -243,15 +244,20 @@ class RoleKeeper:
     def _apply(self, decision: RoleDecision, now_ns: int) -> None:
         machine = self.machine
         if decision.role is machine.role:
-            if decision.reason is not machine.reason:
-                machine.enter(decision.role, decision.reason, self.own.seen_epoch, now_ns)
-                self._seat.announce(machine.role)
+            if self._taking.is_fence_pending and decision.fenced_peer is None:
+                self._taking.start(decision, now_ns)
+            self._change_reason(decision.reason, now_ns)
         elif decision.role is Role.RELINQUISHING:
             self._relinquish(decision.reason, self.peers.unhearing(), now_ns)
         elif decision.role is Role.FENCING:
             self._begin_claim(decision, now_ns)
         else:
             self._enter(decision.role, decision.reason, now_ns)
+
+    def _change_reason(self, reason: Reason, now_ns: int) -> None:
+        if reason is not self.machine.reason:
+            self.machine.enter(self.machine.role, reason, self.own.seen_epoch, now_ns)
+            self._seat.announce(self.machine.role)
 
     def _enter(self, role: Role, reason: Reason, now_ns: int) -> None:
         before = self.machine.role
@@ -273,16 +279,23 @@ class RoleKeeper:
             self._say_goodbye(now_ns)
 
     def _begin_claim(self, decision: RoleDecision, now_ns: int) -> None:
-        self._taking.begin(decision, now_ns)
+        self._taking.begin()
         self._enter(Role.FENCING, decision.reason, now_ns)
-        self._taking.start()
+        self._taking.start(decision, now_ns)
         self._letting_go.end(False, now_ns)
 
     def _take_or_lose(self, outcome: Outcome, now_ns: int) -> None:
         if outcome is Outcome.TAKEN:
+            if self.settings.board_class is BoardClass.LEASE:
+                # A lease begins with the first beat of the new holder that is echoed.
+                self.own.has_yielded = True
             self._enter(Role.ACTIVE, self.machine.reason, now_ns)
         elif outcome is Outcome.LOST:
             self._enter(Role.STANDBY, Reason.CONTEST_LOST, now_ns)
+        elif outcome is Outcome.FENCED:
+            self._change_reason(Reason.PEER_FENCED, now_ns)
+        elif outcome is Outcome.UNFENCED:
+            self._change_reason(Reason.UNVERIFIED_TAKEOVER, now_ns)
 
     def _relinquish(
         self, reason: Reason, peer: PeerView | None, now_ns: int, request_id: int | None = None
@@ -305,6 +318,7 @@ class RoleKeeper:
             word,
             self.peers.heard_boot_id(),
             self.maintenance.word(now_ns),
+            any(is_claim_certain_on_silence(self.settings, peer) for peer in self.peers),
         )
         self._seat.emit(self._drafts.publish(draft))
 

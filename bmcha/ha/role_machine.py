@@ -28,7 +28,7 @@ class OutputAct(Enum):
     """What a role change does to the outputs and the ACTIVE line."""
 
     NOTHING = "outputs stay closed"
-    CLAIM = "store epoch, raise ACTIVE, settle, look"
+    CLAIM = "fence if needed, store epoch, raise ACTIVE, settle, look"
     OPEN = "open outputs"
     RELEASE = "close outputs, lower ACTIVE"
     DRAIN = "let the mirror drain, then close outputs, lower ACTIVE, hand over"
@@ -49,13 +49,15 @@ TRANSITIONS: dict[tuple[Role, Role], Transition] = {
     (Role.STANDBY, Role.FENCING): Transition(OutputAct.CLAIM, "the rules allow a claim"),
     (Role.FENCING, Role.ACTIVE): Transition(OutputAct.OPEN, "epoch stored, nobody else claims"),
     (Role.FENCING, Role.STANDBY): Transition(
-        OutputAct.RELEASE, "the peer is ACTIVE, or the contest is lost, or this node stood still"
+        OutputAct.RELEASE,
+        "the peer is ACTIVE, the contest is lost, the fence called off, or this node stood still",
     ),
     (Role.ACTIVE, Role.STANDBY): Transition(
         OutputAct.RELEASE, "newer epoch heard, this node stood still, or the board shut the outputs"
     ),
     (Role.ACTIVE, Role.RELINQUISHING): Transition(
-        OutputAct.DRAIN, "a switchover or a stop is asked, or the peer hears nothing from here"
+        OutputAct.DRAIN,
+        "a switchover or a stop is asked, the peer hears nothing from here, or the lease is over",
     ),
     (Role.RELINQUISHING, Role.STANDBY): Transition(
         OutputAct.RELEASE, "the peer is ACTIVE, or another claim shows on its line"

@@ -8,15 +8,19 @@ through storms of faults in `tests/sim/`.
 What makes the silent-peer rules safe on a *gated* board is a count of lies. A peer that holds
 the chassis shows PRESENCE, HEALTH and ACTIVE up. With at most one lying line, a claim is only
 allowed by readings that a holder could show with two lies at the least, or that show ACTIVE down
-while every path is silent (docs/adr/0006-silent-peer.md has the table).
+while every path is silent (docs/adr/0006-silent-peer.md has the table). A *reset* board fences
+where a gated one would stay; a *lease* board relies on its holder (0011-fencing-and-lease.md).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bmcha.model.role import Reason, Role
 from bmcha.model.settings import BoardClass, IsolationPolicy
+
+STAYS = (Reason.ISOLATED, Reason.LINE_FAULT_SUSPECTED, Reason.ACTIVE_LINE_UNREADABLE)
+"""Every path is silent, and the lines do not allow a claim."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,9 @@ class PeerEvidence:
     twice, and no probe was answered. The ``is_..._over`` flags are waits that have run out.
     ``is_deaf_rival``: for two beats it has said that it is ACTIVE and hears nothing from here.
     ``is_stranger``: never heard, while a module of another chassis speaks on its paths.
+    ``was_heard`` and ``was_heard_active``: since this node's own start. ``is_lease_over``: it
+    has not echoed this node for a lease. ``is_active_line_stuck``: up, and unmoved for long since
+    its last beat.
     """
 
     is_earlier: bool
@@ -50,6 +57,10 @@ class PeerEvidence:
     is_contradiction_over: bool = False
     is_deaf_rival: bool = False
     is_stranger: bool = False
+    was_heard: bool = False
+    was_heard_active: bool = False
+    is_lease_over: bool = False
+    is_active_line_stuck: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +69,8 @@ class RoleInputs:
 
     ``has_yielded``: it already let go once for a peer that hears nothing, and was not heard since.
     ``is_take_back_due``: nobody took what it let go. ``is_last_claimant``: its slot made
-    the newest claim that was ever seen, in this life or before.
+    the newest claim that was ever seen, in this life or before. ``is_fence_pending``: it is going
+    to reset a peer, and no pulse was given yet.
     """
 
     role: Role
@@ -76,16 +88,19 @@ class RoleInputs:
     is_take_back_due: bool = False
     is_in_maintenance: bool = False
     is_last_claimant: bool = False
+    is_fence_pending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RoleDecision:
     """``role`` FENCING means: claim. ``is_active_line_doubted``: the claim may go on although
-    the peer's ACTIVE line is up, because it is that line which lies."""
+    the peer's ACTIVE line is up, because it is that line which lies. ``fenced_peer``: which of
+    the peers is to be reset before the claim; its place in `RoleInputs.peers`."""
 
     role: Role
     reason: Reason
     is_active_line_doubted: bool = False
+    fenced_peer: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +110,7 @@ class Verdict:
     is_clear: bool
     reason: Reason
     is_active_line_doubted: bool = False
+    must_fence: bool = False
 
 
 def decide(i: RoleInputs) -> RoleDecision:
@@ -132,6 +148,8 @@ def _decide_active(i: RoleInputs) -> RoleDecision:
     for peer in i.peers:
         if not i.has_yielded and _will_take_over_unhearing(peer):
             return RoleDecision(Role.RELINQUISHING, Reason.RELEASED_UNHEARD)
+        if i.board is BoardClass.LEASE and not i.has_yielded and peer.is_lease_over:
+            return RoleDecision(Role.RELINQUISHING, Reason.LEASE_OVER)
     return _stay(i)
 
 
@@ -144,10 +162,21 @@ def _will_take_over_unhearing(peer: PeerEvidence) -> bool:
     return peer.role is Role.STANDBY and peer.will_claim_on_silence and peer.calls_us_silent_soon
 
 
-# ---- FENCING: the claim is under way
+# ---- FENCING: a peer is to be reset, or the claim is under way
+
+
+def _decide_fencing(i: RoleInputs) -> RoleDecision:
+    """Before the pulse all is judged afresh, as by a STANDBY: what it heard or saw meanwhile may
+    call the fence off, or make it needless."""
+    made = _decide_waiting(replace(i, role=Role.STANDBY))
+    if made.role is Role.STANDBY and any(peer.is_heard for peer in i.peers):
+        return RoleDecision(Role.STANDBY, Reason.FENCE_CALLED_OFF)
+    return made
 
 
 def _decide_claiming(i: RoleInputs) -> RoleDecision:
+    if i.is_fence_pending:
+        return _decide_fencing(i)
     for peer in i.peers:
         if not _has_fresh_word(i, peer):
             continue
@@ -168,8 +197,9 @@ def _decide_relinquishing(i: RoleInputs) -> RoleDecision:
     if not i.is_take_back_due or any(p.is_heard and p.role is Role.FENCING for p in i.peers):
         return _stay(i)
     if any(peer.active for peer in i.peers):
-        return RoleDecision(Role.STANDBY, Reason.HANDOVER_TIMED_OUT)
-    if i.reason is Reason.RELEASED_UNHEARD:
+        is_ours = i.reason is Reason.LEASE_OVER
+        return RoleDecision(Role.STANDBY, Reason.ISOLATED if is_ours else Reason.HANDOVER_TIMED_OUT)
+    if i.reason in (Reason.RELEASED_UNHEARD, Reason.LEASE_OVER):
         return RoleDecision(Role.FENCING, Reason.TAKEN_BACK)
     return RoleDecision(Role.FENCING, Reason.HANDOVER_TIMED_OUT)
 
@@ -223,7 +253,9 @@ def _claim(verdicts: list[Verdict]) -> RoleDecision:
     if not verdicts:
         return RoleDecision(Role.FENCING, Reason.LONE_START)
     is_doubted = any(v.is_active_line_doubted for v in verdicts)
-    return RoleDecision(Role.FENCING, verdicts[0].reason, is_doubted)
+    fenced = next((place for place, v in enumerate(verdicts) if v.must_fence), None)
+    first = verdicts[fenced or 0]
+    return RoleDecision(Role.FENCING, first.reason, is_doubted, fenced)
 
 
 def _judge(i: RoleInputs, peer: PeerEvidence) -> Verdict:
@@ -235,10 +267,14 @@ def _judge(i: RoleInputs, peer: PeerEvidence) -> Verdict:
             return spoken
     if peer.is_heard:
         return _judge_heard(i, peer)
-    if not peer.is_silent or not i.is_boot_window_over:
+    if not peer.is_silent or not (i.is_boot_window_over or peer.was_heard):
         return Verdict(False, Reason.BOOT_LISTENING if i.role is Role.STARTING else i.reason)
     if i.board is BoardClass.GATED:
         return _judge_silent_gated(peer)
+    if i.board is BoardClass.RESET:
+        return _judge_silent_reset(i, peer)
+    if i.board is BoardClass.LEASE:
+        return _judge_silent_lease(i, peer)
     if peer.is_stranger and not i.is_last_claimant:
         # One of the two is in the wrong chassis. The one that held this chassis last is at home.
         return Verdict(False, Reason.OTHER_CHASSIS)
@@ -304,6 +340,34 @@ def _judge_silent_gated(peer: PeerEvidence) -> Verdict:
         return Verdict(False, Reason.LINE_FAULT_SUSPECTED)
     if peer.active is None:
         return Verdict(False, Reason.ACTIVE_LINE_UNREADABLE)
+    return Verdict(False, Reason.ISOLATED)
+
+
+def _judge_silent_reset(i: RoleInputs, peer: PeerEvidence) -> Verdict:
+    """As on a gated board; where that would stay, whoever heard the peer hold the chassis makes
+    sure that it does not. Who never did might be the one that is cut off."""
+    verdict = _judge_silent_gated(peer)
+    is_unclear = verdict.reason in (*STAYS, Reason.UNVERIFIED_TAKEOVER)
+    if is_unclear and peer.was_heard_active and i.role is Role.STANDBY:
+        return Verdict(True, Reason.FENCING_PEER, must_fence=True)
+    return verdict
+
+
+def _judge_silent_lease(i: RoleInputs, peer: PeerEvidence) -> Verdict:
+    """A holder that lives and is no longer echoed lets its line fall once; a line that does not
+    move is held by nobody who runs."""
+    if peer.active is False:
+        if peer.presence is False:
+            return Verdict(True, Reason.PEER_ABSENT)
+        if (i.role is Role.STANDBY and peer.was_heard) or peer.is_claim_window_over:
+            return Verdict(True, Reason.PEER_ACTIVE_LINE_DOWN)
+        return Verdict(False, Reason.PEER_CLAIMS_FIRST)
+    if peer.active is None:
+        if peer.presence is False:
+            return Verdict(True, Reason.PEER_ABSENT)
+        return Verdict(False, Reason.ACTIVE_LINE_UNREADABLE)
+    if peer.is_active_line_stuck:
+        return Verdict(True, Reason.UNVERIFIED_TAKEOVER, is_active_line_doubted=True)
     return Verdict(False, Reason.ISOLATED)
 
 

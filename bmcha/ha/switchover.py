@@ -16,8 +16,10 @@ from bmcha.ha.role_machine import RoleMachine
 from bmcha.model.effect import Answer
 from bmcha.model.moment import NS_PER_MS, ms_from_ns, ns_from_ms
 from bmcha.model.role import Reason, Refusal, Role
-from bmcha.model.settings import BoardClass, NodeSettings, TimerSettings
+from bmcha.model.settings import NodeSettings, TimerSettings
 
+YIELDS = (Reason.RELEASED_UNHEARD, Reason.LEASE_OVER)
+"""Letting go for a peer that cannot be asked: once, until it hears this node again."""
 REPEAT_NS = ns_from_ms(50)
 """The Handover is repeated until confirmed: a lost frame costs 50 ms, not the handover."""
 
@@ -123,8 +125,8 @@ class Act(Enum):
 class Relinquishing:
     """How the chassis is being let go.
 
-    ``reason``: SWITCHOVER_ASKED and STOP_ASKED drain and hand over; RELEASED_UNHEARD releases at
-    once and waits for the peer's claim. ``take_back_after_ns`` counts from the release.
+    ``reason``: SWITCHOVER_ASKED and STOP_ASKED drain and hand over; RELEASED_UNHEARD and LEASE_OVER
+    release at once and wait for the peer's claim. ``take_back_after_ns`` counts from the release.
     """
 
     reason: Reason
@@ -144,7 +146,7 @@ class Relinquishing:
 
     @property
     def hands_over(self) -> bool:
-        return self.reason is not Reason.RELEASED_UNHEARD
+        return self.reason not in YIELDS
 
     def due(self, is_drained: bool, now_ns: int) -> Act:
         if self.released_ns is None:
@@ -184,16 +186,21 @@ def begin(
         nonce=(now_ns // NS_PER_MS) & 0xFFFF_FFFF,
         begun_ns=now_ns,
         timers=settings.timers,
-        take_back_after_ns=take_back_after_ns(settings, peer),
+        take_back_after_ns=take_back_after_ns(reason, settings, peer),
         request_id=request_id,
         is_goodbye_due=reason is Reason.STOP_ASKED,
     )
 
 
-def take_back_after_ns(settings: NodeSettings, peer: PeerView | None) -> int:
-    """With a line that tells who holds, the handover's deadline; else twice the dead time."""
-    deadline_ns = ns_from_ms(settings.timers.handover_deadline_ms)
-    if settings.board_class is BoardClass.GATED or peer is None:
+def take_back_after_ns(reason: Reason, settings: NodeSettings, peer: PeerView | None) -> int:
+    """With a line that tells who holds, the handover's deadline; else twice the dead time. A peer
+    that waits for the lease to end claims as soon as the line falls: the time of one claim."""
+    timers = settings.timers
+    if reason is Reason.LEASE_OVER:
+        claim_ms = timers.store_deadline_ms + 2 * timers.line_settle_ms
+        return ns_from_ms(timers.claim_window_ms + claim_ms)
+    deadline_ns = ns_from_ms(timers.handover_deadline_ms)
+    if settings.has_active or peer is None:
         return deadline_ns
     return max(deadline_ns, 2 * max((m.deadtime_ns for m in peer.monitors), default=0))
 

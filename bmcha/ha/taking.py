@@ -1,7 +1,8 @@
-"""Taking the chassis: the claim under way, and the effects that it asks for.
+"""Taking the chassis: the fence and the claim under way, and the effects that they ask for.
 
-The order is the claim's (`bmcha.ha.claim`), whether to begin is the rules'; here both meet the
-epoch and the lines. Called by `bmcha.ha.role_keeper`, which enters the role that comes of it.
+The order is theirs (`bmcha.ha.fencing`, `bmcha.ha.claim`), whether to begin is the rules'; here
+they meet the epoch and the lines. Called by `bmcha.ha.role_keeper`, which enters the role that
+comes of it.
 """
 
 from __future__ import annotations
@@ -9,14 +10,20 @@ from __future__ import annotations
 from enum import Enum, auto
 
 from bmcha.ha.claim import Claim, Step
+from bmcha.ha.fencing import Fence
+from bmcha.ha.fencing import Step as FenceStep
 from bmcha.ha.role_rules import RoleDecision
 from bmcha.ha.seat import Seat
-from bmcha.model.effect import DriveLine, OwnLine, ReadLines, StoreEpoch
+from bmcha.model.effect import DriveLine, OwnLine, PulseReset, ReadLines, StoreEpoch
 from bmcha.model.event import LinesRead
 
 
 class Outcome(Enum):
+    """FENCED and UNFENCED: the claim goes on, and its reason has changed."""
+
     UNDER_WAY = auto()
+    FENCED = auto()
+    UNFENCED = auto()
     TAKEN = auto()
     LOST = auto()
 
@@ -25,25 +32,40 @@ class Taking:
     def __init__(self, seat: Seat) -> None:
         self._seat = seat
         self.claim: Claim | None = None
+        self.fence: Fence | None = None
 
-    def begin(self, decision: RoleDecision, now_ns: int) -> None:
+    @property
+    def is_fence_pending(self) -> bool:
+        return self.fence is not None and self.fence.is_pending
+
+    def begin(self) -> None:
         """Before FENCING is entered: the epoch is on every word from then on."""
+        own = self._seat.own
+        own.held_epoch = own.seen_epoch = self._seat.next_epoch()
+
+    def start(self, decision: RoleDecision, now_ns: int) -> None:
+        """After FENCING was entered; or the fence that was begun is not needed any more."""
         seat = self._seat
-        seat.own.held_epoch = seat.own.seen_epoch = seat.next_epoch()
-        seat.own.is_unverified = decision.is_active_line_doubted
+        if decision.fenced_peer is None:
+            self._claim(decision.is_active_line_doubted, now_ns)
+        elif self.fence is None:
+            slot = list(seat.peers)[decision.fenced_peer].slot
+            rank = seat.settings.succession.rank(seat.own_slot)
+            self.fence = Fence(slot, rank, seat.settings.timers, now_ns)
+
+    def _claim(self, is_active_line_doubted: bool, now_ns: int) -> None:
+        seat = self._seat
+        self.fence = None
+        seat.own.is_unverified = is_active_line_doubted
         self.claim = Claim(
             epoch=seat.own.held_epoch,
             is_first=seat.settings.succession.rank(seat.own_slot) == 0,
             has_lines=seat.settings.has_active,
-            is_active_line_doubted=decision.is_active_line_doubted,
+            is_active_line_doubted=is_active_line_doubted,
             timers=seat.settings.timers,
             begun_ns=now_ns,
         )
-
-    def start(self) -> None:
-        """After FENCING was entered."""
-        if self.claim is not None:
-            self._do(self.claim.begin())
+        self._do(self.claim.begin())
 
     def stored(self, epoch: int, now_ns: int) -> Outcome:
         return (
@@ -54,23 +76,55 @@ class Taking:
         """The claim goes on, `Node` raises the alarm: cooling does not wait for a disk."""
         return Outcome.UNDER_WAY if self.claim is None else self.stored(self.claim.epoch, now_ns)
 
-    def looked(self, lines: LinesRead) -> Outcome:
+    def looked(self, lines: LinesRead, now_ns: int) -> Outcome:
+        if self.fence is not None:
+            levels = next((each for slot, each in lines.peers if slot == self.fence.slot), None)
+            if levels is None:
+                return Outcome.UNDER_WAY
+            return self._do_fence(self.fence.looked(levels, lines.read_ns), now_ns)
         if self.claim is None:
             return Outcome.UNDER_WAY
         is_peer_active = any(levels.active is True for _, levels in lines.peers)
         return self._do(self.claim.looked(is_peer_active, lines.read_ns))
 
     def tick(self, now_ns: int) -> Outcome:
+        if self.fence is not None:
+            return self._do_fence(self.fence.tick(now_ns), now_ns)
         if self.claim is None:
             return Outcome.UNDER_WAY
         return self._do(self.claim.tick(self._seat.own.active_sense, now_ns))
 
     def end(self) -> None:
         self.claim = None
+        self.fence = None
 
     def deadline_ns(self) -> int | None:
         """When to be stepped at the latest."""
+        if self.fence is not None:
+            return self.fence.deadline_ns()
         return self.claim.deadline_ns() if self.claim is not None else None
+
+    def _do_fence(self, step: FenceStep, now_ns: int) -> Outcome:
+        fence, seat = self.fence, self._seat
+        peer = seat.peers.get(fence.slot) if fence is not None else None
+        if fence is None or peer is None:
+            return Outcome.UNDER_WAY
+        match step:
+            case FenceStep.WAIT:
+                pass
+            case FenceStep.LOOK:
+                seat.emit(ReadLines())
+            case FenceStep.PULSE:
+                seat.emit(PulseReset(fence.slot, seat.settings.timers.reset_pulse_ms), ReadLines())
+            case FenceStep.VERIFIED:
+                peer.fenced()
+                self._claim(peer.lines.levels.active is True, now_ns)
+                seat.own.is_unverified = False
+                return Outcome.FENCED
+            case FenceStep.UNVERIFIED:
+                self._claim(True, now_ns)
+                return Outcome.UNFENCED
+        return Outcome.UNDER_WAY
 
     def _do(self, step: Step) -> Outcome:
         claim, seat = self.claim, self._seat

@@ -79,6 +79,13 @@ class Reason(_Sentence):
         "Every path is silent and the peer's ACTIVE line cannot be read: a claim would be a guess.",
     )
     OTHER_CHASSIS = 35, "Only a module of another chassis is heard: one of the two is misplaced."
+    FENCING_PEER = (
+        36,
+        "Every path is silent and a line says that the peer holds: it is reset first.",
+    )
+    PEER_FENCED = 37, "The peer was reset, and its lines show it: it holds nothing."
+    FENCE_CALLED_OFF = 38, "The peer was heard again before its reset; it was not reset."
+    LEASE_OVER = 39, "The peer echoes nothing any more; let go once, so that it may take over."
     FROM_NEWER_VERSION = 255, "The peer's firmware is newer and gives a reason not known here."
 
 

@@ -188,12 +188,75 @@ def test_a_contradiction_is_over_after_the_time_for_unverified_takeovers() -> No
     assert judged(peer, START_MS + DEAD_MS + UNVERIFIED_MS).is_contradiction_over
 
 
-@pytest.mark.parametrize("role", list(Role))
 @pytest.mark.parametrize("policy", list(IsolationPolicy))
-def test_only_a_standby_of_a_bare_board_that_trusts_silence_announces_its_claim(
-    role: Role, policy: IsolationPolicy
+def test_on_a_bare_board_the_policy_makes_a_claim_on_silence_certain(
+    policy: IsolationPolicy,
 ) -> None:
     bare = replace(BARE, isolation_policy=policy)
-    expected = role is Role.STANDBY and policy is IsolationPolicy.TRUST_SILENCE
-    assert is_claim_certain_on_silence(bare, role) is expected
-    assert not is_claim_certain_on_silence(replace(SETTINGS, isolation_policy=policy), role)
+    expected = policy is IsolationPolicy.TRUST_SILENCE
+    assert is_claim_certain_on_silence(bare, new_peer()) is expected
+    assert not is_claim_certain_on_silence(replace(SETTINGS, isolation_policy=policy), new_peer())
+
+
+@pytest.mark.parametrize(("role", "expected"), [(Role.ACTIVE, True), (Role.STANDBY, False)])
+def test_on_a_reset_board_a_claim_is_certain_once_the_peer_was_heard_active(
+    role: Role, expected: bool
+) -> None:
+    settings = replace(SETTINGS, board_class=BoardClass.RESET)
+    assert is_claim_certain_on_silence(settings, hearing(draft(role))) is expected
+
+
+def test_on_a_lease_board_a_line_that_moved_after_the_last_beat_speaks_against_a_claim() -> None:
+    settings = replace(SETTINGS, board_class=BoardClass.LEASE)
+    peer = hearing(draft(Role.ACTIVE))
+    peer.lines.read(LineLevels(True, None, True), ms(START_MS))
+    assert is_claim_certain_on_silence(settings, peer)
+    peer.lines.read(LineLevels(True, None, False), ms(START_MS + 600))
+    assert not is_claim_certain_on_silence(settings, peer)
+
+
+LEASE_MS = START_MS + DEAD_MS + 50
+"""Echoed last at START_MS; the peer calls us silent a dead time later; then the margin."""
+
+
+def test_a_lease_is_over_a_margin_after_the_peer_would_call_us_silent() -> None:
+    peer = silent_since(START_MS + DEAD_MS, levels=LineLevels(True, None, False))
+    peer.boot_id = 2001
+    assert not judged(peer, LEASE_MS - 1).is_lease_over
+    assert judged(peer, LEASE_MS).is_lease_over
+
+
+@pytest.mark.parametrize("why", ["never heard", "said goodbye", "slot empty"])
+def test_no_lease_ends_where_nobody_could_take_over(why: str) -> None:
+    presence = why != "slot empty"
+    peer = silent_since(START_MS + DEAD_MS, levels=LineLevels(presence, None, False))
+    peer.boot_id = None if why == "never heard" else 2001
+    peer.has_said_goodbye = why == "said goodbye"
+    assert not judged(peer, LEASE_MS + 60_000).is_lease_over
+
+
+def test_an_active_line_is_stuck_when_it_has_not_moved_for_long_since_the_last_beat() -> None:
+    peer = silent_since(START_MS + DEAD_MS, levels=LineLevels(True, None, True))
+    peer.boot_id = 2001
+    over_ms = START_MS + DEAD_MS + UNVERIFIED_MS
+    assert not judged(peer, over_ms - 1).is_active_line_stuck
+    assert judged(peer, over_ms).is_active_line_stuck
+    for at_ms, is_up in ((100, False), (400, True)):
+        peer.lines.read(LineLevels(True, None, is_up), ms(START_MS + DEAD_MS + at_ms))
+    assert not judged(peer, over_ms).is_active_line_stuck, "it let go once: it lives"
+
+
+def test_a_line_seen_for_the_first_time_has_not_moved() -> None:
+    peer = silent_since(START_MS + DEAD_MS, levels=LineLevels(True, None, None))
+    peer.boot_id = 2001
+    peer.lines.read(LineLevels(True, None, True), ms(START_MS + DEAD_MS + 100))
+    assert judged(peer, START_MS + DEAD_MS + UNVERIFIED_MS).is_active_line_stuck
+
+
+def test_what_was_heard_since_the_own_start_is_remembered() -> None:
+    peer = hearing(draft(Role.ACTIVE))
+    later = draft(Role.STANDBY, revision=2)
+    peer.hear(beat(later), OWN_BOOT, ms(START_MS))
+    found = judged(peer, START_MS)
+    assert found.was_heard and found.was_heard_active
+    assert not judged(new_peer(), START_MS).was_heard

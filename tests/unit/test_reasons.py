@@ -27,6 +27,7 @@ from tests.speech import beat, draft
 from tests.world import Module, World
 
 GATED, BARE = BoardClass.GATED, BoardClass.BARE
+RESET, LEASE = BoardClass.RESET, BoardClass.LEASE
 HOLD = IsolationPolicy.HOLD
 UNKNOWN_REASON = 200
 """A number that no version up to this one has given to a reason."""
@@ -304,7 +305,38 @@ def taken_back() -> World:
     return wait_for(world, 1, Reason.TAKEN_BACK)
 
 
+def cut_off_from_a_holder(board: BoardClass) -> World:
+    world = settled(board)
+    world.cut()
+    return world
+
+
+def fencing_peer() -> World:
+    return wait_for(cut_off_from_a_holder(RESET), 2, Reason.FENCING_PEER)
+
+
+def peer_fenced() -> World:
+    return wait_for(cut_off_from_a_holder(RESET), 2, Reason.PEER_FENCED)
+
+
+def fence_called_off() -> World:
+    """A beat comes through between the decision and the pulse. Where the holder hears of the
+    fence too, it lets go by itself, and there is nothing to call off."""
+    world = fencing_peer()
+    world.cuts = {(path, 2) for path in world.path_names}
+    world.modules[1].ask(MaintenanceAsked(1, "test", 60))
+    return wait_for(world, 2, Reason.FENCE_CALLED_OFF)
+
+
+def lease_over() -> World:
+    return wait_for(cut_off_from_a_holder(LEASE), 1, Reason.LEASE_OVER)
+
+
 REASONS: dict[Reason, ReasonStory] = {
+    Reason.FENCING_PEER: fencing_peer,
+    Reason.PEER_FENCED: peer_fenced,
+    Reason.FENCE_CALLED_OFF: fence_called_off,
+    Reason.LEASE_OVER: lease_over,
     Reason.BOOT_LISTENING: boot_listening,
     Reason.OWN_SLOT_UNREADABLE: own_slot_unreadable,
     Reason.PEER_IS_ACTIVE: peer_is_active,

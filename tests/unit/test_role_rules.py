@@ -25,11 +25,11 @@ def peers_of_a_waiting_node() -> Iterator[PeerEvidence]:
         BOOLS,
         BOOLS,
         list(product(LINE, LINE, LINE)),
-        list(product(BOOLS, BOOLS, BOOLS, BOOLS)),
+        list(product(BOOLS, BOOLS, BOOLS, BOOLS, BOOLS)),
     ):
         if goodbye and is_heard:
             continue
-        spoken, rank, window, contradiction = waits
+        spoken, rank, window, contradiction, known = waits
         if spoken and False not in lines[:2]:
             continue
         yield PeerEvidence(
@@ -46,6 +46,9 @@ def peers_of_a_waiting_node() -> Iterator[PeerEvidence]:
             is_rank_delay_over=rank,
             is_claim_window_over=window,
             is_contradiction_over=contradiction,
+            was_heard=known or is_heard,
+            was_heard_active=known,
+            is_active_line_stuck=contradiction and known and lines[2] is True,
         )
 
 
@@ -59,6 +62,9 @@ def check_waiting(i: RoleInputs, peer: PeerEvidence, made: RoleDecision) -> None
     if made.role is not Role.FENCING:
         return
     assert not i.must_listen, "a claim from old evidence"
+    if made.fenced_peer is not None:
+        check_fence(i, peer)
+        return
     says_held = peer.role in HOLDING or (peer.role is Role.RELINQUISHING and not peer.is_released)
     if peer.is_heard and says_held:
         assert peer.has_line_spoken and lies_of_a_holder(peer) >= 1
@@ -70,11 +76,32 @@ def check_waiting(i: RoleInputs, peer: PeerEvidence, made: RoleDecision) -> None
         assert not peer.active or peer.is_contradiction_over
         return
     if not peer.has_line_spoken:
-        assert peer.is_silent and i.is_boot_window_over, "a claim without listening"
-    if i.board is BoardClass.GATED:
+        assert peer.is_silent, "a claim without listening"
+        assert i.is_boot_window_over or peer.was_heard, "a claim before the peer had time to start"
+    if i.board.is_gated:
         check_gated_claim(peer)
+    elif i.board is BoardClass.LEASE:
+        check_lease_claim(i, peer)
     elif not peer.has_line_spoken and i.policy is IsolationPolicy.HOLD:
         assert i.is_lone_start_due
+
+
+def check_fence(i: RoleInputs, peer: PeerEvidence) -> None:
+    """Only who heard the peer hold the chassis resets it, and only when nothing else can tell."""
+    assert i.board is BoardClass.RESET
+    assert i.role is Role.STANDBY and peer.was_heard_active
+    assert peer.is_silent and not peer.is_heard and not peer.has_said_goodbye
+    assert peer.active is not False, "nobody is reset whose line says that it holds nothing"
+
+
+def check_lease_claim(i: RoleInputs, peer: PeerEvidence) -> None:
+    if peer.has_line_spoken and (peer.active is not True or peer.health is False):
+        return  # no HEALTH line is wired on a lease board; `bmcha check` refuses one
+    assert peer.active is not True or peer.is_active_line_stuck
+    if peer.active is None:
+        assert peer.presence is False
+    if peer.active is False and peer.presence is not False:
+        assert peer.is_claim_window_over or (i.role is Role.STANDBY and peer.was_heard)
 
 
 def check_gated_claim(peer: PeerEvidence) -> None:
@@ -113,6 +140,8 @@ def test_no_combination_of_evidence_leads_a_waiting_node_astray(
             must_listen=listen,
         )
         for policy, over, lone, listen in product(IsolationPolicy, BOOLS, BOOLS, BOOLS)
+        # Elsewhere the policy and the lone start are not looked at.
+        if board is BoardClass.BARE or (policy is IsolationPolicy.TRUST_SILENCE and not lone)
     ]
     reasons = set()
     for peer in peers_of_a_waiting_node():
@@ -120,7 +149,101 @@ def test_no_combination_of_evidence_leads_a_waiting_node_astray(
             made = decide(replace(base, peers=(peer,)))
             check_waiting(base, peer, made)
             reasons.add(made.reason)
-    assert Reason.PEER_IS_ACTIVE in reasons and Reason.PEER_ABSENT in reasons
+    assert Reason.PEER_IS_ACTIVE in reasons
+    assert Reason.PEER_ABSENT in reasons
+    assert (Reason.FENCING_PEER in reasons) == (board is BoardClass.RESET and role is Role.STANDBY)
+
+
+CUT_OFF_FROM_A_HOLDER = PeerEvidence(
+    is_earlier=True,
+    is_silent=True,
+    presence=True,
+    health=True,
+    active=True,
+    was_heard=True,
+    was_heard_active=True,
+)
+
+
+def fencing(peer: PeerEvidence, **more: bool) -> RoleDecision:
+    inputs = RoleInputs(
+        Role.FENCING,
+        Reason.FENCING_PEER,
+        (peer,),
+        BoardClass.RESET,
+        is_fence_pending=True,
+    )
+    return decide(replace(inputs, **more))  # type: ignore[arg-type]
+
+
+def test_a_pending_fence_goes_on_while_nothing_speaks_against_it() -> None:
+    assert fencing(CUT_OFF_FROM_A_HOLDER) == RoleDecision(
+        Role.FENCING, Reason.FENCING_PEER, fenced_peer=0
+    )
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_any_beat_before_the_pulse_calls_the_fence_off_or_makes_it_needless(role: Role) -> None:
+    heard = replace(CUT_OFF_FROM_A_HOLDER, is_heard=True, is_silent=False, role=role)
+    made = fencing(heard)
+    assert made.fenced_peer is None
+    if made.role is Role.STANDBY:
+        assert made.reason is Reason.FENCE_CALLED_OFF
+    else:
+        assert role not in HOLDING, "somebody holds"
+
+
+def test_a_line_that_falls_before_the_pulse_makes_the_fence_needless() -> None:
+    free = replace(CUT_OFF_FROM_A_HOLDER, active=False, is_claim_window_over=True)
+    assert fencing(free) == RoleDecision(Role.FENCING, Reason.PEER_ACTIVE_LINE_DOWN)
+    assert fencing(replace(free, is_claim_window_over=False)).role is Role.STANDBY
+
+
+def test_maintenance_calls_a_pending_fence_off() -> None:
+    assert fencing(CUT_OFF_FROM_A_HOLDER, is_in_maintenance=True).role is Role.STANDBY
+
+
+def test_a_beat_after_the_pulse_ends_the_attempt_too() -> None:
+    heard = replace(CUT_OFF_FROM_A_HOLDER, is_heard=True, is_silent=False, role=Role.ACTIVE)
+    made = fencing(heard, is_fence_pending=False)
+    assert made == RoleDecision(Role.STANDBY, Reason.PEER_IS_ACTIVE)
+
+
+@pytest.mark.parametrize("board", list(BoardClass))
+@pytest.mark.parametrize(("over", "yielded"), list(product(BOOLS, BOOLS)))
+def test_an_active_of_a_lease_board_yields_once_when_its_lease_is_over(
+    board: BoardClass, over: bool, yielded: bool
+) -> None:
+    peer = replace(CUT_OFF_FROM_A_HOLDER, active=False, is_lease_over=over)
+    inputs = RoleInputs(Role.ACTIVE, Reason.PEER_SILENT, (peer,), board, has_yielded=yielded)
+    is_due = board is BoardClass.LEASE and over and not yielded
+    expected = Reason.LEASE_OVER if is_due else Reason.PEER_SILENT
+    assert decide(inputs).reason is expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (True, RoleDecision(Role.STANDBY, Reason.ISOLATED)),
+        (False, RoleDecision(Role.FENCING, Reason.TAKEN_BACK)),
+    ],
+)
+def test_who_yielded_takes_back_unless_the_line_shows_another_holder(
+    line: bool, expected: RoleDecision
+) -> None:
+    peer = replace(CUT_OFF_FROM_A_HOLDER, active=line)
+    inputs = RoleInputs(
+        Role.RELINQUISHING, Reason.LEASE_OVER, (peer,), BoardClass.LEASE, is_take_back_due=True
+    )
+    assert decide(inputs) == expected
+
+
+def test_the_boot_window_is_over_for_a_peer_that_was_heard() -> None:
+    peer = PeerEvidence(is_earlier=False, is_silent=True, was_heard=True)
+    standby = RoleInputs(Role.STANDBY, Reason.PEER_IS_ACTIVE, (peer,), is_boot_window_over=False)
+    assert decide(standby) == RoleDecision(Role.FENCING, Reason.PEER_SILENT)
+    stranger = replace(peer, was_heard=False)
+    assert decide(replace(standby, peers=(stranger,))).role is Role.STANDBY
 
 
 def test_nothing_but_fault_comes_from_an_unreadable_slot() -> None:

@@ -204,7 +204,14 @@ def test_where_no_line_tells_who_holds_taking_back_waits_twice_the_dead_time(
     slow = replace(settings.paths[0], deadtime_ms=700)
     monitors = [PathMonitor(path, 0) for path in (slow, settings.paths[1])]
     peer = PeerView(2, monitors, ms(15), 0) if has_peer else None
-    assert switchover.take_back_after_ns(settings, peer) == ms(expected_ms)
+    asked = Reason.SWITCHOVER_ASKED
+    assert switchover.take_back_after_ns(asked, settings, peer) == ms(expected_ms)
+
+
+def test_the_lease_window_is_the_time_of_one_claim() -> None:
+    settings = settings_of(BoardClass.BARE, 1)
+    window_ms = 100 + 200 + 2 * 5
+    assert switchover.take_back_after_ns(Reason.LEASE_OVER, settings, None) == ms(window_ms)
 
 
 def test_a_refusal_lists_every_reason_in_one_order() -> None:

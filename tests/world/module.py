@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -29,7 +28,7 @@ PPM = 1_000_000
 
 class Module:
     """``drift_ppm``: how much too fast its clock is; ``is_stopped``: SIGSTOP, every thread of it;
-    ``is_hung``: the node's thread alone, its engines go on."""
+    ``is_hung``: the node's thread alone, its engines go on. ``is_held``: in reset."""
 
     def __init__(self, world: World, slot: int) -> None:
         self.world, self.slot = world, slot
@@ -39,6 +38,7 @@ class Module:
         )
         self.random = Random(f"{world.seed} module {slot}")
         self.stored_epoch = 0
+        self.is_held = False
         self.is_store_broken = False
         self.store_ms = STORE_MS
         self.events: list[EventCell] = []
@@ -162,7 +162,8 @@ class Module:
 
     def _set_watchdog(self) -> None:
         due_ms = self.hardware.fed_ms + self.hardware.watchdog_ms
-        self.world.agenda.set(self._watchdog, round(due_ms * NS_PER_MS))
+        # A moment later: rounded, it would else be due for ever and never be over.
+        self.world.agenda.set(self._watchdog, int(due_ms * NS_PER_MS) + 1000)
 
     def _watch(self) -> None:
         """Due when it was fed last but one, or still: looked at afresh."""
@@ -179,7 +180,3 @@ class Module:
         is_open = self.hardware.is_gate_open(self.world.now_exact_ms)
         self.writes.append((self.world.now_ms, pwm, is_open))
         self.world.watcher.wrote(self, pwm, is_open)
-
-    def reconfigure(self, **timers: int) -> None:
-        """Other times from the next boot on."""
-        self.settings = replace(self.settings, timers=replace(self.settings.timers, **timers))

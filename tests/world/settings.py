@@ -78,7 +78,7 @@ def settings_of(
     path_names: tuple[str, ...] = ("udp", "serial"),
     deadtime_ms: int = 500,
 ) -> NodeSettings:
-    has_lines = board.is_gated
+    has_lines = board is not BoardClass.BARE
     return NodeSettings(
         chassis_id=7,
         succession=Succession((1, 2)),
