@@ -20,7 +20,7 @@ from bmcha.check.report import Report, near_name
 from bmcha.check.right_checks import check_rights
 from bmcha.check.sensor_checks import check_sensors
 from bmcha.check.serial_checks import check_serial
-from bmcha.check.silent_peer import silent_peer_rule
+from bmcha.check.silent_peer import check_fences, silent_peer_rule
 from bmcha.check.slot_checks import check_slot, own_slot
 from bmcha.check.subject import Subject
 from bmcha.check.summary import summary
@@ -76,6 +76,7 @@ def check_file(file: str, options: Options, machine: Machine | None = None) -> R
         slot, on_machine = _device_findings(subject, machine or Machine())
         findings += on_machine
     findings += check_timing(subject)
+    findings += check_fences(subject)
     return Report(
         file=file,
         kind=kind,

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from bmcha.check.finding import listed
 from bmcha.check.subject import Subject
 from bmcha.check.timing import line_load
+from bmcha.config.relations import yielding_ms
 from bmcha.model.board import LineFile, LineGpio, PulseLine, StrapCheck
 from bmcha.model.settings import BoardClass, IsolationPolicy, NodeSettings, PathKind, PathSettings
 
@@ -102,7 +103,7 @@ def _times(node: NodeSettings) -> Iterator[Row]:
     slowest_ms = max(path.deadtime_ms for path in node.paths)
     last_ms = max(path.jeopardy_deadtime_ms for path in node.paths)
     yield "peer stops", f"in order: it says so, takeover in about {settle_ms} ms"
-    if node.board_class is BoardClass.GATED:
+    if node.board_class.is_gated:
         lines_ms = timers.probe_ms + settle_ms
         yield "peer dies", f"its lines fall: takeover in about {lines_ms} ms, no dead time waited"
         yield (
@@ -117,6 +118,10 @@ def _times(node: NodeSettings) -> Iterator[Row]:
             f" window {timers.claim_window_ms}; {last_ms} in place of {slowest_ms} when one path"
             " was left",
         )
+        if node.board_class is BoardClass.RESET:
+            yield _reset_time(node, slowest_ms)
+    elif node.board_class is BoardClass.LEASE:
+        yield from _lease_times(node, slowest_ms)
     elif node.isolation_policy is IsolationPolicy.TRUST_SILENCE:
         yield (
             "peer dies",
@@ -130,6 +135,37 @@ def _times(node: NodeSettings) -> Iterator[Row]:
         )
     else:
         yield "peer dies", f"noticed after {slowest_ms} ms; no takeover (isolation_policy hold)"
+
+
+def _reset_time(node: NodeSettings, slowest_ms: int) -> Row:
+    timers = node.timers
+    least_ms = slowest_ms + timers.line_settle_ms
+    most_ms = slowest_ms + timers.unverified_takeover_ms + timers.line_settle_ms
+    return (
+        "isolation",
+        f"and ACTIVE up: reset for {timers.reset_pulse_ms} ms, takeover in about {least_ms} ms;"
+        f" {most_ms} when the reset is not seen to happen",
+    )
+
+
+def _lease_times(node: NodeSettings, slowest_ms: int) -> Iterator[Row]:
+    timers = node.timers
+    settle_ms = timers.line_settle_ms
+    unmoved_ms = timers.unverified_takeover_ms
+    yield (
+        "peer dies",
+        f"its lines fall, every path falls silent: takeover in about {slowest_ms + settle_ms} ms",
+    )
+    yield (
+        "peer hangs",
+        f"its ACTIVE stays up and still: takeover in about {unmoved_ms} ms after its last beat,"
+        " with a critical alarm",
+    )
+    yield (
+        "cut off",
+        f"a holder lets go once, about {slowest_ms + timers.lease_margin_ms} ms after the last beat"
+        f" that came back; nobody holds for up to about {yielding_ms(timers)} ms",
+    )
 
 
 def _plural(name: str, count: int) -> str:
