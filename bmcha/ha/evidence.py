@@ -6,7 +6,7 @@ Every wait becomes a flag here ("is it over?"), so the rules see no times. Pure.
 from __future__ import annotations
 
 from bmcha.ha.peer_view import PeerView
-from bmcha.ha.role_rules import PeerEvidence
+from bmcha.ha.rule_record import PeerEvidence
 from bmcha.model.moment import ns_from_ms
 from bmcha.model.role import Reason
 from bmcha.model.settings import BoardClass, IsolationPolicy, NodeSettings, TimerSettings

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from bmcha.ha.evidence import evidence_of
 from bmcha.ha.path_monitor import PathMonitor
 from bmcha.ha.peer_view import PeerView
-from bmcha.ha.role_rules import PeerEvidence
+from bmcha.ha.rule_record import PeerEvidence
 from bmcha.model.moment import ns_from_ms
 from bmcha.model.role import Role
 from bmcha.model.settings import NodeSettings

@@ -20,7 +20,8 @@ from bmcha.ha.own_state import OwnState
 from bmcha.ha.peer_list import PeerList
 from bmcha.ha.peer_view import PeerView
 from bmcha.ha.role_machine import RoleMachine
-from bmcha.ha.role_rules import RoleDecision, RoleInputs, decide
+from bmcha.ha.role_rules import decide
+from bmcha.ha.rule_record import RoleDecision, RoleInputs
 from bmcha.ha.seat import Seat
 from bmcha.ha.switchover import Relinquishing
 from bmcha.ha.taking import Outcome, Taking

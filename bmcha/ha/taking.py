@@ -12,7 +12,7 @@ from enum import Enum, auto
 from bmcha.ha.claim import Claim, Step
 from bmcha.ha.fencing import Fence
 from bmcha.ha.fencing import Step as FenceStep
-from bmcha.ha.role_rules import RoleDecision
+from bmcha.ha.rule_record import RoleDecision
 from bmcha.ha.seat import Seat
 from bmcha.model.effect import DriveLine, OwnLine, PulseReset, ReadLines, StoreEpoch
 from bmcha.model.event import LinesRead

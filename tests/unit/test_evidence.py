@@ -15,7 +15,7 @@ from bmcha.ha.evidence import (
 )
 from bmcha.ha.path_monitor import PathMonitor
 from bmcha.ha.peer_view import PeerView
-from bmcha.ha.role_rules import PeerEvidence
+from bmcha.ha.rule_record import PeerEvidence
 from bmcha.model.event import LineLevels
 from bmcha.model.identity import Succession
 from bmcha.model.message import Handover, HeartbeatDraft

@@ -8,7 +8,8 @@ from itertools import product
 import pytest
 
 from bmcha.ha.maintenance import MaintenanceMode
-from bmcha.ha.role_rules import PeerEvidence, RoleDecision, RoleInputs, decide
+from bmcha.ha.role_rules import decide
+from bmcha.ha.rule_record import PeerEvidence, RoleDecision, RoleInputs
 from bmcha.model.event import MAINTENANCE_S_MAX, MaintenanceAsked, StopAsked, SwitchoverAsked
 from bmcha.model.message import Maintenance
 from bmcha.model.role import Reason, Role
