@@ -94,6 +94,7 @@ endurance: env ## noise on every path, a minute of each kind; SECONDS="5" for a 
 .PHONY: docs
 docs: env ## rewrite the generated pages
 	@.venv/bin/python -m bmcha.ha.role_machine_doc > docs/role-machine.md
+	@.venv/bin/python -m bmcha.ha.role_rules_doc > docs/role-rules.md
 	@.venv/bin/python -m bmcha.config.reference_page > docs/configuration.md
 	@.venv/bin/python -m bmcha.config.schema module > docs/schema/module.schema.json
 	@.venv/bin/python -m bmcha.config.schema board > docs/schema/board.schema.json
