@@ -15,6 +15,7 @@ def why(facts: Facts, now_ns: int) -> Body:
         "role": own["state"],
         "reason": own["reason"],
         "reason_text": own["reason_text"],
+        "remedy": facts.roles.machine.reason.remedy,
         "epoch": own["epoch"],
         "since_s": own["since_s"],
         "evidence": {

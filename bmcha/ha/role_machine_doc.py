@@ -49,8 +49,8 @@ def document() -> str:
     lines += ["that has just started listen before it claims from silence. The **hold-off**"]
     lines += ["(`hold_off_ms`) refuses a switchover that comes too soon after the last change;"]
     lines += ["a takeover that evidence asks for never waits for it.", "", "## Reasons", ""]
-    lines += ["| Reason | Sentence |", "|---|---|"]
-    lines += [f"| {reason.name} | {reason.sentence} |" for reason in Reason]
+    lines += ["| Reason | Sentence | What to do |", "|---|---|---|"]
+    lines += [f"| {each.name} | {each.sentence} | {each.remedy or '-'} |" for each in Reason]
     lines += ["", "## Refusals", "", "| Refusal | Sentence | Yields to --force |", "|---|---|---|"]
     lines += [
         f"| {each.name} | {each.sentence} | {'yes' if each.yields_to_force else 'no'} |"

@@ -23,70 +23,176 @@ class Role(Enum):
 
 
 class _Sentence(Enum):
-    """An enumeration whose members carry a wire number and a sentence."""
+    """An enumeration whose members carry a wire number, a sentence, and what a person should do:
+    "" where nothing needs to be done, or where the sentence says it."""
 
     sentence: str
+    remedy: str
 
-    def __new__(cls, number: int, sentence: str) -> _Sentence:
+    def __new__(cls, number: int, sentence: str, remedy: str = "") -> _Sentence:
         member = object.__new__(cls)
         member._value_ = number
         member.sentence = sentence
+        member.remedy = remedy
         return member
 
 
 @unique
 class Reason(_Sentence):
-    """Why a node is in its role."""
+    """Why a node is in its role, and what to do about it."""
 
     BOOT_LISTENING = 1, "Just started; listens for the peer before it decides."
-    OWN_SLOT_UNREADABLE = 2, "The slot straps cannot be read; without a slot no role is safe."
+    OWN_SLOT_UNREADABLE = (
+        2,
+        "The slot straps cannot be read; without a slot no role is safe.",
+        "Reseat the module; if that does not help, check the strap lines with `bmcha check`.",
+    )
     PEER_IS_ACTIVE = 3, "The peer is heard and says that it is ACTIVE."
     PEER_IS_CLAIMING = 4, "The peer is heard and is taking the chassis."
-    PEER_HOLDS_NEWER_EPOCH = 5, "Both were ACTIVE; the peer's epoch is newer, so this node let go."
+    PEER_HOLDS_NEWER_EPOCH = (
+        5,
+        "Both were ACTIVE; the peer's epoch is newer, so this node let go.",
+        "Find out why both were ACTIVE: every path was lost. See `bmcha events` on both.",
+    )
     PEER_CLAIMS_FIRST = 6, "Nobody is ACTIVE; the peer is earlier in the succession and goes first."
-    ISOLATED = 7, "Every path is silent, but the lines say that the peer holds the chassis."
-    LINE_FAULT_SUSPECTED = 8, "Every path is silent and the peer's lines contradict each other."
-    HELD_BY_POLICY = 9, "Every path is silent and isolation_policy = hold forbids a claim."
-    CONTEST_LOST = 10, "Both claimed at once; the other claim goes first by the rules."
-    OWN_GAP_TOO_LONG = 11, "This node stood still for too long; it let go of the chassis."
-    OUTPUTS_SHUT = 12, "The board shut this module's outputs; it let go of the chassis."
+    ISOLATED = (
+        7,
+        "Every path is silent, but the lines say that the peer holds the chassis.",
+        "Mend a path: see `bmcha paths`. Until then nobody takes over from a holder that fails.",
+    )
+    LINE_FAULT_SUSPECTED = (
+        8,
+        "Every path is silent and the peer's lines contradict each other.",
+        "Reseat the peer; see its lines in `bmcha why`.",
+    )
+    HELD_BY_POLICY = (
+        9,
+        "Every path is silent and isolation_policy = hold forbids a claim.",
+        "Mend a path. If the peer is dead, set isolation_policy = trust-silence and reload.",
+    )
+    CONTEST_LOST = (
+        10,
+        "Both claimed at once; the other claim goes first by the rules.",
+        "Nothing, if it does not repeat. Else see the peer's ACTIVE line in `bmcha why`.",
+    )
+    OWN_GAP_TOO_LONG = (
+        11,
+        "This node stood still for too long; it let go of the chassis.",
+        "Find what held this module up: see its load, its log, and `bmcha events`.",
+    )
+    OUTPUTS_SHUT = (
+        12,
+        "The board shut this module's outputs; it let go of the chassis.",
+        "Check the module's watchdog and its output gate.",
+    )
     HANDED_OVER = 13, "A planned switchover: the peer has taken the chassis."
-    RELEASED_UNHEARD = 14, "The peer says that it hears nothing from here; let go before it claims."
+    RELEASED_UNHEARD = (
+        14,
+        "The peer says that it hears nothing from here; let go before it claims.",
+        "Mend the direction that is lost: `bmcha paths` on both modules says which.",
+    )
     FIRST_IN_SUCCESSION = 15, "Nobody is ACTIVE and this node is the first in the succession."
     RANK_DELAY_OVER = 16, "Nobody is ACTIVE and no earlier node in the succession has claimed."
     STANDBY_BEFORE_STARTING = 17, "Nobody is ACTIVE; a STANDBY goes before a node that starts."
-    PEER_IN_FAULT = 18, "The peer is in FAULT and cannot hold the chassis."
+    PEER_IN_FAULT = (
+        18,
+        "The peer is in FAULT and cannot hold the chassis.",
+        "Mend the peer: `bmcha status` there says what is wrong.",
+    )
     PEER_SAID_GOODBYE = 19, "The peer released its outputs and said goodbye."
     PEER_RELEASED = 20, "The peer has released its outputs."
-    PEER_ABSENT = 21, "The PRESENCE line is down: the peer's slot is empty or without power."
+    PEER_ABSENT = (
+        21,
+        "The PRESENCE line is down: the peer's slot is empty or without power.",
+        "Insert the module, or see to its power. Redundancy is lost until then.",
+    )
     PEER_HEALTH_DOWN = (
         22,
         "The peer's HEALTH and ACTIVE lines fell: it died or its watchdog shut it.",
+        "See the log of the peer: it died, hung, or was shut by its watchdog.",
     )
-    PEER_ACTIVE_LINE_DOWN = 23, "Every path is silent and the ACTIVE line says that nobody holds."
-    PEER_SILENT = 24, "Every path is silent past its dead time and no line can tell more."
-    UNVERIFIED_TAKEOVER = 25, "The lines contradict each other for too long; cooling cannot wait."
-    LONE_START = 26, "No peer was heard since the start and the node is configured to run alone."
+    PEER_ACTIVE_LINE_DOWN = (
+        23,
+        "Every path is silent and the ACTIVE line says that nobody holds.",
+        "Mend a path: see `bmcha paths`. The peer may run and hear nothing.",
+    )
+    PEER_SILENT = (
+        24,
+        "Every path is silent past its dead time and no line can tell more.",
+        "See to the peer. If it runs, only the paths are lost: mend one at once.",
+    )
+    UNVERIFIED_TAKEOVER = (
+        25,
+        "The lines contradict each other for too long; cooling cannot wait.",
+        "Go there: the peer may still drive the chassis. Pull it if it does.",
+    )
+    LONE_START = (
+        26,
+        "No peer was heard since the start and the node is configured to run alone.",
+        "Nothing, in a chassis with one module.",
+    )
     HANDOVER_ASKED = 27, "A planned switchover: the peer handed the chassis over."
-    HANDOVER_TIMED_OUT = 28, "The peer did not confirm the handover; the chassis was taken back."
-    TAKEN_BACK = 29, "Let go for a peer that hears nothing from here, but it did not claim."
+    HANDOVER_TIMED_OUT = (
+        28,
+        "The peer did not confirm the handover; the chassis was taken back.",
+        "See `bmcha why` on the peer, which did not take the chassis.",
+    )
+    TAKEN_BACK = (
+        29,
+        "Let go for a peer that hears nothing from here, but it did not claim.",
+        "Mend a path: see `bmcha paths` on both modules.",
+    )
     SWITCHOVER_ASKED = 30, "A planned switchover was asked for; the chassis is being handed over."
-    STOP_ASKED = 31, "The service was asked to stop."
-    PEER_HEARS_NOTHING = 32, "Both were ACTIVE; the peer hears nothing and cannot let go."
-    IN_MAINTENANCE = 33, "Nobody is known to hold the chassis, but maintenance forbids to take it."
+    STOP_ASKED = (
+        31,
+        "The service was asked to stop.",
+        "Nothing; start the service again when you are done.",
+    )
+    PEER_HEARS_NOTHING = (
+        32,
+        "Both were ACTIVE; the peer hears nothing and cannot let go.",
+        "Mend what we send: `bmcha paths` on both modules says which direction is lost.",
+    )
+    IN_MAINTENANCE = (
+        33,
+        "Nobody is known to hold the chassis, but maintenance forbids to take it.",
+        "End maintenance with `bmcha maintenance off` if nobody holds the chassis.",
+    )
     ACTIVE_LINE_UNREADABLE = (
         34,
         "Every path is silent and the peer's ACTIVE line cannot be read: a claim would be a guess.",
+        "Mend the line, or a path: see `bmcha check` and `bmcha paths`.",
     )
-    OTHER_CHASSIS = 35, "Only a module of another chassis is heard: one of the two is misplaced."
+    OTHER_CHASSIS = (
+        35,
+        "Only a module of another chassis is heard: one of the two is misplaced.",
+        "Put each module into its own chassis, or correct chassis.id.",
+    )
     FENCING_PEER = (
         36,
         "Every path is silent and a line says that the peer holds: it is reset first.",
+        "Nothing now: it takes milliseconds.",
     )
-    PEER_FENCED = 37, "The peer was reset, and its lines show it: it holds nothing."
-    FENCE_CALLED_OFF = 38, "The peer was heard again before its reset; it was not reset."
-    LEASE_OVER = 39, "The peer echoes nothing any more; let go once, so that it may take over."
-    FROM_NEWER_VERSION = 255, "The peer's firmware is newer and gives a reason not known here."
+    PEER_FENCED = (
+        37,
+        "The peer was reset, and its lines show it: it holds nothing.",
+        "Mend the paths: see `bmcha paths`. Then see why the peer was silent.",
+    )
+    FENCE_CALLED_OFF = (
+        38,
+        "The peer was heard again before its reset; it was not reset.",
+        "Mend the paths: they were all silent for a moment. See `bmcha paths`.",
+    )
+    LEASE_OVER = (
+        39,
+        "The peer echoes nothing any more; let go once, so that it may take over.",
+        "Mend a path: see `bmcha paths`. Outputs rest for a moment, fans hold.",
+    )
+    FROM_NEWER_VERSION = (
+        255,
+        "The peer's firmware is newer and gives a reason not known here.",
+        "Bring both modules to one firmware level.",
+    )
 
 
 @unique

@@ -111,6 +111,7 @@ WHY: Shape = {
     "role": TEXT,
     "reason": TEXT,
     "reason_text": TEXT,
+    "remedy": TEXT,
     "epoch": WHOLE,
     "since_s": WHOLE,
     "evidence": {"board": TEXT, "peers": list},

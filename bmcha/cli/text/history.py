@@ -46,6 +46,8 @@ def why_lines(body: Body) -> Lines:
     since = duration(body["since_s"])
     yield f"{body['role']} since {since}, epoch {body['epoch']}"
     yield from indented(body["reason_text"])
+    if body.get("remedy"):
+        yield from indented(body["remedy"])
     yield ""
     yield from labelled("Evidence", list(_evidence_texts(body["evidence"])) or ["none"])
     yield from labelled("Waits", [wait_text(wait) for wait in body["waits"]] or ["none"])
