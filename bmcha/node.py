@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bmcha import answers
+from bmcha.chassis.event_log import FAILOVER, LOCKOUT_CLEARED
 from bmcha.chassis.keeper import ChassisKeeper
 from bmcha.chassis.mirror_sender import PathRoom
 from bmcha.ha.chassis_word import ChassisWord
@@ -39,6 +40,7 @@ from bmcha.model.event import (
     FanRead,
     HeartbeatHeard,
     LinesRead,
+    LockoutClearAsked,
     MaintenanceAsked,
     MessageHeard,
     OutputsWithheld,
@@ -179,19 +181,22 @@ class Node:
             case StoreRecovered():
                 self.facts.store_fault = ""
             case SwitchoverAsked():
-                self.roles.switchover_asked(event, self._word(), now_ns)
+                self.roles.switchover_asked(event, self._word(now_ns), now_ns)
             case MaintenanceAsked():
                 switch = f"on for {event.for_s} s" if event.for_s else "off"
                 text = f"maintenance {switch}, asked by {event.asked_by}"
                 self.chassis.record(Severity.MINOR, "maintenance", text, now_ns)
                 self.roles.maintenance_asked(event, now_ns)
+            case LockoutClearAsked():
+                self.roles.lockout_clear_asked(event)
+                self._note_cleared(now_ns)
             case StatusAsked():
                 body = answers.answer(self.facts, event, now_ns)
                 self._emit(Answer(event.request_id, True, body))
             case StopAsked():
                 text = f"stopping, asked by {event.asked_by}"
                 self.chassis.record(Severity.INFO, "stop", text, now_ns)
-                self.roles.stop_asked(event, self._word(), now_ns)
+                self.roles.stop_asked(event, self._word(now_ns), now_ns)
                 self._leave_fans(now_ns)
             case WatchdogHasReset(identity):
                 text = f"this module was reset by its watchdog ({identity})"
@@ -256,13 +261,21 @@ class Node:
 
     def _settle_roles(self, now_ns: int) -> None:
         """Judge the role, then carry a change to the chassis within the same list of effects."""
-        self.roles.settle(self._word(), now_ns)
+        self.roles.settle(self._word(now_ns), now_ns)
+        self._note_cleared(now_ns)
         for effect in self.roles.take_effects():
             self._emit(effect)
             if isinstance(effect, EnterRole):
                 self._entered(effect, now_ns)
         if self.chassis.is_holding:
             self._keep_in_step(now_ns)
+
+    def _note_cleared(self, now_ns: int) -> None:
+        """The log counts failovers from the newest of these on."""
+        cleared_by = self.roles.flaps.take_cleared()
+        if cleared_by:
+            text = f"failovers are counted anew: {cleared_by}"
+            self.chassis.record(Severity.MINOR, LOCKOUT_CLEARED, text, now_ns)
 
     def _keep_in_step(self, now_ns: int) -> None:
         """What changes for the chassis without a new role: a renewed epoch, and the end."""
@@ -276,6 +289,7 @@ class Node:
         self.chassis.new_epoch(effect.epoch)
         if effect.role is Role.ACTIVE and self._was_role is not Role.ACTIVE:
             self.chassis.take_over(effect.epoch, now_ns)
+            self._note_failover(now_ns)
         elif effect.role is Role.RELINQUISHING:
             self.chassis.freeze()
         elif effect.role in (Role.STANDBY, Role.FAULT) and self.chassis.is_holding:
@@ -287,6 +301,12 @@ class Node:
             self.chassis.note_run(effect.role, now_ns)
         self._was_role = effect.role
         self._effects += self.chassis.take_effects()
+
+    def _note_failover(self, now_ns: int) -> None:
+        former = self.roles.flaps.taken_over_from
+        if former is not None:
+            text = f"slot {self.facts.own_slot} took the chassis over from slot {former}"
+            self.chassis.record(Severity.MINOR, FAILOVER, text, now_ns)
 
     def _follow(self, now_ns: int) -> None:
         """Mirror whoever is heard ACTIVE while this node is not."""
@@ -311,7 +331,7 @@ class Node:
             for delta in self.chassis.deltas_due(_room(best), now_ns):
                 self.chassis.send(best.name, peer.slot, delta)
 
-    def _word(self) -> ChassisWord:
+    def _word(self, now_ns: int) -> ChassisWord:
         chassis = self.chassis
         return ChassisWord(
             is_mirror_synced=chassis.sender.is_synced,
@@ -319,6 +339,7 @@ class Node:
             mirror_sequence=self.mirror_sequence,
             progress=chassis.progress(),
             health=self.facts.health(),
+            failovers_ns=chassis.failovers_ns(now_ns),
         )
 
     @property

@@ -41,6 +41,7 @@ def status(facts: Facts, now_ns: int) -> Body:
             "remaining_s": facts.roles.maintenance.remaining_s(now_ns),
             "asked_by": facts.roles.maintenance.asked_by,
         },
+        "lockout": lockout(facts, now_ns),
         "alarms": [
             {
                 "id": alarm.alarm_id,
@@ -61,6 +62,18 @@ def role(facts: Facts, now_ns: int) -> Body:
         "reason_text": machine.reason.sentence,
         "epoch": facts.roles.held_epoch or facts.roles.seen_epoch,
         "since_s": (now_ns - machine.since_ns) // NS_PER_S,
+    }
+
+
+def lockout(facts: Facts, now_ns: int) -> Body:
+    flaps, moves = facts.roles.flaps, facts.settings.moves
+    return {
+        "is_locked": flaps.is_locked,
+        "why": flaps.why,
+        "since_s": (now_ns - flaps.since_ns) // NS_PER_S if flaps.is_locked else None,
+        "failovers": flaps.failovers_count,
+        "failovers_max": moves.failovers_max,
+        "failovers_window_s": moves.failovers_window_s,
     }
 
 

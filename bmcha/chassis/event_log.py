@@ -16,6 +16,10 @@ from bmcha.model.role import Severity
 TAIL_MAX = 256
 """Records kept in memory for readers and for a peer that joins; the store keeps more."""
 
+FAILOVER, LOCKOUT_CLEARED = "failover", "lockout-cleared"
+"""Kinds of records: another slot took the chassis, unasked; from here on they are counted anew."""
+FAILOVERS_MAX = 1000
+"""More than any limit (`policy.failovers_max`) asks for."""
 NUMBERS_LEFT_OUT = 1024
 """At each start: more records than can wait for the store (`store_worker.RECORDS_MAX` is 512)."""
 
@@ -26,8 +30,10 @@ class EventLog:
         self._tail: deque[EventCell] = deque(maxlen=TAIL_MAX)
         self._known: dict[tuple[int, int, int], None] = {}
         self.doubled_count = 0
+        self.failovers_ms: deque[int] = deque(maxlen=FAILOVERS_MAX)
         for record in tail:
             self._keep(record)
+        self.failovers_ms = deque(_uncleared(self._tail), maxlen=FAILOVERS_MAX)
         # Own records may be missing in a tail that is full of the peer's, but they are older than
         # its newest one. The last ones before a crash may be at the peer and not in the store.
         newest = max((r.key for r in self._tail), default=(-1, 0, 0))
@@ -59,7 +65,25 @@ class EventLog:
         return list(self._tail)
 
     def _keep(self, record: EventCell) -> None:
+        if record.kind == FAILOVER:
+            self.failovers_ms.append(record.wall_ms)
+        elif record.kind == LOCKOUT_CLEARED:
+            # All that are known by now: two modules' clocks may differ.
+            self.failovers_ms.clear()
         self._tail.append(record)
         self._known[record.key] = None
         while len(self._known) > 4 * TAIL_MAX:
             del self._known[next(iter(self._known))]
+
+
+def _uncleared(records: Iterable[EventCell]) -> list[int]:
+    """When the failovers were that count, of records in no certain order: those of two modules
+    have numbers and clocks of their own. In doubt a failover is forgotten."""
+    known = list(records)
+    cleared = [record for record in known if record.kind == LOCKOUT_CLEARED]
+    return [
+        record.wall_ms
+        for record in known
+        if record.kind == FAILOVER
+        and not any(c.wall_ms >= record.wall_ms or c.key > record.key for c in cleared)
+    ]

@@ -283,11 +283,18 @@ class ChassisKeeper:
 
     def record(self, severity: Severity, kind: str, text: str, now_ns: int) -> None:
         """A line of the chassis log, for everyone who reads it."""
-        wall_ms = self._wall_ms_at_start + (now_ns - self._started_ns) // NS_PER_MS
-        entry = self.log.write(self.epoch, severity, wall_ms, kind, text)
+        entry = self.log.write(self.epoch, severity, self._wall_ms(now_ns), kind, text)
         if self.is_holding:
             self.sender.note_event(entry)
         self._effects.append(RecordEvent(entry))
+
+    def failovers_ns(self, now_ns: int) -> tuple[int, ...]:
+        """When each failover was that counts; by the wall clock of whoever wrote it down."""
+        wall_ms = self._wall_ms(now_ns)
+        return tuple(now_ns - abs(wall_ms - at_ms) * NS_PER_MS for at_ms in self.log.failovers_ms)
+
+    def _wall_ms(self, now_ns: int) -> int:
+        return self._wall_ms_at_start + (now_ns - self._started_ns) // NS_PER_MS
 
     # ---- the mirror
 

@@ -23,6 +23,7 @@ GROUPS = {
     "Tell a module": {
         "switchover": "switchover",
         "maintenance": "maintenance",
+        "lockout": "lockout",
         "reload": "reload",
     },
     "Set up a module": {"check": "check", "run": "run", "completion": "completion"},

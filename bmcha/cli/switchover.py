@@ -28,7 +28,9 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--to", type=_slot, metavar="SLOT", help="who shall be ACTIVE")
     parser.add_argument(
-        "--force", action="store_true", help="though health, mirror or hold-off speak against it"
+        "--force",
+        action="store_true",
+        help="though health, mirror, hold-off or lock-out speak against it",
     )
 
 

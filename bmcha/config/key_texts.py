@@ -30,6 +30,9 @@ MODULE_TEXTS: Final[Mapping[str, str]] = {
     "policy.isolation_policy": "Class bare only: silence on every path means that the peer is dead"
     " (trust-silence), or nothing is done without an operator (hold).",
     "policy.lone": "Whether a module that never saw a peer may start alone after lone_start_ms.",
+    "policy.failovers_max": "So many failovers within failovers_window_s lock out every further"
+    " move that is not needed, until `bmcha lockout clear`. 0: never.",
+    "policy.failovers_window_s": "How long a failover counts.",
     "timers": "Times that are not a path's own. The defaults suit dead times of 1500 ms.",
     "timers.initdead_ms": "After the own start, how long to listen before silence means anything."
     " Longer than the slowest path's deadtime_ms, and than the other module's boot.",

@@ -26,6 +26,7 @@ from bmcha.model.settings import (
     PULSE_MS_MAX,
     PULSE_MS_MIN,
     IsolationPolicy,
+    MoveSettings,
     NodeSettings,
     PathSettings,
     TimerSettings,
@@ -116,6 +117,7 @@ def read_config(file: str, *, version: str, firmware_level: int, layout_id: int)
         firmware_level=firmware_level,
         version=version,
         layout_id=layout_id,
+        moves=keys.moves,
     )
     if table.is_sound("chassis"):
         relations.check_paths(table, paths, succession)
@@ -167,6 +169,7 @@ class ModuleKeys:
     paths: list[tuple[Table, PathSettings]]
     isolation_policy: IsolationPolicy
     is_lone_start_allowed: bool
+    moves: MoveSettings
     state_dir: str
     control_socket: str
     image_name: str
@@ -190,6 +193,7 @@ def read_module_table(table: Table) -> ModuleKeys:
         paths=read_paths(table),
         isolation_policy=policy.choice("isolation_policy", _POLICIES, "trust-silence"),
         is_lone_start_allowed=policy.flag("lone", False),
+        moves=_moves(policy),
         state_dir=table.file("state_dir", STATE_DIR),
         control_socket=table.file("control_socket", CONTROL_SOCKET),
         image_name=table.text("image_name", _IMAGE_NAME, _IMAGE_NAME_ALLOWED, IMAGE_NAME),
@@ -283,6 +287,13 @@ def _timers(table: Table) -> TimerSettings:
         tick_ms=table.integer("tick_ms", 1, 1000, 25),
         reset_pulse_ms=table.integer("reset_pulse_ms", PULSE_MS_MIN, PULSE_MS_MAX, 100),
         lease_margin_ms=table.integer("lease_margin_ms", 1, 60_000, 100),
+    )
+
+
+def _moves(policy: Table) -> MoveSettings:
+    return MoveSettings(
+        failovers_max=policy.integer("failovers_max", 0, 1000, 10),
+        failovers_window_s=policy.integer("failovers_window_s", 1, 7 * 24 * 3600, 3600),
     )
 
 

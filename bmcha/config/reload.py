@@ -31,7 +31,7 @@ CHANGEABLE: Final[Mapping[str, frozenset[str]]] = {
     "fans": frozenset({"pwm_min", "rpm_min"}),
     "zones": frozenset({"curve", "hysteresis_milli", "pwm_step_max"}),
     "chassis": frozenset({"sensor_stale_ms"}),
-    "policy": frozenset({"isolation_policy", "lone"}),
+    "policy": frozenset({"isolation_policy", "lone", "failovers_max", "failovers_window_s"}),
     "log": frozenset({"level", "file_bytes_max"}),
 }
 """By table, or by list of tables: the keys that change at once."""
@@ -58,7 +58,10 @@ _NOT_FROM_FILES: Final = frozenset(
     {"firmware_level", "version", "layout_id", "has_presence", "has_health", "has_active"}
 )
 _LISTS: Final = ("sensors", "fans", "zones", "supplies", "blades")
-_GROUPS_OF_NODE: Final = ("timers", "paths", "chassis", "isolation_policy", "is_lone_start_allowed")
+_GROUPS_OF_NODE: Final = (
+    *("timers", "paths", "chassis", "moves"),
+    *("isolation_policy", "is_lone_start_allowed"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +155,7 @@ class _Found:
         return {
             "isolation_policy": new.node.isolation_policy,
             "is_lone_start_allowed": new.node.is_lone_start_allowed,
+            "moves": self.table("policy", old.node.moves, new.node.moves, self.config_file),
         }
 
     def fixed(self, old: Any, new: Any, without: Sequence[str]) -> None:

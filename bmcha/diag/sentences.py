@@ -16,6 +16,7 @@ from bmcha.model.event import (
     FanRead,
     HeartbeatHeard,
     LinesRead,
+    LockoutClearAsked,
     MaintenanceAsked,
     MessageHeard,
     OutputsWithheld,
@@ -67,6 +68,8 @@ def sentence_of_event(event: Event, now_ns: int) -> str | None:
             return f"{asked_by} asks for a switchover to {to}{', forced' if is_forced else ''}"
         case MaintenanceAsked(_, asked_by, for_s):
             return f"{asked_by} asks for maintenance {f'for {for_s} s' if for_s else 'to end'}"
+        case LockoutClearAsked(_, asked_by):
+            return f"{asked_by} asks for an end of the lock-out"
         case StopAsked(asked_by):
             return f"asked to stop by {asked_by}"
         case OutputsWithheld(gap_ns):

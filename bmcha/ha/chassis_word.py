@@ -9,10 +9,12 @@ from bmcha.model.message import Progress
 
 @dataclass(frozen=True, slots=True)
 class ChassisWord:
-    """``health`` is 0 to 100, ``mirror_sequence`` the last delta sent or applied."""
+    """``health`` is 0 to 100, ``mirror_sequence`` the last delta sent or applied,
+    ``failovers_ns`` when each failover was that the log knows and that counts."""
 
     is_mirror_synced: bool
     is_mirror_drained: bool
     mirror_sequence: int
     progress: Progress
     health: int
+    failovers_ns: tuple[int, ...] = ()

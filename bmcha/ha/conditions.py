@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, unique
 
+from bmcha.ha.flap_limiter import CLEAR_COMMAND
 from bmcha.ha.path_monitor import OneWay, PathHealth, PathMonitor
 from bmcha.ha.peer_view import PeerView
 from bmcha.ha.role_keeper import RoleKeeper
@@ -64,7 +65,7 @@ ISOLATED = (
 
 
 def conditions_of(keeper: RoleKeeper, store_fault: str, now_ns: int) -> list[Condition]:
-    found = _of_role(keeper) + _of_maintenance(keeper, now_ns)
+    found = _of_role(keeper) + _of_maintenance(keeper, now_ns) + _of_lockout(keeper)
     is_settled = now_ns - keeper.machine.since_ns >= ACTIVE_LINE_LAG_NS
     if keeper.machine.role is Role.ACTIVE and keeper.own.active_sense is False and is_settled:
         text = "the own ACTIVE line is driven and does not rise: the peer cannot see who holds"
@@ -115,6 +116,17 @@ def _of_maintenance(keeper: RoleKeeper, now_ns: int) -> list[Condition]:
     if keeper.machine.reason is Reason.IN_MAINTENANCE:
         text = "nobody is known to hold the chassis: end maintenance with `bmcha maintenance off`"
         found.append(("unheld-in-maintenance", Severity.CRITICAL, text))
+    return found
+
+
+def _of_lockout(keeper: RoleKeeper) -> list[Condition]:
+    if not keeper.flaps.is_locked:
+        return []
+    text = f"the role moves no more unless it must: {keeper.flaps.why}"
+    found = [("locked-out", Severity.MAJOR, f"{text}; `{CLEAR_COMMAND}` ends it")]
+    if keeper.machine.reason is Reason.LOCKED_OUT:
+        text = f"nobody is known to hold the chassis: find out why, then `{CLEAR_COMMAND}`"
+        found.append(("unheld-locked-out", Severity.CRITICAL, text))
     return found
 
 

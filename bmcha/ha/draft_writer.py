@@ -15,7 +15,7 @@ from bmcha.ha.switchover import Relinquishing
 from bmcha.model.effect import PublishHeartbeat
 from bmcha.model.message import HeartbeatDraft, Maintenance
 from bmcha.model.role import Role
-from bmcha.model.settings import NodeSettings
+from bmcha.model.settings import BoardClass, NodeSettings
 
 
 def draft_of(
@@ -26,13 +26,16 @@ def draft_of(
     word: ChassisWord,
     echo_boot_id: int,
     maintenance: Maintenance | None,
+    is_locked_out: bool,
     is_claim_certain: bool,
 ) -> HeartbeatDraft:
     """All that this node has to say; the revision is the writer's. ``is_claim_certain``: were it
     STANDBY, silence alone would end in its takeover."""
     role = machine.role
     is_released = relinquishing is not None and relinquishing.is_released
-    is_in_maintenance = maintenance is not None and maintenance.remaining_s > 0
+    is_bare = settings.board_class is BoardClass.BARE  # elsewhere it is not silence alone
+    is_inhibited = maintenance is not None and maintenance.remaining_s > 0
+    is_inhibited = is_inhibited or (is_locked_out and is_bare)
     return HeartbeatDraft(
         revision=0,
         epoch=epoch,
@@ -40,7 +43,7 @@ def draft_of(
         reason=machine.reason,
         is_holding=role is Role.ACTIVE or (role is Role.RELINQUISHING and not is_released),
         is_released=is_released,
-        will_claim_on_silence=(role is Role.STANDBY and is_claim_certain and not is_in_maintenance),
+        will_claim_on_silence=role is Role.STANDBY and is_claim_certain and not is_inhibited,
         health=word.health,
         echo_boot_id=echo_boot_id,
         mirror_sequence=word.mirror_sequence,
@@ -48,6 +51,7 @@ def draft_of(
         progress=word.progress,
         firmware_level=settings.firmware_level,
         maintenance=maintenance,
+        is_locked_out=is_locked_out,
     )
 
 
@@ -75,4 +79,5 @@ def _role_word(draft: HeartbeatDraft) -> tuple[object, ...]:
         draft.is_released,
         draft.will_claim_on_silence,
         draft.maintenance.stamp if draft.maintenance is not None else 0,
+        draft.is_locked_out,
     )

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from bmcha.ha import switchover
 from bmcha.ha.chassis_word import ChassisWord
+from bmcha.ha.flap_limiter import FlapLimiter
 from bmcha.ha.peer_view import PeerView
 from bmcha.ha.seat import Seat
 from bmcha.ha.switchover import Act, Relinquishing
@@ -23,8 +24,9 @@ from bmcha.model.role import Reason, Refusal
 class LettingGo:
     """``has_ended``: goodbye was said; nothing is said after it."""
 
-    def __init__(self, seat: Seat) -> None:
+    def __init__(self, seat: Seat, flaps: FlapLimiter) -> None:
         self._seat = seat
+        self._flaps = flaps
         self.relinquishing: Relinquishing | None = None
         self.is_stopping = False
         self.has_ended = False
@@ -38,7 +40,9 @@ class LettingGo:
         inputs = switchover.inputs_of(
             seat.machine, seat.own_slot, slots, target, peer, word, now_ns
         )
-        return switchover.refusals(replace(inputs, is_stopping=self.is_stopping), is_forced)
+        is_locked_out = self._flaps.is_locked
+        inputs = replace(inputs, is_stopping=self.is_stopping, is_locked_out=is_locked_out)
+        return switchover.refusals(inputs, is_forced)
 
     def refuse(self, asked: SwitchoverAsked, found: frozenset[Refusal]) -> None:
         active_slot = self._seat.peers.active_slot()

@@ -65,6 +65,10 @@ class PeerList:
         """A peer that is heard and says that it hears nothing from here."""
         return next((p for p in self if p.is_heard() and p.hears_us() is False), None)
 
+    def unaware(self) -> list[int]:
+        """Slots that cannot be told anything just now, or that do not hear it."""
+        return [p.slot for p in self if not p.is_heard() or p.hears_us() is False]
+
     def active_slot(self) -> int | None:
         """Of a peer that is heard and says that it is ACTIVE."""
         heard = [(p.slot, p.draft) for p in self if p.is_heard()]

@@ -13,6 +13,7 @@ from bmcha.ha.chassis_word import ChassisWord
 from bmcha.ha.claim import Claim
 from bmcha.ha.draft_writer import DraftWriter, draft_of
 from bmcha.ha.evidence import is_claim_certain_on_silence, last_rank_wait_ns
+from bmcha.ha.flap_limiter import FlapLimiter
 from bmcha.ha.letting_go import LettingGo
 from bmcha.ha.line_watch import Step as LineStep
 from bmcha.ha.maintenance import MaintenanceMode
@@ -29,6 +30,7 @@ from bmcha.model.effect import Effect, ReadLines, SendMessage, StoreEpoch
 from bmcha.model.event import (
     LineLevels,
     LinesRead,
+    LockoutClearAsked,
     MaintenanceAsked,
     StopAsked,
     SwitchoverAsked,
@@ -55,7 +57,8 @@ class RoleKeeper:
         self.maintenance = MaintenanceMode()
         self._seat = Seat(settings, own_slot, stored_epoch, now_ns)
         self._taking = Taking(self._seat)
-        self._letting_go = LettingGo(self._seat)
+        self.flaps = FlapLimiter(self._seat)
+        self._letting_go = LettingGo(self._seat, self.flaps)
         self._drafts = DraftWriter()
 
     @property
@@ -168,8 +171,10 @@ class RoleKeeper:
             self._say_goodbye(now_ns)
 
     def maintenance_asked(self, asked: MaintenanceAsked, now_ns: int) -> None:
-        unaware = [p.slot for p in self.peers if not p.is_heard() or p.hears_us() is False]
-        self._seat.emit(self.maintenance.asked(asked, unaware, now_ns))
+        self._seat.emit(self.maintenance.asked(asked, self.peers.unaware(), now_ns))
+
+    def lockout_clear_asked(self, asked: LockoutClearAsked) -> None:
+        self._seat.emit(self.flaps.clear_asked(asked, self.peers.unaware()))
 
     # ---- the common tail of every step
 
@@ -179,6 +184,7 @@ class RoleKeeper:
             peer.tick(now_ns)
             if peer.draft is not None and peer.is_heard():
                 self._note_word(peer.draft, peer.hears_us())
+        self.flaps.judge(word.failovers_ns, now_ns)
         if self.has_ended:
             return
         self._apply(decide(self.inputs(now_ns)), now_ns)
@@ -224,6 +230,7 @@ class RoleKeeper:
             is_in_maintenance=self.maintenance.is_on(now_ns),
             is_fence_pending=self._taking.is_fence_pending,
             is_last_claimant=claimant(self.seen_epoch, self.settings.succession) == self.own_slot,
+            is_locked_out=self.flaps.is_locked,
         )
 
     def _is_lone_start_due(self, now_ns: int) -> bool:
@@ -280,6 +287,7 @@ class RoleKeeper:
             self._say_goodbye(now_ns)
 
     def _begin_claim(self, decision: RoleDecision, now_ns: int) -> None:
+        self.flaps.claim_begins(decision.reason)
         self._taking.begin()
         self._enter(Role.FENCING, decision.reason, now_ns)
         self._taking.start(decision, now_ns)
@@ -319,6 +327,7 @@ class RoleKeeper:
             word,
             self.peers.heard_boot_id(),
             self.maintenance.word(now_ns),
+            self.flaps.is_locked,
             any(is_claim_certain_on_silence(self.settings, peer) for peer in self.peers),
         )
         self._seat.emit(self._drafts.publish(draft))

@@ -131,6 +131,7 @@ WORDS = {
     "is_take_back_due": ("time to take back", "not yet time to take back"),
     "is_in_maintenance": ("in maintenance", "no maintenance"),
     "is_last_claimant": ("its slot made the last claim", "another slot made the last claim"),
+    "is_locked_out": ("locked out", "not locked out"),
     "is_fence_pending": ("no pulse given yet", "no fence, or the pulse was given"),
     "peer.is_earlier": ("peer earlier in the succession", "peer later in the succession"),
     "peer.is_heard": ("peer heard", "peer not heard"),

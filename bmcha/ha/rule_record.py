@@ -59,7 +59,7 @@ class RoleInputs:
     ``has_yielded``: it already let go once for a peer that hears nothing, and was not heard since.
     ``is_take_back_due``: nobody took what it let go. ``is_last_claimant``: its slot made
     the newest claim that was ever seen, in this life or before. ``is_fence_pending``: it is going
-    to reset a peer, and no pulse was given yet.
+    to reset a peer, and no pulse was given yet. ``is_locked_out``: too many failovers.
     """
 
     role: Role
@@ -77,6 +77,7 @@ class RoleInputs:
     is_take_back_due: bool = False
     is_in_maintenance: bool = False
     is_last_claimant: bool = False
+    is_locked_out: bool = False
     is_fence_pending: bool = False
 
 

@@ -41,6 +41,7 @@ class SwitchoverInputs:
     own_health: int
     peer_health_line: bool | None
     is_mirror_synced: bool
+    is_locked_out: bool = False
 
 
 def inputs_of(
@@ -99,6 +100,8 @@ def _refusals_of_peer(i: SwitchoverInputs) -> set[Refusal]:
         found.add(Refusal.STOPPING)
     if i.is_held_off:
         found.add(Refusal.ROLE_TOO_FRESH)
+    if i.is_locked_out:
+        found.add(Refusal.LOCKED_OUT)
     if i.peer_health_line is False:
         found.add(Refusal.PEER_HEALTH_LINE_DOWN)
     if not i.is_peer_heard:

@@ -251,6 +251,14 @@ class MaintenanceAsked:
     for_s: int
 
 
+@dataclass(frozen=True, slots=True)
+class LockoutClearAsked:
+    """The role may move again although it moved too often."""
+
+    request_id: int
+    asked_by: str
+
+
 @unique
 class Question(Enum):
     STATUS = "status"
@@ -353,6 +361,7 @@ Event = (
     | StoreRecovered
     | SwitchoverAsked
     | MaintenanceAsked
+    | LockoutClearAsked
     | StatusAsked
     | StopAsked
     | OutputsWithheld

@@ -72,7 +72,8 @@ class HeartbeatDraft:
     ``is_released`` that it was ACTIVE and has let go, so that a STANDBY may take over.
     ``will_claim_on_silence`` says that its rules end in a takeover when every path stays silent.
     ``health`` is 0 (dead) to 100. ``mirror_sequence`` travels as its low 16 bits.
-    ``maintenance`` is None until there was one since boot.
+    ``maintenance`` is None until there was one since boot. ``is_locked_out``: there were too many
+    failovers, and only a command ends that.
     """
 
     revision: int
@@ -89,6 +90,7 @@ class HeartbeatDraft:
     progress: Progress
     firmware_level: int
     maintenance: Maintenance | None = None
+    is_locked_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,6 +188,11 @@ class Reason(_Sentence):
         "The peer echoes nothing any more; let go once, so that it may take over.",
         "Mend a path: see `bmcha paths`. Outputs rest for a moment, fans hold.",
     )
+    LOCKED_OUT = (
+        48,
+        "Every path is silent, but after too many failovers silence alone moves nothing.",
+        "See to the peer; if it holds nothing, `bmcha lockout clear`. `bmcha events` says why.",
+    )
     FROM_NEWER_VERSION = (
         255,
         "The peer's firmware is newer and gives a reason not known here.",
@@ -212,10 +217,18 @@ class Refusal(_Sentence):
     CHANGE_UNDER_WAY = 11, "A role change is under way. Wait until it has ended."
     STOPPING = 12, "The service is stopping."
     HANDOVER_FAILED = 13, "The peer did not confirm in time. See `bmcha why` on both modules."
+    LOCKED_OUT = (
+        14,
+        "Too many failovers: moves are locked out. Find out why, then `bmcha lockout clear`, or"
+        " use --force.",
+    )
 
     @property
     def yields_to_force(self) -> bool:
-        return self in (Refusal.PEER_UNHEALTHY, Refusal.MIRROR_NOT_SYNCED, Refusal.ROLE_TOO_FRESH)
+        return self in (
+            *(Refusal.PEER_UNHEALTHY, Refusal.MIRROR_NOT_SYNCED),
+            *(Refusal.ROLE_TOO_FRESH, Refusal.LOCKED_OUT),
+        )
 
 
 @unique

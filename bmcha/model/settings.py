@@ -141,6 +141,18 @@ class TimerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MoveSettings:
+    """How often the role may move, and when it moves unasked. The defaults: nothing of it.
+
+    After ``failovers_max`` failovers within ``failovers_window_s`` nothing moves that need not;
+    0: never locked out.
+    """
+
+    failovers_max: int = 0
+    failovers_window_s: int = 3600
+
+
+@dataclass(frozen=True, slots=True)
 class HwmonChannel:
     """One value of a hwmon device, found by what it is called and where it sits.
 
@@ -277,3 +289,4 @@ class NodeSettings:
     firmware_level: int
     version: str
     layout_id: int
+    moves: MoveSettings = MoveSettings()

@@ -30,11 +30,15 @@ OVERRUN: Final = 2
 QUESTIONS: Final = {question.value: question for question in Question}
 SWITCHOVER: Final = "switchover"
 MAINTENANCE: Final = "maintenance"
+LOCKOUT_CLEAR: Final = "lockout-clear"
 RELOAD: Final = "reload"
 REPORT: Final = "report"
 VERSION: Final = "version"
 FOLLOW: Final = "follow"
-METHODS: Final = (*QUESTIONS, SWITCHOVER, MAINTENANCE, RELOAD, REPORT, VERSION, FOLLOW)
+METHODS: Final = (
+    *(*QUESTIONS, SWITCHOVER, MAINTENANCE, LOCKOUT_CLEAR),
+    *(RELOAD, REPORT, VERSION, FOLLOW),
+)
 
 RequestId = str | int | float | None
 

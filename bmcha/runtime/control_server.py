@@ -22,7 +22,13 @@ from typing import Any
 
 from bmcha import __version__
 from bmcha.model.effect import Answer, EnterRole
-from bmcha.model.event import Event, MaintenanceAsked, StatusAsked, SwitchoverAsked
+from bmcha.model.event import (
+    Event,
+    LockoutClearAsked,
+    MaintenanceAsked,
+    StatusAsked,
+    SwitchoverAsked,
+)
 from bmcha.model.moment import NS_PER_S
 from bmcha.model.reading import EventCell
 from bmcha.runtime import control_protocol as protocol
@@ -293,6 +299,8 @@ def _event_of(call: protocol.Call, request_id: int) -> Event:
         return SwitchoverAsked(request_id, "control", params["to"], params["force"])
     if call.method == protocol.MAINTENANCE:
         return MaintenanceAsked(request_id, "control", call.params["for_s"])
+    if call.method == protocol.LOCKOUT_CLEAR:
+        return LockoutClearAsked(request_id, "control")
     return StatusAsked(request_id, protocol.QUESTIONS[call.method])
 
 

@@ -109,6 +109,7 @@ def _flag_names(flags: int) -> Iterator[str]:
         tables.HOLDING: "holding",
         tables.RELEASED: "released",
         tables.WILL_CLAIM: "will_claim",
+        tables.LOCKED_OUT: "locked_out",
     }
     yield from (name for bit, name in names.items() if flags & bit)
 

@@ -40,7 +40,7 @@ _CODES: Final = {"B": "B", "H": "H", "L": "I", "l": "i", "Q": "Q"}
 """construct's letters in ours: its L has four bytes, as in "<L"."""
 _WIRE_NUMBERS: Final = (
     *("BODY_BYTES_MAX", "MAC_BYTES", "CRC_BYTES", "FLAG_MAC"),
-    *("HOLDING", "RELEASED", "WILL_CLAIM", "ECHO_SHIFT", "ECHOES_MAX"),
+    *("HOLDING", "RELEASED", "WILL_CLAIM", "LOCKED_OUT", "ECHO_SHIFT", "ECHOES_MAX"),
     *("DELTA_WHOLE", "DELTA_LONG", "ENTRY_SHORT", "ENTRY_INDEX_MASK", "ENTRY_KIND_SHIFT"),
     *("IMAGE_MAGIC", "IMAGE_LIVE", "IMAGE_STALE"),
 )

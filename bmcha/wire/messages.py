@@ -148,6 +148,7 @@ def _heartbeat_flags(heartbeat: Heartbeat) -> int:
     flags |= tables.HOLDING if draft.is_holding else 0
     flags |= tables.RELEASED if draft.is_released else 0
     flags |= tables.WILL_CLAIM if draft.will_claim_on_silence else 0
+    flags |= tables.LOCKED_OUT if draft.is_locked_out else 0
     return flags
 
 
@@ -191,6 +192,7 @@ def _parse_heartbeat(body: bytes, epoch: int) -> Heartbeat:
         progress=Progress(*progress),
         firmware_level=firmware_level,
         maintenance=_parse_maintenance(body, len(echoes)),
+        is_locked_out=bool(flags & tables.LOCKED_OUT),
     )
     return Heartbeat(draft, interval_ms, interval_ms * deadtime_beats, echoes)
 

@@ -49,6 +49,7 @@ FLAG_MAC: Final = 0x01
 HOLDING: Final = 0x01
 RELEASED: Final = 0x02
 WILL_CLAIM: Final = 0x04
+LOCKED_OUT: Final = 0x08
 ECHO_SHIFT: Final = 5
 """Bits 5 to 7 of a heartbeat's flags count the echoes."""
 ECHOES_MAX: Final = 7

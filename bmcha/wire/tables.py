@@ -15,6 +15,7 @@ FLAG_MAC: Final = 0x1
 HOLDING: Final = 0x1
 RELEASED: Final = 0x2
 WILL_CLAIM: Final = 0x4
+LOCKED_OUT: Final = 0x8
 ECHO_SHIFT: Final = 0x5
 ECHOES_MAX: Final = 0x7
 DELTA_WHOLE: Final = 0x1

@@ -143,6 +143,9 @@ MESSAGES: dict[str, Message] = {
         500,
         (),
     ),
+    "heartbeat-locked-out": Heartbeat(
+        dataclasses.replace(DRAFT, is_locked_out=True), 100, 500, (_echo(4709, 1_230_000),)
+    ),
     "probe": Probe(0xDEADBEEF),
     "probe-reply": ProbeReply(0xDEADBEEF),
     "goodbye": Goodbye(Reason.STOP_ASKED),
@@ -159,15 +162,20 @@ MESSAGES: dict[str, Message] = {
 
 
 def text_of(value: object) -> str:
-    """A value as one line that is the same in every Python. A field that is None was appended by a
-    later version of the wire and is not shown, so that old lines stay as they are."""
+    """A value as one line that is the same in every Python. A field that is None, or False by
+    default, came with a later version of the wire and is not shown: old lines stay as they are."""
     if isinstance(value, Enum):
         return f"{type(value).__name__}.{value.name}"
     if isinstance(value, tuple):
         return "(" + ", ".join(map(text_of, value)) + ")"
     if dataclasses.is_dataclass(value):
         values = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
-        fields = (f"{name}={text_of(each)}" for name, each in values.items() if each is not None)
+        absent = {f.name for f in dataclasses.fields(value) if f.default is False}
+        fields = (
+            f"{name}={text_of(each)}"
+            for name, each in values.items()
+            if each is not None and (each or name not in absent)
+        )
         return f"{type(value).__name__}({', '.join(fields)})"
     return repr(value)
 

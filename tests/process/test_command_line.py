@@ -68,6 +68,21 @@ def test_maintenance_asked_on_one_module_is_known_to_both(sim: Sim) -> None:
     wait_until(lambda: not any(is_in_maintenance(socket) for socket in sockets), "it is over")
 
 
+def test_a_lock_out_is_cleared_by_a_command_and_said_so(sim: Sim) -> None:
+    socket = str(sim.layout.module_socket(1))
+    cleared = run_bmcha("lockout", "clear", "--socket", socket)
+    told = "nothing was locked out; failovers are counted anew\n"
+    assert (cleared.returncode, cleared.stdout) == (0, told)
+    assert json.loads(run_bmcha("status", "--json", "--socket", socket).stdout)["lockout"] == {
+        "is_locked": False,
+        "why": "",
+        "since_s": None,
+        "failovers": 0,
+        "failovers_max": 10,
+        "failovers_window_s": 3600,
+    }
+
+
 def is_in_maintenance(socket: str) -> bool:
     told = json.loads(run_bmcha("status", "--json", "--socket", socket).stdout)
     return "maintenance" in {wait["what"] for wait in told["waits"]}

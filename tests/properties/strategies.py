@@ -142,6 +142,7 @@ def drafts(epoch: int) -> st.SearchStrategy[HeartbeatDraft]:
         settings_sequence=u16,
         progress=st.builds(Progress, u8, u8, u8),
         firmware_level=u16,
+        is_locked_out=st.booleans(),
     )
 
 

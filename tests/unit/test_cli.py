@@ -40,6 +40,8 @@ def test_the_version() -> None:
         ["maintenance"],
         ["maintenance", "on", "--for", "0"],
         ["maintenance", "on", "--for", "43201"],
+        ["lockout"],
+        ["lockout", "begin"],
     ],
 )
 def test_wrong_usage_is_exit_2(words, capsys) -> None:

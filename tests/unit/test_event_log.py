@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bmcha.chassis.event_log import TAIL_MAX, EventLog
+from bmcha.chassis.event_log import FAILOVER, LOCKOUT_CLEARED, TAIL_MAX, EventLog
 from bmcha.model.reading import EVENT_TEXT_BYTES_MAX, EventCell
 from bmcha.model.role import Severity
 
@@ -94,3 +94,26 @@ def test_whatever_is_written_and_received_no_key_is_there_twice(
             log.receive(record(epoch, number, 2))
     keys = [each.key for each in log.tail()]
     assert len(keys) == len(set(keys))
+
+
+def moved(kind: str, number: int, wall_ms: int, slot: int = 1) -> EventCell:
+    return EventCell(3, number, slot, Severity.MINOR, wall_ms, kind, "")
+
+
+def test_failovers_are_counted_from_the_last_time_that_they_were_cleared() -> None:
+    log = EventLog(1, [moved(FAILOVER, 1, 1000), moved(FAILOVER, 2, 2000)])
+    assert list(log.failovers_ms) == [1000, 2000]
+    log.write(3, Severity.MINOR, 3000, LOCKOUT_CLEARED, "")
+    assert not log.failovers_ms
+    assert log.receive(moved(FAILOVER, 3, 4000, slot=2))
+    assert not log.receive(moved(FAILOVER, 3, 4000, slot=2)), "once is once"
+    assert list(log.failovers_ms) == [4000]
+
+
+def test_a_restart_forgets_what_was_cleared_by_number_or_by_clock() -> None:
+    numbered = [moved(FAILOVER, 5, 9000, slot=2), moved(LOCKOUT_CLEARED, 6, 100)]
+    timed = [moved(LOCKOUT_CLEARED, 5, 9000), moved(FAILOVER, 5, 8000, slot=2)]
+    later = [moved(LOCKOUT_CLEARED, 5, 9000), moved(FAILOVER, 6, 9500)]
+    assert [list(EventLog(1, tail).failovers_ms) for tail in (numbered, timed, later)] == [
+        *([], [], [9500])
+    ]

@@ -21,7 +21,7 @@ from bmcha.model.event import (
 )
 from bmcha.model.message import MessageType
 from bmcha.model.role import Reason, Refusal, Role
-from bmcha.model.settings import BoardClass, IsolationPolicy
+from bmcha.model.settings import BoardClass, IsolationPolicy, MoveSettings
 from bmcha.wire.messages import build_body, parse_body
 from tests.speech import beat, draft
 from tests.world import Module, World
@@ -126,6 +126,19 @@ def in_maintenance() -> World:
     world.run(300)
     world.kill(1)
     return wait_for(world, 2, Reason.IN_MAINTENANCE)
+
+
+def locked_out() -> World:
+    """One failover was one too many; then the new ACTIVE dies as well, and no line tells."""
+    world = World(BARE)
+    for module in world.modules.values():
+        module.settings = replace(module.settings, moves=MoveSettings(failovers_max=1))
+    world.settled().kill(1)
+    wait_for(world, 2, Reason.PEER_SILENT)
+    world.modules[1].boot()
+    world.run(3000)
+    world.kill(2)
+    return wait_for(world, 1, Reason.LOCKED_OUT)
 
 
 def other_chassis() -> World:
@@ -348,6 +361,7 @@ REASONS: dict[Reason, ReasonStory] = {
     Reason.ACTIVE_LINE_UNREADABLE: active_line_unreadable,
     Reason.IN_MAINTENANCE: in_maintenance,
     Reason.OTHER_CHASSIS: other_chassis,
+    Reason.LOCKED_OUT: locked_out,
     Reason.LINE_FAULT_SUSPECTED: line_fault_suspected,
     Reason.HELD_BY_POLICY: held_by_policy,
     Reason.CONTEST_LOST: contest_lost,
@@ -491,6 +505,18 @@ def stopping() -> tuple[World, Module]:
     return world, world.modules[1]
 
 
+def moves_locked_out() -> tuple[World, Module]:
+    world = World(GATED)
+    for module in world.modules.values():
+        module.settings = replace(module.settings, moves=MoveSettings(failovers_max=1))
+    world.settled().kill(1)
+    world.run(1000)
+    world.modules[1].boot()
+    world.run(5000)
+    ask(world.modules[2])
+    return world, world.modules[2]
+
+
 def handover_failed() -> tuple[World, Module]:
     world = handover_timed_out()
     return world, world.modules[1]
@@ -510,6 +536,7 @@ REFUSALS: dict[Refusal, RefusalStory] = {
     Refusal.CHANGE_UNDER_WAY: change_under_way,
     Refusal.STOPPING: stopping,
     Refusal.HANDOVER_FAILED: handover_failed,
+    Refusal.LOCKED_OUT: moves_locked_out,
 }
 
 

@@ -85,6 +85,8 @@ def check_waiting(i: RoleInputs, peer: PeerEvidence, made: RoleDecision) -> None
         check_lease_claim(i, peer)
     elif not peer.has_line_spoken and i.policy is IsolationPolicy.HOLD:
         assert i.is_lone_start_due
+    elif not peer.has_line_spoken:
+        assert i.is_last_claimant or not i.is_locked_out, "one failover too many"
 
 
 def check_fence(i: RoleInputs, peer: PeerEvidence) -> None:
@@ -139,10 +141,14 @@ def test_no_combination_of_evidence_leads_a_waiting_node_astray(
             is_boot_window_over=over,
             is_lone_start_due=lone,
             must_listen=listen,
+            is_locked_out=locked,
+            is_last_claimant=last,
         )
         for policy, over, lone, listen in product(IsolationPolicy, BOOLS, BOOLS, BOOLS)
+        for locked, last in ((False, False), (True, False), (True, True))
         # Elsewhere the policy and the lone start are not looked at.
-        if board is BoardClass.BARE or (policy is IsolationPolicy.TRUST_SILENCE and not lone)
+        if board is BoardClass.BARE
+        or (policy is IsolationPolicy.TRUST_SILENCE and not lone and not locked)
     ]
     reasons = set()
     for peer in peers_of_a_waiting_node():

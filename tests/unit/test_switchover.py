@@ -46,6 +46,7 @@ ALONE: dict[Refusal, SwitchoverInputs] = {
     Refusal.ROLE_TOO_FRESH: replace(READY, is_held_off=True),
     Refusal.CHANGE_UNDER_WAY: replace(READY, role=Role.RELINQUISHING),
     Refusal.STOPPING: replace(READY, is_stopping=True),
+    Refusal.LOCKED_OUT: replace(READY, is_locked_out=True),
 }
 """For each refusal the inputs in which it is the only reason."""
 
@@ -80,6 +81,7 @@ def test_every_reason_against_it_is_given_at_once() -> None:
         peer_health=1,
         peer_health_line=False,
         is_mirror_synced=False,
+        is_locked_out=True,
     )
     of_the_peer = {
         Refusal.STOPPING,
@@ -89,6 +91,7 @@ def test_every_reason_against_it_is_given_at_once() -> None:
         Refusal.PEER_UNHEALTHY,
         Refusal.PEER_HEALTH_LINE_DOWN,
         Refusal.MIRROR_NOT_SYNCED,
+        Refusal.LOCKED_OUT,
     }
     assert refusals(everything, is_forced=False) == of_the_peer
     assert refusals(everything, is_forced=True) == {

@@ -159,7 +159,7 @@ def test_a_reason_of_newer_firmware_does_not_make_the_peer_silent() -> None:
 
 def test_reserved_flags_of_a_heartbeat_are_ignored() -> None:
     body = bytearray(build_body(BEAT, NOW_NS))
-    body[2] |= 0x18
+    body[2] |= 0x10
     assert parse_body(MessageType.HEARTBEAT, bytes(body), DRAFT.epoch, NOW_NS) == BEAT
 
 
