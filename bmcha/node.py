@@ -87,6 +87,8 @@ class Node:
     ) -> None:
         """``restart``: how the former life ended; None: in order."""
         self.settings = settings
+        # A STANDBY stores no epoch but the records that it is sent; and a log may outlive an epoch.
+        stored_epoch = max(stored_epoch, *(record.epoch for record in events_tail), 0)
         self.roles = RoleKeeper(settings, own_slot, boot_id, stored_epoch, now_ns)
         self.chassis = ChassisKeeper(
             settings.chassis,

@@ -56,6 +56,7 @@ from bmcha.model.message import (
 from bmcha.model.reading import (
     AlarmCell,
     CellKind,
+    EventCell,
     FanCell,
     Quality,
     RunCell,
@@ -556,3 +557,9 @@ def test_the_node_is_due_when_its_role_keeper_is() -> None:
     assert life.node.next_deadline_ns() is None
     life.hear(Role.STARTING)
     assert life.node.next_deadline_ns() == life.node.roles.next_deadline_ns() is not None
+
+
+def test_the_log_knows_epochs_that_the_store_has_forgotten_or_never_had() -> None:
+    record = EventCell(8, 1, 2, Severity.INFO, 0, "role", "slot 2 is ACTIVE")
+    node = Node(settings_of(BoardClass.GATED, 1), 1, OWN_BOOT, 3, [record], 0, ms(START_MS))
+    assert node.roles.seen_epoch == 8
