@@ -45,7 +45,7 @@ _LEASE: Final = (
     "Every path silent, and ACTIVE down: it takes over at once.",
     "Every path silent, and ACTIVE up, but seen to move since the last beat: the peer lives and"
     " holds. Nothing moves; the alarm says isolated.",
-    "Every path silent, and ACTIVE up and still: after unverified_takeover_ms it takes over with a"
+    "Every path silent, and ACTIVE up and still: unverified_takeover_ms later it takes over with a"
     " critical alarm. If that peer only stood still, both hold until it goes on and looks at its"
     " clock, or a beat comes through: never two hands is not promised here.",
 )

@@ -151,7 +151,7 @@ def _reset_time(node: NodeSettings, slowest_ms: int) -> Row:
 def _lease_times(node: NodeSettings, slowest_ms: int) -> Iterator[Row]:
     timers = node.timers
     settle_ms = timers.line_settle_ms
-    unmoved_ms = timers.unverified_takeover_ms
+    unmoved_ms = slowest_ms + timers.unverified_takeover_ms
     yield (
         "peer dies",
         f"its lines fall, every path falls silent: takeover in about {slowest_ms + settle_ms} ms",

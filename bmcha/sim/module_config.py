@@ -16,6 +16,8 @@ CHASSIS_ID = 4711
 HEARTBEAT_INTERVAL_MS = 100
 WARNTIME_MS = 500
 DEADTIME_MS = 1500
+RESET_PULSE_MS = 500
+"""Long enough to be in the middle of one, as real reset circuits are."""
 
 _HEAD = """\
 # Module {slot} of a virtual chassis, made by `bmcha sim`: written anew at each start.
@@ -32,6 +34,10 @@ succession = [{succession}]
 [policy]
 # Only asked where no line tells about the other module: silence on every path means dead.
 isolation_policy = "trust-silence"
+
+[timers]
+# Only used on a board that has a reset line to the other module.
+reset_pulse_ms = {pulse}
 
 # Dead times of 1500 ms until the beat engine is in C: while it is in Python, a busy machine may
 # hold a beat back for several hundred milliseconds.
@@ -66,6 +72,7 @@ def write_config(
         board=BOARD_FILES[board],
         image=layout.shm_name(slot),
         chassis_id=chassis_id,
+        pulse=RESET_PULSE_MS,
         store="store" if chassis_id == CHASSIS_ID else f"store-{chassis_id}",
         succession=", ".join(str(each) for each in layout.slots),
     )

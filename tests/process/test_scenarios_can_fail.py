@@ -48,7 +48,27 @@ CRIPPLED = [
     Crippled("kill-active", "bare", "at 1 kill active\n", STOPPED_STANDBY, "role survivor ACTIVE"),
     Crippled("stop-active", "gated", "at 1", "at 0.5 stop 2\nat 1", "role survivor ACTIVE"),
     # Nobody wakes the stopped one, so it never steps down.
-    Crippled("stop-active", "bare", "at 5 cont victim\n", "", "role victim STANDBY"),
+    Crippled(
+        "stop-active",
+        "bare",
+        "on gated,reset,bare: at 5 cont victim\n",
+        "",
+        "role victim STANDBY",
+    ),
+    Crippled("stop-active", "lease", "on lease: at 9 cont victim\n", "", "role victim STANDBY"),
+    # A reset line that is broken; a holder that stands still and lets nothing go.
+    Crippled("cut-both", "reset", "at 1 cut", "at 0 line mm1.RESET low\nat 1 cut", "role 2 ACTIVE"),
+    Crippled("cut-both", "lease", "at 1 cut", "at 0.9 stop 1\nat 1 cut", "role 2 ACTIVE"),
+    Crippled("reset-line-broken", "reset", "line mm1.RESET low", "heal all", "unverified-takeover"),
+    # What was to boot again is gone; what was to die lives.
+    Crippled("fencer-killed", "reset", "at 2.75 kill 2", "at 2.75 pull 1", "role 1 ACTIVE"),
+    Crippled("kill-standby", "lease", "at 1 kill 2", "at 1 cut udp", "alarm peer-lost"),
+    # One path is left, or nothing is cut.
+    Crippled("one-way-all", "reset", "cut all --one-way 1", "cut udp --one-way 1", "role 2 ACTIVE"),
+    Crippled("one-way-all", "gated", "cut all --one-way 1", "heal all", "alarm isolated"),
+    Crippled("start-cut-off", "lease", "at 0 cut all", "at 0 cut udp", "alarm isolated"),
+    Crippled("quick-restart", "bare", "at 1.1 start victim", "at 1.1 stop 2", "survivor ACTIVE"),
+    Crippled("stop-cut-continue", "lease", "cont victim", "heal udp", "role victim STANDBY"),
     # The lines of a dead module stay up: the STANDBY believes them.
     Crippled(
         "kill-active",
