@@ -91,6 +91,7 @@ def _peer(peer: PeerView | None) -> Body | None:
         "presence": levels.presence,
         "healthy_line": levels.health,
         "active_line": levels.active,
+        "reset_line": levels.reset,
         "firmware_level": draft.firmware_level if draft is not None else None,
         "boot_id": peer.boot_id,
         "hears_us": peer.hears_us() if draft is not None else None,

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bmcha.answers.facts import Body, Facts
-from bmcha.ha.evidence import rank_wait_ns, unheld_by_line_since_ns
+from bmcha.ha.evidence import (
+    is_active_line_stuck,
+    rank_wait_ns,
+    unheld_by_line_since_ns,
+)
 from bmcha.ha.peer_view import PeerView
 from bmcha.model.moment import NS_PER_S, ms_from_ns, ns_from_ms
 from bmcha.model.role import Role
+from bmcha.model.settings import BoardClass
 
 Wait = tuple[str, int]
 """What is waited for, and for how much longer in ns."""
@@ -42,6 +47,8 @@ def _role_waits(facts: Facts, now_ns: int) -> Iterator[Wait]:
         claim_ends_ns = roles.claim.deadline_ns()
         if claim_ends_ns is not None:
             yield "claim: store and line", claim_ends_ns - now_ns
+    if roles.fence is not None:
+        yield "proof of the reset", (roles.fence.gives_up_ns() or now_ns) - now_ns
     if roles.relinquishing is not None:
         begun_ns = roles.relinquishing.released_ns or roles.relinquishing.begun_ns
         end_ns = begun_ns + roles.relinquishing.take_back_after_ns
@@ -63,6 +70,10 @@ def _peer_waits(facts: Facts, peer: PeerView, now_ns: int) -> Iterator[Wait]:
     if unheld_ns is not None and facts.settings.has_active:
         window_ns = ns_from_ms(timers.claim_window_ms) + rank_ns
         yield "claim window", unheld_ns + window_ns - now_ns
-    if peer.contradiction_since_ns is not None:
+    unclear_since_ns = peer.contradiction_since_ns
+    is_lease = facts.settings.board_class is BoardClass.LEASE
+    if is_lease and unclear_since_ns is None and is_active_line_stuck(peer):
+        unclear_since_ns = peer.first_silent_ns
+    if unclear_since_ns is not None:
         limit_ns = ns_from_ms(timers.unverified_takeover_ms)
-        yield "unverified takeover", peer.contradiction_since_ns + limit_ns - now_ns
+        yield "unverified takeover", unclear_since_ns + limit_ns - now_ns

@@ -32,6 +32,7 @@ def why(facts: Facts, now_ns: int) -> Body:
                     "presence": evidence.presence,
                     "health": evidence.health,
                     "active": evidence.active,
+                    "was_heard_active": evidence.was_heard_active,
                     "line_examination": peer.lines.step.name,
                 }
                 for peer, evidence in zip(facts.roles.peers, inputs.peers, strict=True)

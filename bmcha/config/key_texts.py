@@ -60,7 +60,7 @@ MODULE_TEXTS: Final[Mapping[str, str]] = {
     "paths.heartbeat_interval_ms": "Time between two beats.",
     "paths.warntime_ms": "Without a beat for this long the path is LATE.",
     "paths.deadtime_ms": "Without a beat for this long the path is SILENT. A whole multiple of the"
-    " interval, longer than the board's watchdog_ms on class gated.",
+    " interval, longer than the board's watchdog_ms on classes gated and reset.",
     "paths.jeopardy_deadtime_ms": "The dead time while this is the last path to a living peer."
     " Default: twice deadtime_ms.",
     "paths.recovery_beats_min": "Beats in a row before a path that was silent counts again.",

@@ -67,7 +67,7 @@ def evidence_of(
         was_heard=peer.was_heard(),
         was_heard_active=peer.was_heard_active,
         is_lease_over=_is_lease_over(peer, timers, now_ns),
-        is_active_line_stuck=_is_active_line_stuck(peer)
+        is_active_line_stuck=is_active_line_stuck(peer)
         and is_over(peer.first_silent_ns, ns_from_ms(timers.unverified_takeover_ms), now_ns),
         is_contradiction_over=is_over(
             peer.contradiction_since_ns, ns_from_ms(timers.unverified_takeover_ms), now_ns
@@ -83,7 +83,7 @@ def _is_lease_over(peer: PeerView, timers: TimerSettings, now_ns: int) -> bool:
     return now_ns >= peer.calls_us_silent_at_ns() + ns_from_ms(timers.lease_margin_ms)
 
 
-def _is_active_line_stuck(peer: PeerView) -> bool:
+def is_active_line_stuck(peer: PeerView) -> bool:
     is_up = peer.lines.believed.active is True
     return is_up and peer.was_heard() and not peer.has_active_line_moved()
 

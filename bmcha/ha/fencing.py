@@ -88,6 +88,12 @@ class Fence:
             return self._staggered_until_ns()
         return self._looked_ns + LOOK_AGAIN_NS
 
+    def gives_up_ns(self) -> int | None:
+        """When the claim goes on although no reset was seen; None before the first pulse."""
+        if self.is_pending:
+            return None
+        return self._first_pulse_ns + ns_from_ms(self.timers.unverified_takeover_ms)
+
     def _staggered_until_ns(self) -> int:
         return self.begun_ns + self.rank * STAGGER_NS
 

@@ -13,6 +13,7 @@ from bmcha.ha.chassis_word import ChassisWord
 from bmcha.ha.claim import Claim
 from bmcha.ha.draft_writer import DraftWriter, draft_of
 from bmcha.ha.evidence import is_claim_certain_on_silence, last_rank_wait_ns
+from bmcha.ha.fencing import Fence
 from bmcha.ha.flap_limiter import FlapLimiter
 from bmcha.ha.letting_go import LettingGo
 from bmcha.ha.line_watch import Step as LineStep
@@ -85,6 +86,10 @@ class RoleKeeper:
     @property
     def claim(self) -> Claim | None:
         return self._taking.claim
+
+    @property
+    def fence(self) -> Fence | None:
+        return self._taking.fence
 
     @property
     def relinquishing(self) -> Relinquishing | None:

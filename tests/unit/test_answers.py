@@ -297,6 +297,30 @@ def test_a_contradiction_of_the_lines_says_when_it_will_be_overruled() -> None:
     assert "unverified takeover" in [wait["what"] for wait in waits]
 
 
+def waits_of(world: World, slot: int) -> dict[str, int]:
+    waits = ask_slot(world, slot, Question.STATUS)["waits"]
+    return {wait["what"]: wait["remaining_ms"] for wait in waits}
+
+
+def test_a_reset_that_nobody_sees_says_for_how_long_it_is_waited_for() -> None:
+    world = settled(BoardClass.RESET)
+    for line in ("health", "active"):
+        world.stick(2, line, True)
+    world.cut()
+    assert world.run(1000, lambda: world.modules[2].role is Role.FENCING)
+    world.run(200)
+    assert 2000 < waits_of(world, 2)["proof of the reset"] < 3000
+    (peer,) = ask_slot(world, 2, Question.WHY)["evidence"]["peers"]
+    assert peer["was_heard_active"] is True
+
+
+def test_a_line_that_does_not_move_says_when_it_will_be_passed_over() -> None:
+    world = settled(BoardClass.LEASE)
+    world.modules[1].is_stopped = True
+    world.run(1000)
+    assert 2000 < waits_of(world, 2)["unverified takeover"] < 3000
+
+
 def test_an_active_waits_for_nothing_when_its_peer_has_said_goodbye() -> None:
     world = settled(BoardClass.BARE)
     world.modules[2].ask(StopAsked("test"))

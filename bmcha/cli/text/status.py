@@ -51,6 +51,7 @@ def _peer_text(peer: Body | None, node: Body) -> str:
             ("present", "presence"),
             ("healthy", "healthy_line"),
             ("active", "active_line"),
+            ("in reset", "reset_line"),
         )
         if peer.get(key) is not None
     ]
