@@ -26,7 +26,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "developer")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("bmcha")
-    group.addoption("--seeds", type=int, default=20, help="how many storms (tests/sim)")
+    group.addoption("--seeds", type=int, default=300, help="how many storms (tests/sim)")
     group.addoption("--from-seed", type=int, default=0, help="the first storm's seed")
     group.addoption(
         "--long", action="store_true", help="what `make test` leaves to `make scenarios`"

@@ -1,42 +1,77 @@
-"""No order of faults gives the chassis two holders, or none for good.
+"""No order of faults breaks an invariant: three hundred stories of ten minutes each.
 
-`pytest tests/sim --seeds 1000 --from-seed 40` runs more, and others.
+`make soak` runs more of them, and others; a seed that fails here says how to replay it.
 """
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from typing import Any
+
 import pytest
 
-from bmcha.model.role import Role
 from bmcha.model.settings import BoardClass
-from tests.sim.faults import RETURN_MS, Storm, roles_of
+from tests.sim.soak import Tally, replay_command, report_broken
+from tests.sim.storm import run_story
+from tests.sim.story import ERAS, make_story, parse_story, story_text
 
-SEEDS_AT_ONCE = 10
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    first = metafunc.config.getoption("--from-seed")
-    count = metafunc.config.getoption("--seeds")
-    metafunc.parametrize("first_seed", range(first, first + count, SEEDS_AT_ONCE))
+RUN_S_MAX = 3600.0
+"""Only so that a run that hangs ends; it takes some minutes."""
 
 
-@pytest.mark.parametrize("board", list(BoardClass))
-def test_no_order_of_faults_gives_the_chassis_two_holders_or_none(
-    board: BoardClass, first_seed: int
-) -> None:
-    for seed in range(first_seed, first_seed + SEEDS_AT_ONCE):
-        storm = Storm(board, seed)
-        storm.begin()
-        storm.world.dual_ms = 0
-        storm.rage()
-        if board is BoardClass.GATED:
-            assert storm.world.dual_ms == 0, f"seed {seed}: two holders\n{storm.told()}"
-        storm.world.dual_ms = 0
-        storm.calm()
-        assert storm.world.dual_ms <= RETURN_MS, f"seed {seed}: two for long\n{storm.told()}"
-        assert roles_of(storm.world) == [Role.ACTIVE, Role.STANDBY], (
-            f"seed {seed}: not healed\n{storm.told()}"
-        )
-        storm.world.dual_ms = 0
-        storm.world.run(500)
-        assert storm.world.dual_ms == 0, f"seed {seed}: two in the end\n{storm.told()}"
+@pytest.fixture(scope="module")
+def storms(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Every seed, once, on all cores."""
+    first, count = (request.config.getoption(name) for name in ("--from-seed", "--seeds"))
+    command = ("-m", "tests.sim.soak", "--json", "--from", str(first), "--seeds", str(count))
+    done = subprocess.run(
+        (sys.executable, *command), capture_output=True, text=True, timeout=RUN_S_MAX
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.timeout(RUN_S_MAX)
+def test_no_order_of_faults_breaks_an_invariant(storms: dict[str, Any]) -> None:
+    broken = [tuple(each) for each in storms["broken"]]
+    report_broken(Tally(broken=broken), None, shrunk_max=1)
+    assert broken == []
+
+
+@pytest.mark.timeout(RUN_S_MAX)
+def test_the_storms_are_dense_and_on_every_board(storms: dict[str, Any]) -> None:
+    """Ten minutes are told of each seed, and a deed is done every few seconds of what is lived."""
+    seeds = storms["seeds"]
+    assert storms["lived_s"] + storms["told_s"] > 500 * seeds
+    assert storms["deeds"] > 3 * ERAS * seeds
+    assert storms["lived_s"] < 5 * storms["deeds"]
+
+
+def test_a_story_is_the_same_every_time() -> None:
+    story = make_story(7)
+    assert story == make_story(7)
+    ends = [run_story(story) for _ in range(2)]
+    assert ends[0] == ends[1]
+
+
+def test_seeds_give_every_board_a_turn() -> None:
+    assert {make_story(seed).setup.board for seed in range(40)} == set(BoardClass)
+
+
+def test_a_story_reads_as_it_was_written() -> None:
+    for seed in range(20):
+        story = make_story(seed)
+        assert parse_story(story_text(story).splitlines()) == story
+
+
+def test_a_line_that_is_no_deed_is_named() -> None:
+    with pytest.raises(ValueError, match="line 2: 'nonsense'"):
+        parse_story(["seed 1", "nonsense"])
+
+
+def test_a_seed_says_how_it_is_replayed() -> None:
+    assert replay_command(12, None) == "make soak FROM=12 SEEDS=1"
+    assert replay_command(12, BoardClass.BARE) == "make soak FROM=12 SEEDS=1 BOARD=bare"

@@ -219,10 +219,11 @@ class World:
         target = self.modules[slot]
         self.watcher.reset(by_slot, slot)
         self.kill(slot)
-        boots = target.boots
+        target.is_held = True
 
         def boot_again() -> None:
-            if target.boots == boots and target.hardware.is_powered:
+            target.is_held = False
+            if target.hardware.is_powered and target.life is None:
                 target.boot()
 
         self.later(pulse_ms + BOOT_MS, boot_again)

@@ -40,6 +40,8 @@ class Module:
         self.stored_epoch = 0
         self.is_held = False
         self.is_store_broken = False
+        self.store_harm: tuple[str, int] = ("", 0)
+        """Found at the next boot: ("old", by how many epochs), ("lost", 0)."""
         self.store_ms = STORE_MS
         self.events: list[EventCell] = []
         self.boots = 0
@@ -96,7 +98,17 @@ class Module:
         return self.slot * 100_000 + self.boots
 
     def load_store(self) -> tuple[int, list[EventCell]]:
-        return self.stored_epoch, self.events[-RECORDS_LOADED_MAX:]
+        """As `bmcha.hal.sqlite_store`: a record that is there already is left as it is."""
+        (how, epochs), self.store_harm = self.store_harm, ("", 0)
+        if how == "old":
+            self.stored_epoch = max(0, self.stored_epoch - epochs)
+            self.events = [record for record in self.events if record.epoch <= self.stored_epoch]
+        elif how == "lost":
+            self.stored_epoch = 0
+            self.events.clear()
+        records = {record.key: record for record in reversed(self.events)}
+        newest = sorted(records)[-RECORDS_LOADED_MAX:]
+        return self.stored_epoch, [records[key] for key in newest]
 
     def die(self) -> None:
         """The process is gone, and the kernel lets go of its lines."""

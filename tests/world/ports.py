@@ -78,6 +78,9 @@ class Ports:
     def read_slot(self) -> int:
         raise NotImplementedError("the slot is read before a life begins")
 
+    def read_straps(self) -> int:
+        raise NotImplementedError("the world says itself what straps say")
+
     def close(self, is_disarmed: bool = True) -> None:
         raise NotImplementedError("a life that ends closes nothing here")
 

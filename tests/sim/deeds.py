@@ -1,0 +1,305 @@
+"""Carries out the deeds of a story in the world. Each says what it does, and whether it changes
+anything just now.
+
+It keeps the budget of an era: with a line that may lie the last path stays sound; without, no line
+lies. A sound path is neither cut, lossy, slow nor clogged; modules may be killed, stopped and
+pulled in both. Called by `tests.sim.storm`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from bmcha.model.event import MaintenanceAsked, StopAsked, SwitchoverAsked
+from bmcha.model.moment import NS_PER_MS
+from bmcha.model.restart import Restart
+from tests.sim.firmware import newer, older
+from tests.sim.judge import Judge
+from tests.sim.story import Deed
+from tests.world import Module, World
+from tests.world.life import Halt, Interrupt
+
+RESTART_MS = 100
+"""From a death to the new life, where something restarts the service."""
+BOUNCES_MS = (1, 2, 7, 15, 40)
+JUMPED_PAUSE_MS = 8000
+"""A longer standstill is as long as this one: nobody waits for anything longer."""
+CRASH_HOLD_OFF_MS = 500
+
+
+class Doer:
+    def __init__(self, world: World, judge: Judge, seed: int) -> None:
+        self.world = world
+        self._judge = judge
+        self.may_lie = False
+        self._random = Random(f"deeds {seed}")
+        self._asked = 0
+        self._harmed_store = 0
+        self.leaving: set[int] = set()
+        """Boot ids of those that were asked to stop."""
+        self._bouncing: set[tuple[int, str]] = set()
+        self.firmware: dict[int, str] = {1: "same", 2: "same"}
+
+    def begin_era(self, may_lie: bool) -> None:
+        self.may_lie = may_lie
+        self._harmed_store = 0
+
+    def do(self, deed: Deed) -> bool:
+        """False: it changes nothing."""
+        if self.is_over_budget(deed):
+            return False
+        deeds: dict[str, Callable[[Deed, Module], bool]] = {
+            **dict.fromkeys(("cut", "clog", "loss", "double", "flip", "short"), self._harm),
+            **dict.fromkeys(("jitter", "delay"), self._harm),
+            **dict.fromkeys(("die-at", "pause-at", "pause-in-write"), self._interrupt),
+            **dict.fromkeys(("store-old", "store-lost", "store-slow"), self._store),
+            **dict.fromkeys(("store-broken", "store-ok"), self._store),
+            **dict.fromkeys(("stick", "bounce", "unstick"), self._line),
+            **dict.fromkeys(("switchover", "maintenance", "stop-service"), self._ask),
+            **dict.fromkeys(("gate-broken", "gate-ok"), self._gate),
+        }
+        act = deeds.get(deed.name) or getattr(self, "_" + deed.name.replace("-", "_"))
+        return bool(act(deed, self.world.modules[deed.slot or 1]))
+
+    def is_over_budget(self, deed: Deed) -> bool:
+        if not self.may_lie:
+            return deed.name in ("stick", "bounce", "unstick")
+        return deed.name == "cut-all" or deed.what == self.world.path_names[-1]
+
+    def _nothing(self, _: Deed, __: Module) -> bool:
+        return True
+
+    # ---- paths
+
+    def _harm(self, deed: Deed, _: Module) -> bool:
+        wires = self.world.wires
+        for slot in (deed.slot,) if deed.slot else (1, 2):
+            match deed.name:
+                case "cut":
+                    wires.cut(deed.what, source=slot)
+                case "clog":
+                    wires.clog(deed.what, slot)
+                case "loss":
+                    wires.harm(deed.what, slot, loss=deed.value)
+                case "double":
+                    wires.harm(deed.what, slot, doubled=deed.value)
+                case "flip":
+                    wires.harm(deed.what, slot, flipped=deed.value)
+                case "short":
+                    wires.harm(deed.what, slot, cut_short=deed.value)
+                case "jitter":
+                    wires.harm(deed.what, slot, jitter_ms=deed.value)
+                case _:
+                    wires.delay_ms[deed.what] = deed.value
+        return True
+
+    def _cut_all(self, deed: Deed, _: Module) -> bool:
+        self.world.cut(source=deed.slot or None)
+        return True
+
+    def _heal(self, _: Deed, __: Module) -> bool:
+        self.world.heal()
+        return True
+
+    def _unclog(self, deed: Deed, _: Module) -> bool:
+        held = [way for way in self.world.wires.directions.values() if way.is_clogged]
+        for way in held:
+            self.world.wires.unclog(way)
+        return bool(held)
+
+    # ---- processes and power
+
+    def _kill(self, _: Deed, module: Module) -> bool:
+        was_alive = module.life is not None
+        self.world.kill(module.slot)
+        return was_alive
+
+    def _start(self, _: Deed, module: Module) -> bool:
+        """Also what was pulled is put back."""
+        return self.boot(module)
+
+    def boot(self, module: Module, has_slot: bool = True) -> bool:
+        if module.life is not None or module.is_held:
+            return False
+        module.hardware.is_powered = True
+        self._load_firmware(module)
+        has_crashed = self._random.random() < 0.2
+        restart = Restart(1, CRASH_HOLD_OFF_MS, "storm") if has_crashed else None
+        module.boot(has_slot, restart)
+        self.world.line_changed()
+        return True
+
+    def _start_blind(self, _: Deed, module: Module) -> bool:
+        """Its straps cannot be read."""
+        return self.boot(module, has_slot=False)
+
+    def _stop(self, deed: Deed, module: Module) -> bool:
+        if module.life is None or module.is_stopped:
+            return False
+        life = module.life
+        module.is_stopped = True
+
+        def go_on() -> None:
+            if module.life is life and not life.is_busy:
+                module.is_stopped = False
+
+        self.world.later(min(deed.value, JUMPED_PAUSE_MS), go_on)
+        return True
+
+    def _hang(self, deed: Deed, module: Module) -> bool:
+        if module.life is None or module.is_hung:
+            return False
+        life = module.life
+        module.is_hung = True
+
+        def go_on() -> None:
+            if module.life is life:
+                module.is_hung = False
+
+        self.world.later(min(deed.value, JUMPED_PAUSE_MS), go_on)
+        return True
+
+    def _pull(self, _: Deed, module: Module) -> bool:
+        was_powered = module.hardware.is_powered
+        self.world.pull(module.slot)
+        return was_powered
+
+    def _swizzle(self, deed: Deed, module: Module) -> bool:
+        """Both die, and come back in any order."""
+        first, second = module, self.world.modules[3 - module.slot]
+        self.world.kill(first.slot)
+        self.world.kill(second.slot)
+        for late_ms, each in ((deed.value, second), (deed.value + deed.more, first)):
+            self.world.later(RESTART_MS + late_ms, self._restarter(each))
+        return True
+
+    def _restarter(self, module: Module) -> Callable[[], None]:
+        def restart() -> None:
+            if module.hardware.is_powered:
+                self.boot(module)
+
+        return restart
+
+    def _interrupt(self, deed: Deed, module: Module) -> bool:
+        if module.life is None or module.is_stopped:
+            return False
+        halts = {
+            "die-at": Halt.DIE,
+            "pause-at": Halt.STAND_STILL,
+            "pause-in-write": Halt.STAND_STILL_IN_WRITE,
+        }
+        pause_ms = min(deed.more, JUMPED_PAUSE_MS)
+        module.life.interrupt = Interrupt(halts[deed.name], deed.value, pause_ms)
+        return True
+
+    # ---- store, firmware, gate
+
+    def _store(self, deed: Deed, module: Module) -> bool:
+        """Old and lost are found at the next boot only. Not of both in one era: then nobody is
+        left who could know the epoch, and numbers come again."""
+        if deed.name in ("store-old", "store-lost"):
+            if self._harmed_store not in (0, module.slot):
+                return False
+            self._harmed_store = module.slot
+        match deed.name:
+            case "store-old":
+                self._judge.store_harmed(module)
+                module.store_harm = ("old", deed.value)
+            case "store-lost":
+                self._judge.store_harmed(module)
+                module.store_harm = ("lost", 0)
+            case "store-slow":
+                module.store_ms = deed.value
+            case "store-broken":
+                self._judge.store_harmed(module)
+                module.is_store_broken = True
+            case _:
+                module.is_store_broken = False
+        return True
+
+    def _firmware(self, deed: Deed, module: Module) -> bool:
+        """From its next boot on."""
+        self.firmware[module.slot] = deed.what
+        return True
+
+    def _load_firmware(self, module: Module) -> None:
+        rewrite = {"old": older, "new": newer}.get(self.firmware[module.slot])
+        for path in self.world.path_names:
+            self.world.wires.directions[path, module.slot].rewrite = rewrite
+
+    def _gate(self, deed: Deed, module: Module) -> bool:
+        module.hardware.is_gate_broken = deed.name == "gate-broken"
+        self.world.line_changed()
+        return True
+
+    # ---- lines
+
+    def _line(self, deed: Deed, module: Module) -> bool:
+        if deed.name == "unstick":
+            return self.unstick_all()
+        if self.world.stuck:
+            return False  # one lie at a time
+        level = None if deed.value < 0 else deed.value > 0
+        self.world.stick(module.slot, deed.what, level)
+        if deed.name == "bounce":
+            self._bouncing.add((module.slot, deed.what))
+            self._bounce(module.slot, deed.what)
+        return True
+
+    def _bounce(self, slot: int, line: str) -> None:
+        if (slot, line) not in self._bouncing:
+            return
+        self.world.stick(slot, line, self._random.random() < 0.5)
+        pause_ms = self._random.choice(BOUNCES_MS)
+        self.world.later(pause_ms, lambda: self._bounce(slot, line))
+
+    def unstick_all(self) -> bool:
+        stuck = list(self.world.stuck)
+        self._bouncing.clear()
+        for slot, line in stuck:
+            self.world.unstick(slot, line)
+        return bool(stuck)
+
+    # ---- people
+
+    def _ask(self, deed: Deed, module: Module) -> bool:
+        if module.life is None:
+            return False
+        self._asked += 1
+        match deed.name:
+            case "switchover":
+                target = self._random.choice((None, None, 1, 2, 9))
+                module.ask(SwitchoverAsked(self._asked, "storm", target, deed.value == 1))
+            case "maintenance":
+                module.ask(MaintenanceAsked(self._asked, "storm", deed.value))
+            case _:
+                self.leaving.add(module.life.boot_id)
+                module.ask(StopAsked("storm"))
+        return True
+
+    # ---- the end of an era
+
+    def heal_all(self) -> None:
+        """Nothing is broken any more, everything is plugged in and runs."""
+        world = self.world
+        self.unstick_all()
+        world.heal()
+        world.delay_ms = dict.fromkeys(world.path_names, 1)
+        for module in world.modules.values():
+            module.is_store_broken, module.store_ms = False, 3
+            module.hardware.is_gate_broken = False
+            if module.life is not None:
+                module.life.interrupt = None
+                if not module.life.has_slot:
+                    module.die()
+            if module.life is not None and not module.life.is_busy:
+                module.is_stopped = False
+            module.is_hung = False
+            self.boot(module)
+            module.ask(MaintenanceAsked(0, "storm", 0))
+        world.line_changed()
+
+    def jitter(self, module: Module) -> Callable[[], int]:
+        random = self._random
+        return lambda: random.randrange(NS_PER_MS)

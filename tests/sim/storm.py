@@ -1,0 +1,185 @@
+"""Lives through a story: builds the world, does the deeds, lets the judge look.
+
+What is lived is milliseconds of virtual time; what lies between two eras is told. Time may be told
+when nothing can happen in it: all is healed, the roles are settled, the mirror has caught up, no
+node waits for anything (`bmcha.answers.waits`), and nothing on the wires happens by chance. Nodes
+know only differences of times, so a quiet stretch would end as it began, later. The rule is
+checked before each jump (`_is_quiet`).
+"""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass, field, replace
+
+from bmcha.answers.waits import waits
+from bmcha.model.moment import NS_PER_S
+from bmcha.model.role import Role
+from bmcha.model.settings import NodeSettings
+from tests.sim.deeds import Doer
+from tests.sim.judge import Judge, Violation
+from tests.sim.story import Era, Setup, Story
+from tests.world import World
+from tests.world.chassis import BOOT_MS
+
+STABLE_MS = 500
+"""At rest for so long before it is believed: five beats."""
+LATE_MS = 10_000
+"""Until a module that a reset still holds down is up, and all that stand still go on."""
+
+
+@dataclass
+class Outcome:
+    """``lived_ms`` was simulated, ``told_ms`` jumped over."""
+
+    violations: list[Violation] = field(default_factory=list)
+    lived_ms: int = 0
+    told_ms: int = 0
+    deeds_count: int = 0
+    eras_count: int = 0
+    failures: list[str] = field(default_factory=list)
+
+
+def heal_bound_ms(settings: NodeSettings) -> int:
+    """Boot, boot window, dead time, and whatever a claim may wait for at the longest."""
+    timers = settings.timers
+    ranks = len(settings.succession.slots)
+    claim_ms = timers.claim_window_ms + ranks * timers.rank_delay_ms + timers.store_deadline_ms
+    dead_ms = max(path.jeopardy_deadtime_ms for path in settings.paths)
+    handover_ms = timers.drain_deadline_ms + timers.handover_deadline_ms
+    return (
+        BOOT_MS
+        + timers.initdead_ms
+        + dead_ms
+        + timers.unverified_takeover_ms
+        + 2 * (claim_ms + 500)
+        + handover_ms
+    )
+
+
+class Storm:
+    def __init__(self, story: Story, judge: Judge | None = None) -> None:
+        self.story = story
+        self.judge = judge or Judge()
+        self.outcome = Outcome()
+        setup = story.setup
+        self.world = World(
+            setup.board,
+            setup.policy,
+            setup.path_names,
+            deadtime_ms=setup.deadtime_ms,
+            seed=story.seed,
+            watcher=self.judge,
+        )
+        self.judge.watch(self.world)
+        self.doer = Doer(self.world, self.judge, story.seed)
+        self._set_up(setup)
+
+    def _set_up(self, setup: Setup) -> None:
+        self.world.wires.is_wire_real = setup.is_wire_real
+        for module in self.world.modules.values():
+            settings = module.settings
+            module.settings = replace(
+                settings,
+                is_lone_start_allowed=setup.is_lone,
+                timers=replace(settings.timers, tick_ms=setup.tick_ms),
+                chassis=replace(settings.chassis, sensor_period_ms=1000, sensor_stale_ms=5000),
+            )
+            module.jitter_ns = self.doer.jitter(module)
+            sign = 1 if module.slot == 1 else -1
+            module.set_clock(sign * setup.drift_ppm, setup.ahead_s * NS_PER_S * module.slot)
+
+    def run(self) -> Outcome:
+        begun_ms = self.world.now_ms
+        try:
+            self._boot()
+            for era in self.story.eras:
+                if self.judge.violations:
+                    break
+                self._live(era)
+        except Exception as failed:
+            self.judge.blame("failure", f"{type(failed).__name__}: {failed}")
+            self.outcome.failures.append(traceback.format_exc())
+        outcome = self.outcome
+        outcome.violations = self.judge.violations
+        outcome.lived_ms = self.world.now_ms - begun_ms
+        return outcome
+
+    def _boot(self) -> None:
+        self.world.boot()
+        self._come_to_rest()
+
+    def _live(self, era: Era) -> None:
+        self.outcome.eras_count += 1
+        self.doer.begin_era(era.may_lie)
+        self.judge.begin_era()
+        for deed in era.deeds:
+            self.world.run(deed.after_ms)
+            if self.judge.violations:
+                return
+            if self.doer.do(deed):
+                self.outcome.deeds_count += 1
+                self.judge.done(deed)
+                self.judge.paths_changed()
+        self.world.run(1)
+        self.doer.heal_all()
+        self.judge.healed()
+        self.judge.paths_changed()
+        self._come_to_rest()
+        if not self.judge.violations and self._is_quiet():
+            self.outcome.told_ms += era.quiet_ms
+
+    def _come_to_rest(self) -> None:
+        """Within the bound, and then nothing moves any more."""
+        world = self.world
+        bound_ms = heal_bound_ms(world.modules[1].settings)
+        # Who is held down by a reset, or stands still in the middle of a step, comes first.
+        world.run(LATE_MS, self._do_all_run)
+        end_ms = world.now_ms + bound_ms
+        while True:
+            world.run(max(0, end_ms - world.now_ms), self._is_at_rest)
+            settled = self._changes()
+            world.run(STABLE_MS)
+            if settled == self._changes() or world.now_ms >= end_ms:
+                break
+        settled = self._changes()
+        world.run(STABLE_MS)
+        if settled != self._changes():
+            self.judge.blame("restless", "a role moved although all is healed")
+        world.run(STABLE_MS, self._is_at_rest)  # a reading may be on its way to the peer just now
+        self.judge.look_at_rest()
+
+    def _changes(self) -> list[int]:
+        """How many roles each has had."""
+        return [len(module.roles) for module in self.world.modules.values()]
+
+    def _do_all_run(self) -> bool:
+        """Also who was asked to stop before all was healed, and only now did."""
+        for module in self.world.modules.values():
+            self.doer.boot(module)
+        return all(
+            module.life is not None
+            and not module.is_stopped
+            and module.life.boot_id not in self.doer.leaving
+            for module in self.world.modules.values()
+        )
+
+    def _is_at_rest(self) -> bool:
+        if not self._do_all_run() or set(self.world.roles()) != {Role.ACTIVE, Role.STANDBY}:
+            return False
+        for module in self.world.modules.values():
+            node = module.node
+            if node is not None and module.role is Role.ACTIVE:
+                return node.chassis.sender.is_synced and node.chassis.is_drained
+        return False
+
+    def _is_quiet(self) -> bool:
+        for module in self.world.modules.values():
+            node = module.node
+            if node is None or waits(node.facts, module.clock()):
+                return False
+        return self.world.wires.is_quiet() and not self.world.stuck
+
+
+def run_story(story: Story, judge: Judge | None = None) -> Outcome:
+    return Storm(story, judge).run()
