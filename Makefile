@@ -17,6 +17,10 @@ heading = @printf '\n== %s\n'
 SIM ?=
 SECONDS ?= 60
 TIMES ?= 10
+SEEDS ?= 1000
+FROM ?=
+BOARD ?=
+STORY ?=
 ARGS ?=
 
 .PHONY: help
@@ -90,6 +94,11 @@ scenarios: env ## every scenario on every board TIMES="10" in a row, then each c
 .PHONY: endurance
 endurance: env ## noise on every path, a minute of each kind; SECONDS="5" for a quick look
 	@$(python) -m tests.process.storm $(SECONDS)
+
+.PHONY: soak
+soak: env ## storms of faults in the simulator: SEEDS="1000", more each time; FROM= BOARD= STORY=
+	@$(python) -m tests.sim.soak --seeds $(SEEDS) $(and $(FROM),--from $(FROM)) \
+	  $(and $(BOARD),--board $(BOARD)) $(and $(STORY),--story $(STORY))
 
 .PHONY: docs
 docs: env ## rewrite the generated pages
