@@ -268,7 +268,7 @@ class _Service:
         """All threads but the store's, which runs already."""
         return [
             *self._paths.values(),
-            LinesWorker(self._lines, self._mailbox.post, clock),
+            LinesWorker(self._lines, self._mailbox.post, clock, self._own_slot),
             *self._sensors,
             *self._fans,
             self._control,

@@ -52,6 +52,7 @@ from bmcha.model.event import (
     StopAsked,
     StoreFailed,
     StoreRecovered,
+    StrapsRead,
     SupplyRead,
     SwitchoverAsked,
     Tick,
@@ -164,6 +165,8 @@ class Node:
                 self.hearing.summarised(event, now_ns)
             case LinesRead():
                 self.roles.read_lines(event, now_ns)
+            case StrapsRead():
+                self.roles.own.straps.read(event, self.roles.own_slot)
             case SensorRead():
                 self.chassis.sensor_read(event)
             case FanRead():

@@ -28,6 +28,7 @@ from bmcha.model.event import (
     StopAsked,
     StoreFailed,
     StoreRecovered,
+    StrapsRead,
     SupplyRead,
     SwitchoverAsked,
     Tick,
@@ -59,6 +60,8 @@ def sentence_of_event(event: Event, now_ns: int) -> str | None:
             if last_heard_ns is None:
                 return f"path {path}: nothing heard since the start"
             return f"path {path}: nothing heard for {ms_from_ns(now_ns - last_heard_ns)} ms"
+        case StrapsRead(slot, why):
+            return why or f"the slot straps say slot {slot}"
         case EpochStored(epoch):
             return f"epoch {epoch} is stored"
         case StoreFailed(what, why):

@@ -70,6 +70,8 @@ def conditions_of(keeper: RoleKeeper, store_fault: str, now_ns: int) -> list[Con
     if keeper.machine.role is Role.ACTIVE and keeper.own.active_sense is False and is_settled:
         text = "the own ACTIVE line is driven and does not rise: the peer cannot see who holds"
         found.append(("own-active-line-fault", Severity.MAJOR, text))
+    if keeper.own.straps.fault:
+        found.append(("slot-straps-changed", Severity.MAJOR, keeper.own.straps.fault))
     if store_fault:
         found.append(("store-failed", Severity.MAJOR, f"not stored: {store_fault}"))
     for peer in keeper.peers:

@@ -6,8 +6,9 @@ Plain facts and the waits that belong to them; it decides nothing. Kept by
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from bmcha.ha.strap_watch import StrapWatch
 from bmcha.model.event import LinesRead
 from bmcha.model.moment import ns_from_ms
 
@@ -37,6 +38,7 @@ class OwnState:
     is_late: bool = False
     has_yielded: bool = False
     is_unverified: bool = False
+    straps: StrapWatch = field(default_factory=StrapWatch)
 
     @property
     def epoch(self) -> int:

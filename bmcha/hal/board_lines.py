@@ -4,7 +4,8 @@ Knows which line is which and who may wait for changes; judges nothing. Rules: s
 only when every bit and every check of theirs can be read, twice the same; a change is a hint,
 levels are read again; a line that rattles gives no more hints for a while; GPIO outputs exist at
 their safe level from the moment this object does. `drive`, `read` and `pulse_reset` may be called
-from any thread, `wait` by the lines thread, the rest by whoever made it: the composition root.
+from any thread, `wait` and `read_straps` by the lines thread, the rest by whoever made it: the
+composition root.
 """
 
 from __future__ import annotations
@@ -183,12 +184,10 @@ class WiredLines:
             for line in self._opened.gpio_outputs:
                 line.level()
 
-    # ------------------------------------------------------------ the composition root
-
-    def read_slot(self) -> int:
+    def read_straps(self) -> int:
         """PortError: unreadable, unstable, disproved by their check, or not of this chassis."""
         with contextlib.ExitStack() as closing:
-            # Held for this moment only: nobody needs them later.
+            # Held for this moment only: for the rest of the time they are anybody's to look at.
             opened = _Opened(None, closing)
             bits = [opened.input(line) for line in self._straps.bits]
             checks = [opened.input(line) for line in self._straps.checks]
@@ -203,10 +202,6 @@ class WiredLines:
         if slot not in slots:
             known = ", ".join(map(str, slots))
             raise PortError(f"the straps ({names}) say slot {slot}, not one of {known}")
-        rank = self._succession.rank(slot)
-        self._ranked = tuple(
-            (slots[(rank + peer.offset) % len(slots)], peer) for peer in self._peers
-        )
         return slot
 
     def _require_proof(self, levels: Sequence[bool], names: str) -> None:
@@ -228,6 +223,18 @@ class WiredLines:
                 f"the slot straps ({names}) read {shown}, which contradicts {what}; "
                 "see how the module is seated, and the backplane's straps"
             )
+
+    # ------------------------------------------------------------ the composition root
+
+    def read_slot(self) -> int:
+        """PortError as in `read_straps`."""
+        slot = self.read_straps()
+        slots = self._succession.slots
+        rank = self._succession.rank(slot)
+        self._ranked = tuple(
+            (slots[(rank + peer.offset) % len(slots)], peer) for peer in self._peers
+        )
+        return slot
 
     def close(self) -> None:
         """GPIO outputs go to their safe level; a reset pulse of ours ends."""

@@ -50,8 +50,8 @@ class Link(Protocol):
 
 
 class LinePort(Protocol):
-    """The board's lines. `wait` is the lines thread's; `drive`, `read` and `pulse_reset` are for
-    any thread."""
+    """The board's lines. `wait` and `read_straps` are the lines thread's; `drive`, `read` and
+    `pulse_reset` are for any thread."""
 
     def read(self) -> LinesRead:
         """Levels of each peer's lines, and the senses of this module's own gate and line. The
@@ -68,7 +68,11 @@ class LinePort(Protocol):
         does not wait for it. False: no such line. PortError: no pulse was begun."""
 
     def read_slot(self) -> int:
-        """The slot by the straps. PortError: unreadable, or disproved by their check."""
+        """The slot by the straps; from then on `read` knows whose lines are whose. PortError:
+        unreadable, or disproved by their check."""
+
+    def read_straps(self) -> int:
+        """The slot that the straps say now, as `read_slot`; moves nothing."""
 
     def close(self) -> None: ...
 

@@ -155,6 +155,15 @@ class LinesRead:
 
 
 @dataclass(frozen=True, slots=True)
+class StrapsRead:
+    """The slot straps were read again, and do not say what they said at the start, or did not the
+    last time. ``slot`` None: they cannot be read, and ``why`` tells why."""
+
+    slot: int | None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SensorRead:
     """``value_milli`` is None exactly when quality is BAD.
 
@@ -351,6 +360,7 @@ Event = (
     | PathOverdue
     | PathSummarised
     | LinesRead
+    | StrapsRead
     | SensorRead
     | FanRead
     | SupplyRead

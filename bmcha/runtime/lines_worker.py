@@ -2,7 +2,8 @@
 every 100 ms without one, because an interrupt can be lost and a level cannot.
 
 Posts `LinesRead` on every change and twice a second; judges nothing (two readings against a
-bouncing line are the core's rule). Closes the port, as the thread that waits on it.
+bouncing line are the core's rule). Reads the slot straps again now and then, and tells when they
+say another thing than at the start.
 """
 
 from __future__ import annotations
@@ -10,23 +11,35 @@ from __future__ import annotations
 from dataclasses import replace
 from threading import Event as Flag
 
-from bmcha.hal.port import LinePort
-from bmcha.model.event import LinesRead
-from bmcha.model.moment import NS_PER_MS
+from bmcha.hal.port import LinePort, PortError
+from bmcha.model.event import LinesRead, StrapsRead
+from bmcha.model.moment import NS_PER_MS, NS_PER_S
 from bmcha.runtime.pace import Pace
 from bmcha.runtime.worker import Clock, Post
 
 POLL_S = 0.1
 POST_NS = 500 * NS_PER_MS
+STRAPS_NS = 5 * NS_PER_S
+"""A strap has no reason to change; a module that slides out of its seat takes longer."""
+DOUBTED_STRAPS_NS = NS_PER_S
+"""After a reading that was not as at the start: the second look comes sooner."""
 
 
 class LinesWorker:
+    """``own_slot`` as the straps said at the start; None: they could not be read, and are not read
+    again."""
+
     name = "lines"
 
-    def __init__(self, lines: LinePort, post: Post, clock: Clock) -> None:
+    def __init__(
+        self, lines: LinePort, post: Post, clock: Clock, own_slot: int | None = None
+    ) -> None:
         self._lines = lines
         self._post = post
         self._clock = clock
+        self._own_slot = own_slot
+        self._are_straps_doubted = False
+        self._straps_due_ns = clock() + STRAPS_NS
         self._stopped = Flag()
         self.pace = Pace(clock)
 
@@ -38,10 +51,23 @@ class LinesWorker:
             if posted is None or _differs(read, posted) or read.read_ns - posted.read_ns >= POST_NS:
                 self._post(read)
                 posted = read
+            if self._own_slot is not None and read.read_ns >= self._straps_due_ns:
+                self._look_at_straps(self._own_slot)
             self._lines.wait(POLL_S)
 
     def stop(self) -> None:
         self._stopped.set()
+
+    def _look_at_straps(self, own_slot: int) -> None:
+        try:
+            read = StrapsRead(self._lines.read_straps())
+        except PortError as error:
+            read = StrapsRead(None, str(error))
+        was_doubted, self._are_straps_doubted = self._are_straps_doubted, read.slot != own_slot
+        if self._are_straps_doubted or was_doubted:
+            self._post(read)
+        wait_ns = DOUBTED_STRAPS_NS if self._are_straps_doubted else STRAPS_NS
+        self._straps_due_ns = self._clock() + wait_ns
 
 
 def _differs(read: LinesRead, posted: LinesRead) -> bool:

@@ -140,9 +140,13 @@ def _heal(words: Sequence[str], known: Vocabulary) -> Action:
 def _line(words: Sequence[str], known: Vocabulary) -> Action:
     name, level = _exactly(2, "line", words)
     module, _, line = name.partition(".")
-    names = [f"mm{slot}.{line}" for slot in known.slots for line in known.lines]
-    if not names:
-        raise ActionRejected(f"line {name}: board {known.board} wires no lines between the slots")
+    of_slot = (*known.lines, *known.straps)
+    names = [f"mm{slot}.{line}" for slot in known.slots for line in of_slot]
+    if name not in names and not known.lines:
+        there = f"; there are: {', '.join(names)}" if names else ""
+        raise ActionRejected(
+            f"line {name}: board {known.board} wires no lines between the slots{there}"
+        )
     if name not in names:
         raise ActionRejected(f"unknown line {name!r}; there are: {', '.join(names)}")
     levels = {"high": True, "low": False, "follow": None}

@@ -79,7 +79,7 @@ class HealPath:
 
 @dataclass(frozen=True, slots=True)
 class ForceLine:
-    """``level`` None: the line follows the truth again."""
+    """Of a line or a slot strap. ``level`` None: it follows the truth again."""
 
     slot: int
     line: str
@@ -167,4 +167,6 @@ class Vocabulary:
     fans: tuple[str, ...]
     supplies: tuple[str, ...] = ()
     blades: tuple[str, ...] = ()
+    straps: tuple[str, ...] = ()
+    """Of each slot; the module in it alone reads them."""
     slot_words: tuple[str, ...] = SLOT_ROLES

@@ -7,6 +7,7 @@ its file or its polarity. Called by `bmcha.sim.rig`.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bmcha.config import Config, ConfigError, ConfigProblem, find_board, load_config
@@ -56,6 +57,10 @@ class BoardPlan:
     """Output lines that reset the node so many places later."""
     chassis: ChassisSettings
 
+    @property
+    def strap_names(self) -> tuple[str, ...]:
+        return _strap_names(self.straps)
+
 
 def board_vocabulary(board: str) -> Vocabulary:
     """What actions on this board may name. ConfigError: its file cannot be used."""
@@ -79,6 +84,7 @@ def board_vocabulary(board: str) -> Vocabulary:
         fans=tuple(fan.name for fan in found.chassis.fans),
         supplies=tuple(supply.name for supply in found.chassis.supplies),
         blades=tuple(blade.name for blade in found.chassis.blades),
+        straps=_strap_names([_file(line) for line in found.lines.straps.bits]),
     )
 
 
@@ -117,6 +123,10 @@ def _plan(config: Config) -> BoardPlan:
         resets={offset: _file(line) for offset, line in resets.items() if line is not None},
         chassis=node.chassis,
     )
+
+
+def _strap_names(straps: Sequence[LineFile]) -> tuple[str, ...]:
+    return tuple(os.path.basename(strap.file) for strap in straps)
 
 
 def _file(line: PulseLine) -> LineFile:

@@ -71,7 +71,10 @@ class HardwareDeeds:
         if level is not None:
             value = f"{line} {'high' if level else 'low'}"
             self._chassis.record("fault", slot, "line", value)
-        self._chassis.apply(self._chassis.backplane.force(slot, line, level))
+        if line in self._chassis.plan.strap_names:
+            self._chassis.trees[slot].force_strap(line, level)
+        else:
+            self._chassis.apply(self._chassis.backplane.force(slot, line, level))
         state = "follows the truth" if level is None else f"is stuck {'high' if level else 'low'}"
         return f"mm{slot}.{line} {state}"
 

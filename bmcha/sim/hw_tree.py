@@ -99,6 +99,12 @@ class HwTree:
         if line is not None:
             self._write(line.file, _line_text(line, is_up))
 
+    def force_strap(self, name: str, level: bool | None) -> None:
+        """``level`` None: as the slot has it."""
+        place = self._plan.strap_names.index(name)
+        is_up = bool(self._slot >> place & 1) if level is None else level
+        self._write(self._plan.straps[place].file, _line_text(self._plan.straps[place], is_up))
+
     def show_values(self, plant: Plant) -> None:
         """What the sensors and tachometers say."""
         for sensor, file in self._sensor_files.items():
@@ -173,8 +179,8 @@ class HwTree:
     # ------------------------------------------------------------ how
 
     def _make(self) -> None:
-        for place, strap in enumerate(self._plan.straps):
-            self._write(strap.file, _line_text(strap, bool(self._slot >> place & 1)))
+        for name in self._plan.strap_names:
+            self.force_strap(name, None)
         driven = (*self._plan.driven.values(), *self._resets.values())
         for line in (*driven, *self._peer_lines.values()):
             self._write(line.file, _line_text(line, False), is_forced=True)

@@ -138,6 +138,17 @@ def test_the_slot_is_read_from_the_straps(board: Board, lines: LinePort, slot: i
     assert lines.read_slot() == slot
 
 
+def test_straps_read_again_leave_the_peers_lines_where_they_were(
+    board: Board, lines: LinePort
+) -> None:
+    strap(board, 1)
+    lines.read_slot()
+    before = [slot for slot, _ in lines.read().peers]
+    strap(board, 2)
+    assert lines.read_straps() == 2
+    assert [slot for slot, _ in lines.read().peers] == before
+
+
 @pytest.mark.parametrize("slot", [0, 3, 7])
 def test_straps_that_name_no_slot_of_the_chassis_are_refused(
     board: Board, lines: LinePort, slot: int

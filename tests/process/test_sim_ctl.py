@@ -163,6 +163,22 @@ def test_a_forced_line_lies_to_the_peer(sim: Sim) -> None:
     assert seen(sim, active, "PEER_HEALTH") == "1"
 
 
+def alarm_ids(sim: Sim, slot: int) -> set[str]:
+    told = run_bmcha("--socket", str(sim.layout.module_socket(slot)), "status", "--json").stdout
+    return {alarm["id"] for alarm in json.loads(told)["alarms"]}
+
+
+def test_straps_that_change_while_the_module_runs_are_an_alarm_and_nothing_else(sim: Sim) -> None:
+    active = holder(sim)
+    gates_moved = sum(line.what == "gate" for line in sim.journal())
+    said = ctl(sim, "line", f"mm{active}.SLOT_ID{2 - active}", "high")[1]
+    assert said == f"mm{active}.SLOT_ID{2 - active} is stuck high"
+    wait_until(lambda: "slot-straps-changed" in alarm_ids(sim, active), "the alarm is raised")
+    sim.ctl("line", f"mm{active}.SLOT_ID{2 - active}", "follow")
+    wait_until(lambda: "slot-straps-changed" not in alarm_ids(sim, active), "it is cleared")
+    assert sum(line.what == "gate" for line in sim.journal()) == gates_moved
+
+
 def test_a_sensor_set_by_hand_is_seen_by_both(sim: Sim) -> None:
     files = [sim.layout.hw(slot) / "hwmon/hwmon0/temp1_input" for slot in (1, 2)]
     assert ctl(sim, "set", "inlet_front", "41500")[1] == "inlet_front shows 41500"

@@ -43,8 +43,9 @@ GATED = Vocabulary(
     fans=("fan1", "fan2"),
     supplies=("psu1", "psu2"),
     blades=("blade1",),
+    straps=("SLOT_ID0",),
 )
-BARE = replace(GATED, board="bare", lines=())
+BARE = replace(GATED, board="bare", lines=(), straps=())
 KNOWN = {"gated": GATED, "bare": BARE}
 
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 
 from bmcha.hal.port import PortError
-from bmcha.model.event import EpochStored, LineLevels, LinesRead, StoreFailed
+from bmcha.model.event import EpochStored, LineLevels, LinesRead, StoreFailed, StrapsRead
 from bmcha.model.reading import EventCell
 from bmcha.model.role import Severity
 from bmcha.runtime import store_worker
-from bmcha.runtime.lines_worker import POST_NS, LinesWorker
+from bmcha.runtime.lines_worker import DOUBTED_STRAPS_NS, POST_NS, STRAPS_NS, LinesWorker
 from bmcha.runtime.store_worker import StoreWorker
 from tests.waiting import wait_until
 
@@ -32,14 +32,16 @@ class Posts:
 
 class ScriptedLines(Posts):
     """One reading a turn; waiting is time passing; after the last reading the worker is told to
-    stop."""
+    stop. ``straps``: what they say look after look, None: unreadable."""
 
-    def __init__(self, *readings: LinesRead) -> None:
+    def __init__(self, *readings: LinesRead, straps: tuple[int | None, ...] = ()) -> None:
         super().__init__()
         self.readings = list(readings)
         self.now_ns = 0
         self.waits: list[float] = []
-        self.worker = LinesWorker(self, self.post, lambda: self.now_ns)  # type: ignore[arg-type]
+        self.straps = list(straps)
+        self.strap_looks_ns: list[int] = []
+        self.worker = LinesWorker(self, self.post, lambda: self.now_ns, 2)  # type: ignore[arg-type]
         self.worker.run()
 
     def read(self) -> LinesRead:
@@ -47,6 +49,13 @@ class ScriptedLines(Posts):
         if not self.readings:
             self.worker.stop()
         return reading
+
+    def read_straps(self) -> int:
+        self.strap_looks_ns.append(self.now_ns)
+        slot = self.straps.pop(0)
+        if slot is None:
+            raise PortError("the strap is gone")
+        return slot
 
     def wait(self, timeout_s: float) -> bool:
         self.waits.append(timeout_s)
@@ -69,6 +78,19 @@ def test_levels_are_read_at_least_every_100_ms_and_posted_every_500() -> None:
 def test_a_reading_carries_its_time() -> None:
     lines = ScriptedLines(UP, DOWN)
     assert lines.events == [UP, replace(DOWN, read_ns=100 * MS)]
+
+
+def test_straps_as_at_the_start_are_read_every_5_s_and_told_to_nobody() -> None:
+    lines = ScriptedLines(*[UP] * 110, straps=(2, 2))
+    assert lines.strap_looks_ns == [STRAPS_NS, 2 * STRAPS_NS]
+    assert not [event for event in lines.events if isinstance(event, StrapsRead)]
+
+
+def test_straps_that_differ_are_told_and_looked_at_again_sooner_until_they_are_right() -> None:
+    lines = ScriptedLines(*[UP] * 90, straps=(1, None, 2))
+    told = [event for event in lines.events if isinstance(event, StrapsRead)]
+    assert told == [StrapsRead(1), StrapsRead(None, "the strap is gone"), StrapsRead(2)]
+    assert lines.strap_looks_ns == [STRAPS_NS + look * DOUBTED_STRAPS_NS for look in range(3)]
 
 
 # ---------------------------------------------------------------- store
