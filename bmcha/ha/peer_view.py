@@ -16,12 +16,22 @@ from bmcha.ha.lives import Lives
 from bmcha.ha.path_monitor import PathHealth, PathMonitor
 from bmcha.ha.revision import is_older
 from bmcha.model.identity import EPOCH_MAX
-from bmcha.model.message import Handover, Header, Heartbeat, HeartbeatDraft
+from bmcha.model.message import (
+    AGE_NEVER_NS,
+    Handover,
+    Header,
+    Heartbeat,
+    HeartbeatDraft,
+    PathEcho,
+)
 from bmcha.model.role import Role
 
 EPOCH_BELIEVED_MAX = EPOCH_MAX - (1 << 16)
 """A takeover a minute for a month reaches 43,000. Whoever says more is broken or lies, and to
 follow it would leave no number for the next claim."""
+
+
+NEVER_HEARD = PathEcho(0, AGE_NEVER_NS)
 
 
 class PeerView:
@@ -62,10 +72,11 @@ class PeerView:
         return self.accepts(header)
 
     def hear(self, heartbeat: Heartbeat, own_boot_id: int, heard_ns: int) -> None:
-        """A beat of the present life. The echo counts even when the word itself is older."""
-        if heartbeat.draft.echo_boot_id == own_boot_id:
-            for monitor, echo in zip(self.monitors, heartbeat.echoes, strict=False):
-                monitor.told(echo, heard_ns)
+        """A beat of the present life. The echo counts even when the word itself is older; one of
+        another life of this node, or of none, says that this life was never heard."""
+        is_of_this_life = heartbeat.draft.echo_boot_id == own_boot_id
+        for monitor, echo in zip(self.monitors, heartbeat.echoes, strict=False):
+            monitor.told(echo if is_of_this_life else NEVER_HEARD, heard_ns)
         if self.draft is not None and is_older(heartbeat.draft.revision, self.draft.revision):
             return
         if self.heard_since_ns is None:
@@ -172,6 +183,11 @@ class PeerView:
     def was_heard(self) -> bool:
         """Since the own start, whatever became of it."""
         return self.boot_id is not None
+
+    def was_absent_since(self) -> bool:
+        """Its slot was empty after its last beat: who is there now was not heard yet."""
+        absent_ns, heard_ns = self.lines.absent_ns, self.last_heard_ns()
+        return absent_ns is not None and (heard_ns is None or absent_ns > heard_ns)
 
     def last_heard_ns(self) -> int | None:
         heard = [m.last_heard_ns for m in self.monitors if m.last_heard_ns is not None]

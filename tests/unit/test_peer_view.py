@@ -73,11 +73,13 @@ def test_an_older_word_of_the_same_life_is_dropped_but_its_echo_counts() -> None
     assert peer.hears_us() is False
 
 
-def test_an_echo_of_a_former_life_of_this_node_says_nothing() -> None:
+@pytest.mark.parametrize("echo_boot_id", [0, OWN_BOOT - 1])
+def test_a_peer_that_echoes_another_life_or_none_does_not_hear_this_one(echo_boot_id: int) -> None:
     peer = new_peer()
     assert peer.meet(header(), "udp", ms(START_MS))
-    peer.hear(beat(draft(echo_boot_id=OWN_BOOT - 1)), OWN_BOOT, ms(START_MS))
     assert peer.hears_us() is None
+    peer.hear(beat(draft(echo_boot_id=echo_boot_id)), OWN_BOOT, ms(START_MS))
+    assert peer.hears_us() is False
 
 
 def test_a_new_life_forgets_what_the_former_said_and_the_former_is_never_heard_again() -> None:
