@@ -42,8 +42,9 @@ def _decide_active(i: RoleInputs) -> RoleDecision:
     for peer in i.peers:
         if peer.is_heard and peer.role is Role.ACTIVE and peer.is_epoch_newer:
             return RoleDecision(Role.STANDBY, Reason.PEER_HOLDS_NEWER_EPOCH)
-    if any(peer.is_heard and peer.is_deaf_rival for peer in i.peers):
-        # It will never hear that this epoch is newer: the one that hears lets go.
+    if any(has_fresh_word(i, peer) and peer.is_deaf_rival for peer in i.peers):
+        # It will never hear that this epoch is newer: the one that hears lets go. Not for the last
+        # word of one whose lines have fallen since: that one is dead.
         return RoleDecision(Role.STANDBY, Reason.PEER_HEARS_NOTHING)
     if i.are_outputs_shut:
         return RoleDecision(Role.STANDBY, Reason.OUTPUTS_SHUT)

@@ -1,0 +1,34 @@
+"""Two modules of which one hears nothing: who lets go, and that it is done once."""
+
+from __future__ import annotations
+
+import pytest
+
+from bmcha.model.role import Role
+from bmcha.model.settings import BoardClass
+from tests.world import World
+
+DEADTIME_MS = 500
+BEAT_MS = 100
+
+
+@pytest.mark.parametrize("unheard", [1, 2])
+def test_of_two_that_start_with_one_way_dead_only_one_holds_for_long(unheard: int) -> None:
+    world = World(BoardClass.BARE)
+    world.cut(source=unheard)
+    world.boot()
+    world.run(8000)
+    assert sorted(str(role) for role in world.roles()) == [str(Role.ACTIVE), str(Role.STANDBY)]
+    assert world.dual_ms <= 3 * BEAT_MS, world.story()
+
+
+def test_a_deaf_rival_that_died_is_followed_by_one_claim() -> None:
+    """Its last word stays until its dead time is over; its fallen lines prove that word old."""
+    world = World(BoardClass.GATED).settled()
+    world.cut(source=2)
+    world.run(3 * DEADTIME_MS)
+    world.kill(1)
+    world.run(2 * DEADTIME_MS)
+    assert world.roles() == (None, Role.ACTIVE)
+    claims = [role for _, role in world.modules[2].roles if role is Role.FENCING]
+    assert len(claims) == 1, world.story()
