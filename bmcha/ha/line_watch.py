@@ -41,6 +41,8 @@ class LineWatch:
         self.active_down_since_ns: int | None = None
         self.active_moved_ns: int | None = None
         self.health_down_since_ns: int | None = None
+        self.absent_ns: int | None = None
+        """When PRESENCE was last read down twice in a row: nobody was in the slot then."""
         self.probe_nonce = 0
         self.probe_ns = probe_ns
         self._probe_until_ns = 0
@@ -50,6 +52,8 @@ class LineWatch:
     @property
     def believed(self) -> LineLevels:
         """The levels without those of known liars."""
+        if not self._liars:
+            return self.levels  # asked for at every step, several times
         return replace(self.levels, **dict.fromkeys(self._liars, None))
 
     @property
@@ -70,6 +74,8 @@ class LineWatch:
         self.health_down_since_ns = _since(self.health_down_since_ns, levels.health, read_ns)
         if None not in (levels.active, self.levels.active) and levels.active != self.levels.active:
             self.active_moved_ns = read_ns
+        if levels.presence is False and self.levels.presence is False:
+            self.absent_ns = read_ns
         is_new_line_down = self._is_another_line_down(levels)
         self.levels = levels
         self._liars = frozenset(n for n in self._liars if getattr(levels, n) is False)
