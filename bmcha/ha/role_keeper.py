@@ -303,6 +303,9 @@ class RoleKeeper:
             if self.settings.board_class is BoardClass.LEASE:
                 # A lease begins with the first beat of the new holder that is echoed.
                 self.own.has_yielded = True
+            for peer in self.peers:
+                # Whom it saw hold before it held itself is no reason to reset anybody later.
+                peer.was_heard_active = False
             self._enter(Role.ACTIVE, self.machine.reason, now_ns)
         elif outcome is Outcome.LOST:
             self._enter(Role.STANDBY, Reason.CONTEST_LOST, now_ns)

@@ -116,6 +116,22 @@ def test_a_reset_peer_whose_active_line_is_stuck_up_is_not_waited_for() -> None:
     assert world.dual_ms == 0
 
 
+def test_who_held_itself_since_does_not_reset_a_follower_that_it_never_heard() -> None:
+    """1 was ACTIVE, is reset, and boots cut off; 2 holds, stands still, and 1 takes over."""
+    world = World(RESET).settled()
+    world.cut()
+    become(world, 2, Role.ACTIVE, 2 * DEAD_MS)
+    world.run(5000)
+    assert boots(world) == (2, 1)
+    world.modules[2].is_stopped = True
+    become(world, 1, Role.ACTIVE, 5000)
+    world.modules[2].is_stopped = False
+    world.run(LONG_MS)
+    assert boots(world) == (2, 1), "one reset in all"
+    assert world.roles() == (Role.ACTIVE, Role.STANDBY)
+    assert reason_of(world.modules[2]) is Reason.ISOLATED
+
+
 def test_in_maintenance_nobody_is_reset() -> None:
     world = World(RESET).settled()
     world.modules[1].ask(MaintenanceAsked(1, "test", 60))
@@ -171,6 +187,20 @@ def test_a_holder_lets_nothing_go_for_a_standby_that_is_known_to_be_away(how: st
         world.modules[2].ask(StopAsked("test"))
     world.run(LONG_MS)
     assert Reason.LEASE_OVER not in changes_of(world.modules[1])
+
+
+def test_a_holder_lets_nothing_go_for_a_module_that_is_put_in() -> None:
+    """Its PRESENCE is up again, and it has not said a word yet."""
+    world = World(LEASE).settled()
+    world.pull(2)
+    world.run(LONG_MS)
+    world.modules[2].hardware.is_powered = True
+    world.tell_lines()
+    world.run(3000)
+    world.boot(2)
+    world.run(LONG_MS)
+    assert Reason.LEASE_OVER not in changes_of(world.modules[1])
+    assert world.roles() == (Role.ACTIVE, Role.STANDBY)
 
 
 def test_a_frozen_holder_whose_line_stays_up_is_followed_with_a_critical_alarm() -> None:
