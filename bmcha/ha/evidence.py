@@ -77,7 +77,7 @@ def evidence_of(
 
 def _is_lease_over(peer: PeerView, timers: TimerSettings, now_ns: int) -> bool:
     """It could take over and hears nothing of us, as far as can be known from here."""
-    is_there = peer.was_heard() and not peer.has_said_goodbye
+    is_there = peer.was_heard() and not peer.has_said_goodbye and not peer.was_absent_since()
     if not is_there or peer.is_heard() or peer.lines.believed.presence is False:
         return False
     return now_ns >= peer.calls_us_silent_at_ns() + ns_from_ms(timers.lease_margin_ms)
