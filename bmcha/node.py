@@ -155,6 +155,7 @@ class Node:
         match event:
             case Tick():
                 self._emit(FeedWatchdog())
+                self.facts.judge_health(now_ns)
             case HeartbeatHeard():
                 self.hearing.heartbeat(event)
             case MessageHeard():
@@ -168,8 +169,10 @@ class Node:
             case StrapsRead():
                 self.roles.own.straps.read(event, self.roles.own_slot)
             case SensorRead():
+                self.facts.own_readings.sensor_read(event)
                 self.chassis.sensor_read(event)
             case FanRead():
+                self.facts.own_readings.fan_read(event)
                 self.chassis.fan_read(event)
             case SupplyRead():
                 self.chassis.supply_read(event)
@@ -254,6 +257,7 @@ class Node:
         self.hearing.log_paths(now_ns)
         conditions = conditions_of(self.roles, self.facts.store_fault, now_ns)
         conditions += self.facts.service.conditions(now_ns)
+        conditions += self.facts.conditions()
         self.chassis.judge_alarms(conditions, now_ns)
 
     def _speak(self, now_ns: int) -> None:
@@ -343,7 +347,7 @@ class Node:
             is_mirror_drained=chassis.is_drained,
             mirror_sequence=self.mirror_sequence,
             progress=chassis.progress(),
-            health=self.facts.health(),
+            health=self.facts.health.score,
             failovers_ns=chassis.failovers_ns(now_ns),
         )
 

@@ -9,13 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from bmcha.answers.health import Health, health_of
 from bmcha.chassis.keeper import ChassisKeeper
+from bmcha.chassis.own_readings import OwnReadings
 from bmcha.ha.role_keeper import RoleKeeper
 from bmcha.ha.service_state import ServiceState
 from bmcha.model.event import PathCounts
+from bmcha.model.role import Severity
 from bmcha.model.settings import NodeSettings
 
 Body = dict[str, Any]
+HEALTH_LOW_MAX = 70
+"""By default, as much less than 100 as makes the role move (`policy.health_switchover_margin`)."""
 
 
 @dataclass(slots=True)
@@ -32,18 +37,24 @@ class Facts:
     port_faults: dict[str, str] = field(default_factory=dict)
     store_fault: str = ""
     service: ServiceState = field(init=False)
+    own_readings: OwnReadings = field(init=False)
+    health: Health = field(init=False)
+    """As of the last tick."""
 
     def __post_init__(self) -> None:
         self.service = ServiceState(self.started_ns)
+        self.own_readings = OwnReadings(self.started_ns)
+        self.judge_health(self.started_ns)
 
-    def health(self) -> int:
-        """0 to 100: what this node can do for the chassis. A node that cannot store is worse
-        than one that can; the chassis' own faults are the same for both and do not count."""
-        if self.own_slot is None:
-            return 0
-        broken_count = sum(bool(fault) for fault in self.port_faults.values())
-        broken_count += len(self.service.stalled)
-        return max(1, 100 - 20 * bool(self.store_fault) - 10 * broken_count)
+    def judge_health(self, now_ns: int) -> None:
+        self.health = health_of(self, now_ns)
+
+    def conditions(self) -> list[tuple[str, Severity, str]]:
+        """A STANDBY raises no alarm of the chassis; that it could not care for it is its own."""
+        if not 0 < self.health.score <= HEALTH_LOW_MAX:
+            return []  # 0 is FAULT, which has its own
+        text = f"health {self.health.score} %: {'; '.join(self.health.reasons)}"
+        return [("health-low", Severity.MINOR, text)]
 
     def is_mirror_synced(self) -> bool:
         chassis = self.chassis

@@ -12,9 +12,13 @@ from bmcha.ha.evidence import (
 )
 from bmcha.ha.peer_view import PeerView
 from bmcha.model.moment import NS_PER_S, ms_from_ns, ns_from_ms
-from bmcha.model.role import Role
+from bmcha.model.role import Reason, Role
 from bmcha.model.settings import BoardClass
 
+_MOVES = {
+    Reason.HEALTH_SWITCHOVER: "switchover to the healthier module",
+    Reason.FAILBACK: "failback to the preferred slot",
+}
 Wait = tuple[str, int]
 """What is waited for, and for how much longer in ns."""
 
@@ -43,6 +47,8 @@ def _role_waits(facts: Facts, now_ns: int) -> Iterator[Wait]:
         yield "listening to the others first", roles.own.must_listen_until_ns - now_ns
     if roles.maintenance.is_on(now_ns):
         yield "maintenance", roles.maintenance.remaining_s(now_ns) * NS_PER_S
+    if roles.moves.wanted is not None:
+        yield _MOVES[roles.moves.wanted[0]], roles.moves.remaining_ns(now_ns)
     if roles.claim is not None:
         claim_ends_ns = roles.claim.deadline_ns()
         if claim_ends_ns is not None:

@@ -33,6 +33,12 @@ MODULE_TEXTS: Final[Mapping[str, str]] = {
     "policy.failovers_max": "So many failovers within failovers_window_s lock out every further"
     " move that is not needed, until `bmcha lockout clear`. 0: never.",
     "policy.failovers_window_s": "How long a failover counts.",
+    "policy.health_switchover_margin": "A STANDBY whose health (0 to 100) is better by so much gets"
+    " the chassis. 0: never.",
+    "policy.health_switchover_hold_s": "For so long it has to be.",
+    "policy.failback": "Whether the chassis goes back to preferred_slot when its module is well.",
+    "policy.preferred_slot": "The slot that shall hold the chassis, with failback.",
+    "policy.failback_hold_off_s": "For so long the module there has to be STANDBY and well.",
     "timers": "Times that are not a path's own. The defaults suit dead times of 1500 ms.",
     "timers.initdead_ms": "After the own start, how long to listen before silence means anything."
     " Longer than the slowest path's deadtime_ms, and than the other module's boot.",

@@ -25,6 +25,7 @@ from bmcha.model.identity import Succession
 from bmcha.model.settings import (
     PULSE_MS_MAX,
     PULSE_MS_MIN,
+    Failback,
     IsolationPolicy,
     MoveSettings,
     NodeSettings,
@@ -43,6 +44,7 @@ SOCKET_NAME_BYTES_MAX: Final = 80
 _IMAGE_NAME_ALLOWED: Final = "/ and 1 to 250 letters, digits, dots, _ or -, not only dots"
 _IMAGE_NAME: Final = re.compile(r"/(?!\.+$)[A-Za-z0-9._-]{1,250}")
 _POLICIES: Final = {member.value: member for member in IsolationPolicy}
+_FAILBACKS: Final = {member.value: member for member in Failback}
 _ANYTHING: Final = re.compile(r"[\s\S]+")
 
 
@@ -121,6 +123,7 @@ def read_config(file: str, *, version: str, firmware_level: int, layout_id: int)
     )
     if table.is_sound("chassis"):
         relations.check_paths(table, paths, succession)
+        relations.check_moves(keys.policy_table, keys.moves, succession)
         relations.check_board(board_table, board, succession)
     relations.check_timers(keys.timers_table, keys.timers, paths, board)
     _check_places(table, keys, {file, board_source.file, *board_source.origins.values()})
@@ -165,6 +168,7 @@ class ModuleKeys:
     chassis_id: int
     succession: Succession
     timers_table: Table
+    policy_table: Table
     timers: TimerSettings
     paths: list[tuple[Table, PathSettings]]
     isolation_policy: IsolationPolicy
@@ -189,6 +193,7 @@ def read_module_table(table: Table) -> ModuleKeys:
         chassis_id=chassis_id,
         succession=succession,
         timers_table=timers_table,
+        policy_table=policy,
         timers=_timers(timers_table),
         paths=read_paths(table),
         isolation_policy=policy.choice("isolation_policy", _POLICIES, "trust-silence"),
@@ -294,6 +299,11 @@ def _moves(policy: Table) -> MoveSettings:
     return MoveSettings(
         failovers_max=policy.integer("failovers_max", 0, 1000, 10),
         failovers_window_s=policy.integer("failovers_window_s", 1, 7 * 24 * 3600, 3600),
+        health_switchover_margin=policy.integer("health_switchover_margin", 0, 100, 30),
+        health_switchover_hold_s=policy.integer("health_switchover_hold_s", 1, 3600, 10),
+        failback=policy.choice("failback", _FAILBACKS, "never"),
+        preferred_slot=policy.optional_integer("preferred_slot", 1, 255),
+        failback_hold_off_s=policy.integer("failback_hold_off_s", 1, 7 * 24 * 3600, 60),
     )
 
 

@@ -15,7 +15,14 @@ from bmcha.config.path_tables import BEAT_BYTES_MAX, FRAME_BYTES_MIN, LINE_SPEED
 from bmcha.config.table import Table
 from bmcha.model.board import PeerLines
 from bmcha.model.identity import Succession
-from bmcha.model.settings import BoardClass, PathKind, PathSettings, TimerSettings
+from bmcha.model.settings import (
+    BoardClass,
+    Failback,
+    MoveSettings,
+    PathKind,
+    PathSettings,
+    TimerSettings,
+)
 
 TICKS_PER_WATCHDOG_MIN = 3
 """The watchdog is fed at ticks: two in a row may come late without a reset."""
@@ -72,6 +79,19 @@ def yielding_ms(timers: TimerSettings) -> int:
     claims, and claimed again or not: its line has moved by then if it lives."""
     waits_ms = timers.lease_margin_ms + timers.claim_window_ms + timers.store_deadline_ms
     return waits_ms + 2 * timers.line_settle_ms + timers.tick_ms
+
+
+def check_moves(policy: Table, moves: MoveSettings, succession: Succession) -> None:
+    """A failback leads to a slot of this chassis."""
+    if not policy.is_sound("failback", "preferred_slot"):
+        return
+    slots = ", ".join(map(str, succession.slots))
+    if moves.preferred_slot is None:
+        if moves.failback is Failback.PREFERRED_SLOT:
+            policy.refuse("preferred_slot", "missing", f"a slot of chassis.succession: {slots}")
+    elif moves.preferred_slot not in succession.slots:
+        allowed = f"a slot of chassis.succession: {slots}"
+        policy.refuse("preferred_slot", str(moves.preferred_slot), allowed)
 
 
 def check_timers(timers_table: Table, timers: TimerSettings, paths: Paths, board: Board) -> None:

@@ -31,7 +31,13 @@ CHANGEABLE: Final[Mapping[str, frozenset[str]]] = {
     "fans": frozenset({"pwm_min", "rpm_min"}),
     "zones": frozenset({"curve", "hysteresis_milli", "pwm_step_max"}),
     "chassis": frozenset({"sensor_stale_ms"}),
-    "policy": frozenset({"isolation_policy", "lone", "failovers_max", "failovers_window_s"}),
+    "policy": frozenset(
+        {
+            *("isolation_policy", "lone", "failovers_max", "failovers_window_s"),
+            *("health_switchover_margin", "health_switchover_hold_s"),
+            *("failback", "preferred_slot", "failback_hold_off_s"),
+        }
+    ),
     "log": frozenset({"level", "file_bytes_max"}),
 }
 """By table, or by list of tables: the keys that change at once."""

@@ -11,7 +11,10 @@ from bmcha.model.moment import ns_from_ms
 from bmcha.model.role import Reason
 from bmcha.model.settings import BoardClass, IsolationPolicy, NodeSettings, TimerSettings
 
-HANDING_OVER = (Reason.SWITCHOVER_ASKED, Reason.STOP_ASKED)
+HANDING_OVER = (
+    *(Reason.SWITCHOVER_ASKED, Reason.STOP_ASKED),
+    *(Reason.HEALTH_SWITCHOVER, Reason.FAILBACK),
+)
 
 
 def is_over(since_ns: int | None, wait_ns: int, now_ns: int) -> bool:

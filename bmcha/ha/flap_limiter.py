@@ -23,7 +23,8 @@ from bmcha.model.role import Reason, Role
 
 CLEAR_COMMAND = "bmcha lockout clear"
 ASKED = (Reason.HANDOVER_ASKED, Reason.PEER_SAID_GOODBYE)
-"""A person moved the role, or stopped its holder."""
+"""A person moved the role or stopped its holder, unless that one handed over for one of these:"""
+BY_POLICY = (Reason.HEALTH_SWITCHOVER, Reason.FAILBACK)
 
 
 class FlapLimiter:
@@ -62,7 +63,9 @@ class FlapLimiter:
         seat = self._seat
         former = claimant(seat.own.seen_epoch, seat.settings.succession)
         is_moved = seat.machine.role is Role.STANDBY and former != seat.own_slot
-        self.taken_over_from = former if is_moved and reason not in ASKED else None
+        words = [peer.draft.reason for peer in seat.peers if peer.draft is not None]
+        is_asked = reason in ASKED and not any(word in BY_POLICY for word in words)
+        self.taken_over_from = former if is_moved and not is_asked else None
 
     def clear_asked(self, event: LockoutClearAsked, unaware: list[int]) -> Answer:
         """``unaware``: slots that cannot be told, or that do not hear it."""

@@ -27,6 +27,7 @@ from bmcha.ha.rule_record import RoleDecision, RoleInputs
 from bmcha.ha.seat import Seat
 from bmcha.ha.switchover import Relinquishing
 from bmcha.ha.taking import Outcome, Taking
+from bmcha.ha.voluntary_moves import VoluntaryMoves
 from bmcha.model.effect import Effect, ReadLines, SendMessage, StoreEpoch
 from bmcha.model.event import (
     LineLevels,
@@ -60,6 +61,7 @@ class RoleKeeper:
         self._taking = Taking(self._seat)
         self.flaps = FlapLimiter(self._seat)
         self._letting_go = LettingGo(self._seat, self.flaps)
+        self.moves = VoluntaryMoves(self._seat, self._letting_go)
         self._drafts = DraftWriter()
 
     @property
@@ -193,6 +195,7 @@ class RoleKeeper:
         if self.has_ended:
             return
         self._apply(decide(self.inputs(now_ns)), now_ns)
+        self._move_unasked(word, now_ns)
         self._carry_on(word, now_ns)
         self.own.is_late = False
         self._publish(word, now_ns)
@@ -253,6 +256,11 @@ class RoleKeeper:
         self._letting_go.carry_on(word, self._drafts.revision, now_ns)
         if self.has_ended:
             self._taking.end()
+
+    def _move_unasked(self, word: ChassisWord, now_ns: int) -> None:
+        due = self.moves.due(word, self.maintenance.is_on(now_ns), now_ns)
+        if due is not None:
+            self._relinquish(*due, now_ns)
 
     def _apply(self, decision: RoleDecision, now_ns: int) -> None:
         machine = self.machine

@@ -193,6 +193,12 @@ class Reason(_Sentence):
         "Every path is silent, but after too many failovers silence alone moves nothing.",
         "See to the peer; if it holds nothing, `bmcha lockout clear`. `bmcha events` says why.",
     )
+    HEALTH_SWITCHOVER = (
+        49,
+        "The peer has been clearly healthier for long; the chassis is handed over to it.",
+        "Mend this module: `bmcha status` says what its health suffers from.",
+    )
+    FAILBACK = 50, "The peer is well and in the preferred slot; the chassis is handed over to it."
     FROM_NEWER_VERSION = (
         255,
         "The peer's firmware is newer and gives a reason not known here.",

@@ -140,16 +140,31 @@ class TimerSettings:
     lease_margin_ms: int
 
 
+@unique
+class Failback(Enum):
+    """Whether the role goes back to a slot that is preferred, when its module is well again."""
+
+    NEVER = "never"
+    PREFERRED_SLOT = "preferred-slot"
+
+
 @dataclass(frozen=True, slots=True)
 class MoveSettings:
     """How often the role may move, and when it moves unasked. The defaults: nothing of it.
 
     After ``failovers_max`` failovers within ``failovers_window_s`` nothing moves that need not;
-    0: never locked out.
+    0: never locked out. A STANDBY that is healthier by ``health_switchover_margin`` for
+    ``health_switchover_hold_s`` is handed the chassis; 0: never. ``failback``: so is the one in
+    ``preferred_slot`` when it has been well for ``failback_hold_off_s``.
     """
 
     failovers_max: int = 0
     failovers_window_s: int = 3600
+    health_switchover_margin: int = 0
+    health_switchover_hold_s: int = 10
+    failback: Failback = Failback.NEVER
+    preferred_slot: int | None = None
+    failback_hold_off_s: int = 60
 
 
 @dataclass(frozen=True, slots=True)

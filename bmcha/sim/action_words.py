@@ -32,7 +32,7 @@ from bmcha.sim.actions import (
     Vocabulary,
 )
 
-ALL_PATHS = "all"
+ALL_PATHS = ALL_SENSORS = "all"
 DELAY_MS_MAX = 10_000
 NOISE_BYTES_PER_S_MAX = 2_000_000
 """Seventeen times what a line of 1 Mbaud carries; beyond that the simulator itself is the noise."""
@@ -57,7 +57,7 @@ _USAGE = {
     "insert": "insert SLOT [--chassis ID]",
     "line": "line NAME high|low|follow",
     "set": "set SENSOR VALUE|auto",
-    "sensor": "sensor SENSOR slow|ok",
+    "sensor": "sensor SENSOR slow|ok [--of SLOT]",
     "fan": "fan N fail|ok",
     "psu": "psu N fail|ok",
     "blade": "blade N on|off|load W",
@@ -170,9 +170,13 @@ def _set(words: Sequence[str], known: Vocabulary) -> Action:
 
 
 def _slow(words: Sequence[str], known: Vocabulary) -> Action:
+    slot = None
+    if len(words) == 4 and words[2] == "--of":
+        words, slot = words[:2], _slot(words[3], known)
     sensor, state = _exactly(2, "sensor", words)
-    _sensor(sensor, known)
-    return SlowSensor(sensor, _either(state, f"sensor {sensor}", "slow", "ok"))
+    if sensor != ALL_SENSORS:
+        _sensor(sensor, known)
+    return SlowSensor(sensor, _either(state, f"sensor {sensor}", "slow", "ok"), slot)
 
 
 def _fan(words: Sequence[str], known: Vocabulary) -> Action:

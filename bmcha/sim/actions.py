@@ -94,10 +94,11 @@ class FixSensor:
 
 @dataclass(frozen=True, slots=True)
 class SlowSensor:
-    """A slow sensor's file never answers."""
+    """A slow sensor's file never answers. ``slot_word`` None: to no module; else that one only."""
 
     sensor: str
     is_slow: bool
+    slot_word: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

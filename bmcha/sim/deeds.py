@@ -108,8 +108,8 @@ class Deeds:
                 return hardware.force(slot, line, level)
             case FixSensor(sensor=sensor, value=value):
                 return hardware.fix_sensor(sensor, value)
-            case SlowSensor(sensor=sensor, is_slow=is_slow):
-                return hardware.slow_sensor(sensor, is_slow)
+            case SlowSensor(sensor=sensor, is_slow=is_slow, slot_word=word):
+                return hardware.slow_sensor(sensor, is_slow, self._sender(word))
             case FailFan(fan=fan, is_failed=is_failed):
                 return hardware.fail_fan(fan, is_failed)
             case FailSupply(supply=supply, is_failed=is_failed):

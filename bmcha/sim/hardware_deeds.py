@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bmcha.sim.action_words import ALL_PATHS
+from bmcha.sim.action_words import ALL_PATHS, ALL_SENSORS
 from bmcha.sim.actions import CannotDo
 from bmcha.sim.chassis import Chassis
 from bmcha.sim.wires import Wire
@@ -85,12 +85,19 @@ class HardwareDeeds:
         self._chassis.show_values()
         return f"{sensor} shows {'the truth' if value is None else value}"
 
-    def slow_sensor(self, sensor: str, is_slow: bool) -> str:
+    def slow_sensor(self, sensor: str, is_slow: bool, slot: int | None) -> str:
+        """``slot`` None: for every module; else that one's own way to the sensor is broken."""
         if is_slow:
-            self._record("sensor", f"{sensor} slow")
-        for tree in self._chassis.trees.values():
-            tree.block_sensor(sensor, is_slow)
-        return f"{sensor} {'answers nobody' if is_slow else 'answers again'}"
+            text = f"{sensor} slow" if slot is None else f"{sensor} slow --of {slot}"
+            self._record("sensor", text)
+        names = [each.name for each in self._chassis.plan.chassis.sensors]
+        for each, tree in self._chassis.trees.items():
+            if slot in (None, each):
+                for name in names if sensor == ALL_SENSORS else [sensor]:
+                    tree.block_sensor(name, is_slow)
+        who = "nobody" if slot is None else f"slot {slot} no more"
+        what = "every sensor" if sensor == ALL_SENSORS else sensor
+        return f"{what} {f'answers {who}' if is_slow else 'answers again'}"
 
     # ------------------------------------------------------------ units
 

@@ -18,6 +18,7 @@ WARNTIME_MS = 500
 DEADTIME_MS = 1500
 RESET_PULSE_MS = 500
 """Long enough to be in the middle of one, as real reset circuits are."""
+POLICY = {"isolation_policy": '"trust-silence"'}
 
 _HEAD = """\
 # Module {slot} of a virtual chassis, made by `bmcha sim`: written anew at each start.
@@ -33,8 +34,7 @@ succession = [{succession}]
 
 [policy]
 # Only asked where no line tells about the other module: silence on every path means dead.
-isolation_policy = "trust-silence"
-
+{policy}
 [timers]
 # Only used on a board that has a reset line to the other module.
 reset_pulse_ms = {pulse}
@@ -61,6 +61,7 @@ def write_config(
     board: str,
     wires: Sequence[Wire],
     chassis_id: int = CHASSIS_ID,
+    policy: Sequence[tuple[str, str]] = (),
 ) -> None:
     """The file is replaced at once, never seen half written. A module of another chassis brings
     its own store."""
@@ -75,6 +76,7 @@ def write_config(
         pulse=RESET_PULSE_MS,
         store="store" if chassis_id == CHASSIS_ID else f"store-{chassis_id}",
         succession=", ".join(str(each) for each in layout.slots),
+        policy="".join(f"{key} = {value}\n" for key, value in (POLICY | dict(policy)).items()),
     )
     for wire in wires:
         text += _PATH.format(

@@ -44,6 +44,8 @@ class RigOptions:
     seed: int | None = None
     """Of everything random, as loss and noise are. None: one is drawn."""
     command: ModuleCommand = run_command
+    policy: tuple[tuple[str, str], ...] = ()
+    """Keys of every module's [policy], with their values as in TOML."""
 
 
 class Rig:
@@ -190,9 +192,13 @@ class Rig:
         if chassis_id is not None and chassis_id != CHASSIS_ID:
             chassis.foreign[slot] = chassis_id
         wires = list(chassis.wires.values())
-        write_config(self.layout, slot, self._options.board, wires, chassis_id or CHASSIS_ID)
+        self._write_config(slot, wires, chassis_id or CHASSIS_ID)
 
     def _write_configs(self, wires: list[Wire]) -> dict[int, BoardPlan]:
         for slot in SLOTS:
-            write_config(self.layout, slot, self._options.board, wires)
+            self._write_config(slot, wires, CHASSIS_ID)
         return {slot: read_plan(self.layout, slot) for slot in SLOTS}
+
+    def _write_config(self, slot: int, wires: list[Wire], chassis_id: int) -> None:
+        options = self._options
+        write_config(self.layout, slot, options.board, wires, chassis_id, options.policy)

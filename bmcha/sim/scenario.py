@@ -12,6 +12,7 @@ from enum import Enum, unique
 from importlib import resources
 from pathlib import Path
 
+from bmcha.config.key_texts import MODULE_TEXTS
 from bmcha.model.role import Role
 from bmcha.sim.action_words import ActionRejected, parse_action
 from bmcha.sim.actions import Vocabulary
@@ -20,6 +21,7 @@ SECONDS_MAX = 3600.0
 VICTIM = "victim"
 SURVIVOR = "survivor"
 SWITCHOVER = "switchover"
+POLICY_KEYS = [key.removeprefix("policy.") for key in MODULE_TEXTS if key.startswith("policy.")]
 
 
 class ScenarioError(Exception):
@@ -100,6 +102,8 @@ class Scenario:
     """Slots without a module at the start."""
     until_s: float = 0.0
     """It lasts at least so long, however early everything has been seen."""
+    policy: tuple[tuple[str, str], ...] = ()
+    """Keys of both modules' [policy], with their values as in TOML."""
 
     def ends_s(self) -> float:
         """When it ends at the latest."""
@@ -117,6 +121,7 @@ class Scenario:
 _USAGE = (
     "at SECONDS ACTION..., within SECONDS role SLOT STATE, within SECONDS [no] alarm ID, "
     "within SECONDS output SLOT, settle SECONDS, never RULE, empty SLOT, until SECONDS, "
+    "policy KEY VALUE, "
     "on BOARD[,BOARD...]: STEP, # comment"
 )
 
@@ -195,6 +200,10 @@ def _grow(scenario: Scenario, place: str, words: list[str], known: Vocabulary) -
         case ["empty", slot]:
             _check_word("slot", slot, [str(each) for each in known.slots])
             return replace(scenario, empty_slots=(*scenario.empty_slots, int(slot)))
+        case ["policy", key, value]:
+            _check_word("policy", key, POLICY_KEYS)
+            toml = value if value.isdecimal() or value in ("true", "false") else f'"{value}"'
+            return replace(scenario, policy=(*scenario.policy, (key, toml)))
         case ["settle", seconds]:
             calm = Settle(place, _seconds(seconds))
             return replace(scenario, steps=(*scenario.steps, calm))

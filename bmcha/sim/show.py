@@ -58,7 +58,7 @@ def show(options: ShowOptions) -> int:
     """The exit code. ScenarioError, RigRefused: nothing was started, and why."""
     scenario = _choose_scenario(options)
     try:
-        with _ending_by_signal(), _rig(options) as rig:
+        with _ending_by_signal(), _rig(options, scenario) as rig:
             if options.duration_s is not None:
                 signal.setitimer(signal.ITIMER_REAL, options.duration_s)
             if scenario is None:
@@ -82,9 +82,12 @@ def _choose_scenario(options: ShowOptions) -> Scenario | None:
 
 
 @contextmanager
-def _rig(options: ShowOptions) -> Iterator[Rig]:
+def _rig(options: ShowOptions, scenario: Scenario | None) -> Iterator[Rig]:
     """While it is taken down no signal disturbs: that is bounded, and the guardian is there."""
-    rig_options = RigOptions(options.board, options.root, options.is_respawning, options.seed)
+    rig_options = RigOptions(
+        *(options.board, options.root, options.is_respawning, options.seed),
+        policy=() if scenario is None else scenario.policy,
+    )
     with Rig(rig_options) as rig:
         try:
             yield rig

@@ -377,9 +377,11 @@ def test_a_store_that_fails_lets_the_claim_go_on_with_an_alarm() -> None:
     effects = life.step(StoreFailed("epoch", "disk full"))
     assert DriveLine(OwnLine.ACTIVE, True) in effects
     assert alarms(life) == {"store-failed"}
-    assert life.node.facts.health() == 80
+    life.step(Tick())
+    assert life.node.facts.health.score == 80
     life.step(StoreRecovered())
-    assert alarms(life) == set() and life.node.facts.health() == 100
+    life.step(Tick())
+    assert alarms(life) == set() and life.node.facts.health.score == 100
 
 
 def test_a_record_that_could_not_be_stored_does_not_hurry_the_claim() -> None:
@@ -534,7 +536,8 @@ def test_a_summary_brings_counts_faults_and_the_time_last_heard() -> None:
     life = Life()
     life.step(PathSummarised("udp", None, None, None, COUNTS, "no such device"))
     assert life.node.facts.counts["udp"] == COUNTS
-    assert life.node.facts.health() == 90
+    life.step(Tick())
+    assert life.node.facts.health.score == 90
 
 
 def test_a_failed_effect_is_in_the_log_but_does_not_fill_it() -> None:

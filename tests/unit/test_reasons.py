@@ -21,7 +21,7 @@ from bmcha.model.event import (
 )
 from bmcha.model.message import MessageType
 from bmcha.model.role import Reason, Refusal, Role
-from bmcha.model.settings import BoardClass, IsolationPolicy, MoveSettings
+from bmcha.model.settings import BoardClass, Failback, IsolationPolicy, MoveSettings
 from bmcha.wire.messages import build_body, parse_body
 from tests.speech import beat, draft
 from tests.world import Module, World
@@ -185,6 +185,25 @@ def own_gap_too_long() -> World:
     world.run(1000)
     world.modules[1].is_stopped = False
     return wait_for(world, 1, Reason.OWN_GAP_TOO_LONG)
+
+
+def moving(moves: MoveSettings) -> World:
+    world = World(GATED)
+    for module in world.modules.values():
+        module.settings = replace(module.settings, moves=moves)
+    return world.settled()
+
+
+def health_switchover() -> World:
+    world = moving(MoveSettings(health_switchover_margin=20, health_switchover_hold_s=1))
+    world.modules[1].ask(StoreFailed("event", "disk full"))
+    return wait_for(world, 1, Reason.HEALTH_SWITCHOVER)
+
+
+def failback() -> World:
+    preferred = Failback.PREFERRED_SLOT
+    world = moving(MoveSettings(failback=preferred, preferred_slot=2, failback_hold_off_s=2))
+    return wait_for(world, 1, Reason.FAILBACK)
 
 
 def outputs_shut() -> World:
@@ -362,6 +381,8 @@ REASONS: dict[Reason, ReasonStory] = {
     Reason.IN_MAINTENANCE: in_maintenance,
     Reason.OTHER_CHASSIS: other_chassis,
     Reason.LOCKED_OUT: locked_out,
+    Reason.HEALTH_SWITCHOVER: health_switchover,
+    Reason.FAILBACK: failback,
     Reason.LINE_FAULT_SUSPECTED: line_fault_suspected,
     Reason.HELD_BY_POLICY: held_by_policy,
     Reason.CONTEST_LOST: contest_lost,

@@ -57,6 +57,7 @@ def test_what_can_change_does_and_is_told_with_file_key_and_both_values(files) -
         ("pwm_min = 60", "pwm_min = 70"),
         ("[35000, 140]", "[35000, 150]"),
         ("lone = false", 'lone = true\nisolation_policy = "hold"\nfailovers_max = 3'),
+        ("failovers_max = 3", 'failovers_max = 3\nfailback = "preferred-slot"\npreferred_slot = 2'),
         ('level = "info"', 'level = "debug"'),
     )
     config, board = str(files.config), str(files.board)
@@ -73,6 +74,8 @@ def test_what_can_change_does_and_is_told_with_file_key_and_both_values(files) -
         Change(config, "policy.isolation_policy", '"trust-silence"', '"hold"'),
         Change(config, "policy.lone", "false", "true"),
         Change(config, "policy.failovers_max", "10", "3"),
+        Change(config, "policy.failback", '"never"', '"preferred-slot"'),
+        Change(config, "policy.preferred_slot", "missing", "2"),
         Change(config, "log.level", '"info"', '"debug"'),
     }
     assert found.config == files.load()

@@ -115,7 +115,7 @@ NORMAL = {
     *(Reason.BOOT_LISTENING, Reason.PEER_IS_ACTIVE, Reason.PEER_IS_CLAIMING),
     *(Reason.PEER_CLAIMS_FIRST, Reason.HANDED_OVER, Reason.FIRST_IN_SUCCESSION),
     *(Reason.RANK_DELAY_OVER, Reason.STANDBY_BEFORE_STARTING, Reason.PEER_SAID_GOODBYE),
-    *(Reason.PEER_RELEASED, Reason.HANDOVER_ASKED, Reason.SWITCHOVER_ASKED),
+    *(Reason.PEER_RELEASED, Reason.HANDOVER_ASKED, Reason.SWITCHOVER_ASKED, Reason.FAILBACK),
 }
 """Reasons with which all is well, or which somebody asked for."""
 

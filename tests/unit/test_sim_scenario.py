@@ -88,6 +88,7 @@ def test_every_kind_of_step_is_understood() -> None:
         ("delay serial 40 --from 2", DelayPath("serial", 40, "2")),
         ("noise serial 1000", MakeNoise("serial", 1000)),
         ("sensor inlet slow", SlowSensor("inlet", True)),
+        ("sensor all ok --of 2", SlowSensor("all", False, "2")),
         ("psu 2 fail", FailSupply("psu2", True)),
         ("psu psu1 ok", FailSupply("psu1", False)),
         ("blade 1 off", SwitchBlade("blade1", False)),
@@ -143,6 +144,7 @@ def test_a_step_for_another_board_is_checked_all_the_same() -> None:
         ("at 1 blade 1 load 1001", "blade 1 load 1001: allowed are 0 to 1000, watts"),
         ("at 1 blade 1 load", "blade 1 'load': allowed are on, off and load W"),
         ("at 1 sensor outlet slow", "unknown sensor 'outlet'; there are: inlet"),
+        ("at 1 sensor inlet slow --of 3", "unknown slot '3'; allowed are: 1, 2, active"),
         ("at 1 sensor inlet stuck", "sensor inlet 'stuck': allowed are slow and ok"),
         ("at 1 disk 1 broken", "disk 1 'broken': allowed are full and ok"),
         ("at 1 insert 2 --chassis x", "allowed are 1 to 4294967295, a chassis id"),
@@ -172,6 +174,14 @@ def test_a_wrong_line_is_named_with_what_is_allowed(text: str, expected: str) ->
     sentence = complaint(f"never dual\n{text}\n")
     assert sentence.startswith("risk.txt:2: ")
     assert expected in sentence
+
+
+def test_policy_keys_are_those_of_the_configuration_and_texts_get_their_quotes() -> None:
+    text = "policy failback preferred-slot\npolicy preferred_slot 2\npolicy lone true\n"
+    assert parse(text).policy == (
+        *(("failback", '"preferred-slot"'), ("preferred_slot", "2"), ("lone", "true")),
+    )
+    assert "unknown policy 'failbak'; allowed are: " in complaint("policy failbak never")
 
 
 def test_actions_stand_in_the_order_of_their_times() -> None:
@@ -208,8 +218,10 @@ def test_the_shipped_scenarios_are_these() -> None:
         "cut-serial",
         "cut-udp",
         "disk-full",
+        "failback",
         "fencer-killed",
         "foreign-chassis",
+        "health-switchover",
         "kill-active",
         "kill-standby",
         "newcomer-while-active",

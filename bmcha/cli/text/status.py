@@ -29,7 +29,10 @@ def status_lines(body: Body) -> Lines:
     yield ""
     up_for = duration(node["uptime_s"])
     module = f"chassis {node['chassis_id']}, bmcha {node['version']}, up for {up_for}"
-    yield from labelled("Module", [clean(module)])
+    about_health = [
+        f"health {node['health']} %: {clean(r)}" for r in node.get("health_reasons", ())
+    ]
+    yield from labelled("Module", [clean(module), *about_health])
     peers = body.get("peers") or [body.get("peer")]
     yield from labelled("Peer", [_peer_text(peer, node) for peer in peers])
     yield from labelled_rows("Paths", _short_paths(body["paths"]))
