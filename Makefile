@@ -17,6 +17,7 @@ heading = @printf '\n== %s\n'
 SIM ?=
 SECONDS ?= 60
 TIMES ?= 10
+NAPS ?= 200
 SEEDS ?= 1000
 FROM ?=
 BOARD ?=
@@ -90,6 +91,10 @@ vm-ports: env ## the ports against a real kernel's devices, in a virtual machine
 scenarios: env ## every scenario on every board TIMES="10" in a row, then each crippled in every way
 	@$(python) -m tests.process.repeat_scenarios $(TIMES)
 	@$(python) -m pytest --long tests/process/test_scenarios_can_fail.py
+
+.PHONY: sleeper
+sleeper: env ## the ACTIVE stopped NAPS="200" times on gated and on reset, for 1 ms to a minute
+	@$(python) -m tests.process.sleeper $(NAPS)
 
 .PHONY: endurance
 endurance: env ## noise on every path, a minute of each kind; SECONDS="5" for a quick look
