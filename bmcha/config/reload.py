@@ -23,7 +23,7 @@ CHANGEABLE: Final[Mapping[str, frozenset[str]]] = {
         {
             *("lone_start_ms", "probe_ms", "claim_window_ms", "rank_delay_ms", "line_settle_ms"),
             *("unverified_takeover_ms", "store_deadline_ms", "drain_deadline_ms"),
-            *("handover_deadline_ms", "hold_off_ms"),
+            *("handover_deadline_ms", "hold_off_ms", "reset_pulse_ms", "lease_margin_ms"),
         }
     ),
     "paths": frozenset({"warntime_ms", "jeopardy_deadtime_ms"}),
