@@ -141,7 +141,7 @@ class Doer:
         module.is_stopped = True
 
         def go_on() -> None:
-            if module.life is life and not life.is_busy:
+            if module.life is life and not life.is_frozen:
                 module.is_stopped = False
 
         self.world.later(min(deed.value, JUMPED_PAUSE_MS), go_on)
@@ -293,7 +293,7 @@ class Doer:
                 module.life.interrupt = None
                 if not module.life.has_slot:
                     module.die()
-            if module.life is not None and not module.life.is_busy:
+            if module.life is not None and not module.life.is_frozen:
                 module.is_stopped = False
             module.is_hung = False
             self.boot(module)

@@ -89,7 +89,7 @@ class Judge(Watcher):
     def _are_in_touch(self) -> bool:
         world = self._world
         lives = [module.life for module in world.modules.values()]
-        if any(life is None or life.is_busy for life in lives):
+        if any(life is None or life.is_frozen for life in lives):
             return False
         if any(module.is_stopped or module.is_hung for module in world.modules.values()):
             return False
@@ -123,8 +123,6 @@ class Judge(Watcher):
     def stepped(self, life: Life, event: Event, effects: Sequence[Effect]) -> None:
         self._steps_ns[life.slot] = self._world.now_ns
         self._look_at_hands()
-        if len(life.mailbox._events) > EVENTS_MAX:
-            self.blame("queue", f"slot {life.slot}: {len(life.mailbox._events)} events wait")
 
     def sent(self, life: Life, path: str, header: Header, message: Message) -> None:
         if not isinstance(message, Heartbeat):
@@ -135,6 +133,8 @@ class Judge(Watcher):
         if stood_ns > ns_from_ms(timers.stall_limit_ms + timers.tick_ms):
             text = f"slot {life.slot} beats, but has decided nothing for {stood_ns // NS_PER_MS} ms"
             self.blame("stalled-speaks", text)
+        if len(life.mailbox._events) > EVENTS_MAX:
+            self.blame("queue", f"slot {life.slot}: {len(life.mailbox._events)} events wait")
         queue = life.paths[path].queue
         if len(queue._role) + len(queue._mirror) > MESSAGES_MAX:
             self.blame("queue", f"slot {life.slot}: too much waits for path {path}")

@@ -38,7 +38,7 @@ class PictureJudge:
     def booted(self, life: Life) -> None:
         self._images[life.slot] = {}
         self._states[life.boot_id] = {}
-        self._told[life.slot] = set()
+        self._told[life.slot] = {record.key for record in life.node.chassis.log.tail()}
 
     def holds(self, life: Life, epoch: int) -> None:
         self._holders[epoch] = life

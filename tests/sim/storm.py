@@ -15,13 +15,15 @@ from dataclasses import dataclass, field, replace
 from bmcha.answers.waits import waits
 from bmcha.model.moment import NS_PER_S
 from bmcha.model.role import Role
-from bmcha.model.settings import NodeSettings
+from bmcha.model.settings import ChassisSettings, NodeSettings
 from tests.sim.deeds import Doer
 from tests.sim.judge import Judge, Violation
 from tests.sim.story import Era, Setup, Story
 from tests.world import World
 from tests.world.chassis import BOOT_MS
 
+SENSOR_PERIOD_MS = 700
+SENSORS, FANS = 4, 2
 STABLE_MS = 500
 """At rest for so long before it is believed: five beats."""
 LATE_MS = 10_000
@@ -38,6 +40,18 @@ class Outcome:
     deeds_count: int = 0
     eras_count: int = 0
     failures: list[str] = field(default_factory=list)
+
+
+def _chassis(chassis: ChassisSettings) -> ChassisSettings:
+    """More to mirror, more seldom."""
+    sensor, fan = chassis.sensors[0], chassis.fans[0]
+    return replace(
+        chassis,
+        sensors=tuple(replace(sensor, name=f"t{number}") for number in range(SENSORS)),
+        fans=tuple(replace(fan, name=f"fan{number}") for number in range(FANS)),
+        sensor_period_ms=SENSOR_PERIOD_MS,
+        sensor_stale_ms=5 * SENSOR_PERIOD_MS,
+    )
 
 
 def heal_bound_ms(settings: NodeSettings) -> int:
@@ -83,11 +97,16 @@ class Storm:
                 settings,
                 is_lone_start_allowed=setup.is_lone,
                 timers=replace(settings.timers, tick_ms=setup.tick_ms),
-                chassis=replace(settings.chassis, sensor_period_ms=1000, sensor_stale_ms=5000),
+                chassis=_chassis(settings.chassis),
             )
             module.jitter_ns = self.doer.jitter(module)
+            module.sensor_milli = self._sensor_milli
             sign = 1 if module.slot == 1 else -1
             module.set_clock(sign * setup.drift_ppm, setup.ahead_s * NS_PER_S * module.slot)
+
+    def _sensor_milli(self, index: int) -> int:
+        """Never the same twice in a row: what is not mirrored is seen."""
+        return 30_000 + 1000 * index + self.world.now_ms // SENSOR_PERIOD_MS % 100
 
     def run(self) -> Outcome:
         begun_ms = self.world.now_ms

@@ -96,7 +96,9 @@ class World:
     def stand_still(self, module: Module, for_ms: int) -> None:
         """SIGSTOP in the middle of what ``module`` does, and SIGCONT after ``for_ms``."""
         life = module.life
-        module.is_stopped = True
+        if life is None:
+            return
+        module.is_stopped = life.is_frozen = True
 
         def go_on() -> None:
             if module.life is life:
@@ -105,6 +107,7 @@ class World:
         self.later(for_ms, go_on)
         while module.life is life and module.is_stopped and self._turn(None):
             pass
+        life.is_frozen = False
 
     # ---- who holds
 

@@ -35,7 +35,6 @@ from tests.world.wires import ARRIVED_MAX, Frame
 if TYPE_CHECKING:
     from tests.world.module import Module
 
-SENSOR_MILLI = 30_000
 FAN_RPM = 3000
 LINES_NS = 500 * NS_PER_MS
 
@@ -151,6 +150,8 @@ class Life:
         self.agenda, self.watcher, self.clock = world.agenda, world.watcher, module.clock
         self.has_ended = False
         self.is_busy = False
+        self.is_frozen = False
+        """It stands still in the middle of a step, which has not gone on yet."""
         self.interrupt: Interrupt | None = None
         self.boot_id = module.boot_id()
         now_ns = self.clock()
@@ -251,10 +252,12 @@ class Life:
     def _read_sensors(self) -> None:
         if self.is_still:
             return
-        now_ns = self.clock()
-        self.post(SensorRead(0, SENSOR_MILLI, Quality.GOOD, now_ns))
-        self.post(FanRead(0, FAN_RPM, Quality.GOOD, now_ns))
-        period_ns = self.module.settings.chassis.sensor_period_ms * NS_PER_MS
+        now_ns, chassis = self.clock(), self.module.settings.chassis
+        for index in range(len(chassis.sensors)):
+            self.post(SensorRead(index, self.module.sensor_milli(index), Quality.GOOD, now_ns))
+        for index in range(len(chassis.fans)):
+            self.post(FanRead(index, FAN_RPM, Quality.GOOD, now_ns))
+        period_ns = chassis.sensor_period_ms * NS_PER_MS
         self.agenda.set(self._sensor_alarm, self.agenda.now_ns + period_ns)
 
     def _poll_lines(self) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tests.world.chassis import World
 
 STORE_MS = 3
+SENSOR_MILLI = 30_000
 PPM = 1_000_000
 
 
@@ -50,6 +51,7 @@ class Module:
         self.roles: list[tuple[int, Role]] = []
         self.writes: list[tuple[int, int, bool]] = []
         self.jitter_ns: Callable[[], int] = lambda: 0
+        self.sensor_milli: Callable[[int], int] = lambda index: SENSOR_MILLI
         self._is_stopped = False
         self._is_hung = False
         self._drift_ppm = 0
