@@ -359,3 +359,21 @@ def test_a_third_node_waits_until_every_earlier_one_is_out_of_the_way() -> None:
     assert decide(standby).role is Role.STANDBY
     both_gone = RoleInputs(Role.STANDBY, Reason.PEER_IS_ACTIVE, (gone, gone))
     assert decide(both_gone) == RoleDecision(Role.FENCING, Reason.PEER_SILENT)
+
+
+@pytest.mark.parametrize(
+    ("line", "is_long", "expected"),
+    [
+        (False, False, RoleDecision(Role.FENCING, Reason.PEER_SAID_GOODBYE)),
+        (None, False, RoleDecision(Role.FENCING, Reason.PEER_SAID_GOODBYE)),
+        (True, False, RoleDecision(Role.STANDBY, Reason.LINE_FAULT_SUSPECTED)),
+        (True, True, RoleDecision(Role.FENCING, Reason.UNVERIFIED_TAKEOVER, True)),
+    ],
+)
+def test_a_line_that_is_stuck_after_a_goodbye_is_waited_for_and_not_for_ever(
+    line: bool | None, is_long: bool, expected: RoleDecision
+) -> None:
+    peer = PeerEvidence(
+        is_earlier=True, has_said_goodbye=True, active=line, is_contradiction_over=is_long
+    )
+    assert decide(RoleInputs(Role.STANDBY, Reason.PEER_IS_ACTIVE, (peer,))) == expected
