@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[2]
 CODE = ROOT / "bmcha" / "ha"
 NOT_DECIDING = {"__init__", "role_machine_doc", "role_rules_doc"}
 STORIES = (
+    "tests/unit/test_role_rules_doc.py",
     "tests/unit/test_reasons.py",
     "tests/unit/test_role_keeper.py",
     "tests/unit/test_maintenance.py",
