@@ -88,29 +88,29 @@ def is_noticed(mutant: Mutant) -> bool:
 
 
 class Record:
-    """What is known of which mutant; a changed file makes all of its mutants unknown."""
+    """Which mutants were noticed; a changed file makes all of its mutants unknown. Survivors are
+    not remembered: a new test may notice them."""
 
     def __init__(self, is_afresh: bool) -> None:
-        self._noticed: dict[str, bool] = {}
+        self._noticed: set[str] = set()
         if DONE.exists() and not is_afresh:
-            self._noticed = json.loads(DONE.read_text())
+            self._noticed = set(json.loads(DONE.read_text()))
 
     def _key(self, mutant: Mutant) -> str:
         file = CODE / f"{mutant.module.rpartition('.')[2]}.py"
         return f"{sha256(file.read_bytes()).hexdigest()[:12]} {mutant.module}:{mutant.number}"
 
-    def get(self, mutant: Mutant) -> bool | None:
-        return self._noticed.get(self._key(mutant))
+    def is_noticed(self, mutant: Mutant) -> bool:
+        return self._key(mutant) in self._noticed
 
-    def put(self, mutant: Mutant, is_noticed: bool) -> None:
-        self._noticed[self._key(mutant)] = is_noticed
+    def note(self, mutant: Mutant) -> None:
+        self._noticed.add(self._key(mutant))
         DONE.parent.mkdir(exist_ok=True)
-        DONE.write_text(json.dumps(self._noticed, indent=0))
+        DONE.write_text(json.dumps(sorted(self._noticed), indent=0))
 
 
 def judge(mutant: Mutant, record: Record) -> tuple[Mutant, bool]:
-    known = record.get(mutant)
-    return mutant, is_noticed(mutant) if known is None else known
+    return mutant, record.is_noticed(mutant) or is_noticed(mutant)
 
 
 def main() -> int:
@@ -125,8 +125,9 @@ def main() -> int:
     with ThreadPoolExecutor(options.at_once) as pool:
         runs = pool.map(lambda mutant: judge(mutant, record), found)
         for count, (mutant, is_seen) in enumerate(runs, 1):
-            record.put(mutant, is_seen)
-            if not is_seen:
+            if is_seen:
+                record.note(mutant)
+            else:
                 survivors.append(mutant)
                 print(f"survived  {mutant}", flush=True)
             if count % 25 == 0:
