@@ -96,6 +96,10 @@ scenarios: env ## every scenario on every board TIMES="10" in a row, then each c
 sleeper: env ## the ACTIVE stopped NAPS="200" times on gated and on reset, for 1 ms to a minute
 	@$(python) -m tests.process.sleeper $(NAPS)
 
+.PHONY: mutants
+mutants: env ## delete one rule of bmcha/ha at a time: does a test notice? ARGS="verdicts --at-once 1"
+	@$(python) -m tests.mutation $(ARGS)
+
 .PHONY: endurance
 endurance: env ## noise on every path, a minute of each kind; SECONDS="5" for a quick look
 	@$(python) -m tests.process.storm $(SECONDS)
