@@ -73,17 +73,21 @@ class PeerView:
 
     def hear(self, heartbeat: Heartbeat, own_boot_id: int, heard_ns: int) -> None:
         """A beat of the present life. The echo counts even when the word itself is older; one of
-        another life of this node, or of none, says that this life was never heard."""
-        is_of_this_life = heartbeat.draft.echo_boot_id == own_boot_id
-        for monitor, echo in zip(self.monitors, heartbeat.echoes, strict=False):
-            monitor.told(echo if is_of_this_life else NEVER_HEARD, heard_ns)
-        if self.draft is not None and is_older(heartbeat.draft.revision, self.draft.revision):
+        another life of this node, or of none, says that this life was never heard: until then, so
+        that an older one, which came over a slower path, says nothing."""
+        draft = heartbeat.draft
+        is_old = self.draft is not None and is_older(draft.revision, self.draft.revision)
+        is_of_this_life = draft.echo_boot_id == own_boot_id
+        if is_of_this_life or not is_old:
+            for monitor, echo in zip(self.monitors, heartbeat.echoes, strict=False):
+                monitor.told(echo if is_of_this_life else NEVER_HEARD, heard_ns)
+        if is_old:
             return
         if self.heard_since_ns is None:
             self.heard_since_ns = heard_ns
-        self.draft = heartbeat.draft
-        self.was_heard_active = self.was_heard_active or heartbeat.draft.role is Role.ACTIVE
-        if heartbeat.draft.role is not Role.RELINQUISHING:
+        self.draft = draft
+        self.was_heard_active = self.was_heard_active or draft.role is Role.ACTIVE
+        if draft.role is not Role.RELINQUISHING:
             self.handover = None
 
     def hear_goodbye(self) -> None:

@@ -82,6 +82,16 @@ def test_a_peer_that_echoes_another_life_or_none_does_not_hear_this_one(echo_boo
     assert peer.hears_us() is False
 
 
+def test_a_beat_from_before_it_heard_us_does_not_unsay_that_it_does() -> None:
+    """It came over the slower path, after the one that echoes this node."""
+    peer = new_peer()
+    hear(peer, Role.STANDBY, revision=2)
+    assert peer.hears_us() is True
+    earlier = draft(Role.STARTING, revision=1, echo_boot_id=0)
+    peer.hear(beat(earlier), OWN_BOOT, ms(START_MS + 5))
+    assert peer.hears_us() is True
+
+
 def test_a_new_life_forgets_what_the_former_said_and_the_former_is_never_heard_again() -> None:
     peer = new_peer()
     hear(peer, Role.ACTIVE, revision=9)
