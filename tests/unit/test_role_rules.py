@@ -377,3 +377,13 @@ def test_a_line_that_is_stuck_after_a_goodbye_is_waited_for_and_not_for_ever(
         is_earlier=True, has_said_goodbye=True, active=line, is_contradiction_over=is_long
     )
     assert decide(RoleInputs(Role.STANDBY, Reason.PEER_IS_ACTIVE, (peer,))) == expected
+
+
+@pytest.mark.parametrize("earlier", BOOLS)
+def test_a_restarted_holder_waits_for_a_standby_but_not_in_maintenance(earlier: bool) -> None:
+    standby = PeerEvidence(
+        is_earlier=earlier, is_heard=True, role=Role.STANDBY, is_rank_delay_over=True
+    )
+    starting = RoleInputs(Role.STARTING, Reason.BOOT_LISTENING, (standby,))
+    assert decide(starting) == RoleDecision(Role.STANDBY, Reason.PEER_CLAIMS_FIRST)
+    assert decide(replace(starting, is_in_maintenance=True)).role is Role.FENCING
