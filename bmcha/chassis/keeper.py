@@ -136,13 +136,14 @@ class ChassisKeeper:
             self.record(Severity.MINOR, "fans", text, now_ns)
 
     def let_go(self) -> None:
-        """No longer the holder: the picture is the mirror's from now on."""
+        """No longer the holder: the picture is the mirror's from now on. What was read last is
+        in it, and so it goes to the image: a next time as the holder begins from the picture."""
+        self.flush()
         self.is_holding = False
         self.sender.forget_peer()
         self.alarms.drop_chassis_alarms()
         self.sensor_judge.forget()
         self.fan_judge.forget()
-        self._changed.clear()
 
     def new_epoch(self, epoch: int) -> None:
         self.epoch = epoch

@@ -6,7 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from bmcha.model.event import Question, SettingsReloaded, StatusAsked, StopAsked, SwitchoverAsked
+from bmcha.model.effect import WriteImage
+from bmcha.model.event import (
+    OutputsWithheld,
+    Question,
+    SensorRead,
+    SettingsReloaded,
+    StatusAsked,
+    StopAsked,
+    SwitchoverAsked,
+)
+from bmcha.model.reading import Quality, SensorCell
 from bmcha.model.role import Reason, Role
 from bmcha.model.settings import BoardClass, IsolationPolicy
 from tests.world import Module, World
@@ -612,3 +622,15 @@ def test_the_log_goes_on_over_a_failover_without_loss_or_doubling(board: BoardCl
     keys = [r.key for r in second.chassis.log.tail()]
     assert set(before) <= set(keys)
     assert len(keys) == len(set(keys))
+
+
+def test_what_a_holder_read_last_is_in_its_image_when_it_lets_go() -> None:
+    world = World(GATED).settled()
+    node = world.modules[1].node
+    assert node is not None
+    now_ns = world.modules[1].clock()
+    node.step(SensorRead(0, 31_000, Quality.GOOD, now_ns), now_ns)
+    effects = node.step(OutputsWithheld(0), now_ns)
+    assert node.roles.machine.role is Role.STANDBY
+    written = [cell for e in effects if isinstance(e, WriteImage) for cell in e.cells]
+    assert [c.value_milli for c in written if isinstance(c, SensorCell)] == [31_000]
