@@ -57,6 +57,8 @@ class Hearing:
             return
         monitor = self._monitors[event.path][1]
         monitor.counted(event.counts, now_ns)
+        twins = self._roles.own.twins
+        twins.summarised(event.path, event.counts.twin, monitor.deadtime_ns)
         heard_ns, header, heartbeat = event.last_heard_ns, event.header, event.heartbeat
         if heard_ns is None or header is None or heartbeat is None:
             return

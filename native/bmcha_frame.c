@@ -173,6 +173,8 @@ static int is_wanted(struct bmcha_sieve *sieve, const struct bmcha_frame *frame)
         status = BMCHA_BAD_CHASSIS;
         sieve->has_foreign = 1;
         sieve->foreign_chassis_id = frame->chassis_id;
+    } else if (status == 0 && frame->source_slot == sieve->target_slot) {
+        /* An echo, or another module that says our slot: for the caller to tell apart. */
     } else if (status == 0 && (frame->source_slot != sieve->source_slot ||
                                frame->target_slot != sieve->target_slot)) {
         status = BMCHA_BAD_SLOT;

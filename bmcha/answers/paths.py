@@ -58,6 +58,7 @@ def _line(counts: PathCounts) -> Body:
         "noise_per_s": counts.noise_per_s,
         "foreign": counts.foreign_count,
         "foreign_chassis": counts.foreign_chassis_id,
+        "twin": counts.twin.role.name if counts.twin is not None else None,
         "refused": signs.refused_count,
         "hung_up": signs.is_hung_up,
         "carrier": signs.has_carrier,

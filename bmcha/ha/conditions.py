@@ -72,6 +72,10 @@ def conditions_of(keeper: RoleKeeper, store_fault: str, now_ns: int) -> list[Con
         found.append(("own-active-line-fault", Severity.MAJOR, text))
     if keeper.own.straps.fault:
         found.append(("slot-straps-changed", Severity.MAJOR, keeper.own.straps.fault))
+    twin = keeper.own.twins.twin(now_ns)
+    if twin is not None:
+        text = f"another module says that it is in slot {keeper.own_slot} too, {twin.role.name}"
+        found.append(("duplicate-slot", Severity.MAJOR, f"{text}: the straps of one are wrong"))
     if store_fault:
         found.append(("store-failed", Severity.MAJOR, f"not stored: {store_fault}"))
     for peer in keeper.peers:
@@ -98,7 +102,7 @@ def conditions_of(keeper: RoleKeeper, store_fault: str, now_ns: int) -> list[Con
 def _of_role(keeper: RoleKeeper) -> list[Condition]:
     role, reason = keeper.machine.role, keeper.machine.reason
     if role is Role.FAULT:
-        return [("own-fault", Severity.CRITICAL, reason.sentence)]
+        return [("own-fault", Severity.CRITICAL, f"{reason.sentence} {reason.remedy}")]
     if reason in ISOLATED:
         return [("isolated", Severity.MAJOR, reason.sentence)]
     if keeper.own.is_unverified and role in (Role.FENCING, Role.ACTIVE):

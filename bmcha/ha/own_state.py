@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from bmcha.ha.strap_watch import StrapWatch
+from bmcha.ha.twin_watch import TwinWatch
 from bmcha.model.event import LinesRead
 from bmcha.model.moment import ns_from_ms
 
@@ -39,6 +40,7 @@ class OwnState:
     has_yielded: bool = False
     is_unverified: bool = False
     straps: StrapWatch = field(default_factory=StrapWatch)
+    twins: TwinWatch = field(default_factory=TwinWatch)
 
     @property
     def epoch(self) -> int:

@@ -228,6 +228,9 @@ class RoleKeeper:
             board=settings.board_class,
             policy=settings.isolation_policy,
             is_slot_known=self.is_slot_known,
+            is_slot_taken=self.own.twins.goes_first(
+                self.machine.role, self.own.held_epoch, self.boot_id, now_ns
+            ),
             is_boot_window_over=self.machine.is_boot_window_over(now_ns),
             is_lone_start_due=self._is_lone_start_due(now_ns),
             must_listen=self.own.must_listen(now_ns) or is_held_off,

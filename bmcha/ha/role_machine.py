@@ -45,7 +45,12 @@ TRANSITIONS: dict[tuple[Role, Role], Transition] = {
         OutputAct.NOTHING, "the peer is ACTIVE, or the boot window ended and a claim is not allowed"
     ),
     (Role.STARTING, Role.FENCING): Transition(OutputAct.CLAIM, "the rules allow a claim"),
-    (Role.STARTING, Role.FAULT): Transition(OutputAct.RELEASE, "the slot cannot be read"),
+    (Role.STARTING, Role.FAULT): Transition(
+        OutputAct.RELEASE, "the slot cannot be read, or another module in it goes first"
+    ),
+    (Role.STANDBY, Role.FAULT): Transition(
+        OutputAct.RELEASE, "another module in the same slot goes first"
+    ),
     (Role.STANDBY, Role.FENCING): Transition(OutputAct.CLAIM, "the rules allow a claim"),
     (Role.FENCING, Role.ACTIVE): Transition(OutputAct.OPEN, "epoch stored, nobody else claims"),
     (Role.FENCING, Role.STANDBY): Transition(

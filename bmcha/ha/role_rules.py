@@ -18,16 +18,20 @@ from bmcha.model.settings import BoardClass
 def decide(i: RoleInputs) -> RoleDecision:
     if not i.is_slot_known:
         return RoleDecision(Role.FAULT, Reason.OWN_SLOT_UNREADABLE)
+    if i.role is Role.FAULT:
+        return _stay(i)
     if i.is_own_gap_too_long and i.role is not Role.STARTING:
         return RoleDecision(Role.STANDBY, Reason.OWN_GAP_TOO_LONG)
+    if i.is_slot_taken:
+        # By way of STANDBY, so that outputs and line fall in the usual order.
+        is_waiting = i.role in (Role.STARTING, Role.STANDBY)
+        return RoleDecision(Role.FAULT if is_waiting else Role.STANDBY, Reason.DUPLICATE_SLOT)
     if i.role is Role.ACTIVE:
         return _decide_active(i)
     if i.role is Role.FENCING:
         return _decide_claiming(i)
     if i.role is Role.RELINQUISHING:
         return _decide_relinquishing(i)
-    if i.role is Role.FAULT:
-        return _stay(i)
     return _decide_waiting(i)
 
 

@@ -122,6 +122,7 @@ def rows(of: Tree, before: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ..
 
 WORDS = {
     "is_slot_known": ("the slot is known", "the slot straps are unreadable"),
+    "is_slot_taken": ("another module in this slot goes first", "nobody else in this slot"),
     "is_own_gap_too_long": ("this node stood still for too long", "no gap of its own"),
     "is_boot_window_over": ("boot window over", "boot window open"),
     "is_lone_start_due": ("lone start is due", "no lone start"),
@@ -215,6 +216,8 @@ in [hardware.md](hardware.md); why the rules are so, in the records
 These go before the tables:
 
 - A node whose slot straps are unreadable is FAULT (`OWN_SLOT_UNREADABLE`). FAULT stays FAULT.
+- One that hears another module in its own slot, which has the better right to it, is FAULT; if it
+  holds or claims, it lets go first (`DUPLICATE_SLOT`, [why](adr/0014-strap-faults.md)).
 - One that stood still for too long lets go and is STANDBY (`OWN_GAP_TOO_LONG`), unless it is
   STARTING and holds nothing.
 - A waiting node that must listen first (it stood still, lost a contest, or crashed) claims nothing.
@@ -229,7 +232,7 @@ With more than one peer a waiting node claims when it may pass over every one of
 """
 
 Ask = Callable[[RoleInputs], Any]
-_CALM = {"is_slot_known": True, "is_own_gap_too_long": False}
+_CALM = {"is_slot_known": True, "is_own_gap_too_long": False, "is_slot_taken": False}
 _WAITING = {**_CALM, "must_listen": False, "is_in_maintenance": False}
 _WORD = {"peer.is_heard": True, "peer.has_line_spoken": False}
 

@@ -54,7 +54,8 @@ class PeerEvidence:
 
 @dataclass(frozen=True, slots=True)
 class RoleInputs:
-    """``must_listen``: this node stood still a moment ago; what waits in its buffers is old.
+    """``is_slot_taken``: another module says this node's slot and has the better right to it.
+    ``must_listen``: this node stood still a moment ago; what waits in its buffers is old.
 
     ``has_yielded``: it already let go once for a peer that hears nothing, and was not heard since.
     ``is_take_back_due``: nobody took what it let go. ``is_last_claimant``: its slot made
@@ -68,6 +69,7 @@ class RoleInputs:
     board: BoardClass = BoardClass.BARE
     policy: IsolationPolicy = IsolationPolicy.TRUST_SILENCE
     is_slot_known: bool = True
+    is_slot_taken: bool = False
     is_boot_window_over: bool = True
     is_lone_start_due: bool = False
     must_listen: bool = False

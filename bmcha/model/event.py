@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, unique
 
+from bmcha.model.hearsay import Twin
 from bmcha.model.message import Header, Heartbeat, Message
 from bmcha.model.reading import Quality
 from bmcha.model.settings import NodeSettings
@@ -90,7 +91,7 @@ class PathCounts:
     ``bad_counts`` splits ``bad_count`` by reason. ``noise_per_s`` is what comes and is no frame:
     bytes on a stream, datagrams elsewhere; ``is_noisy`` while that is more than a path may have.
     ``foreign_count``: sound frames that are not for this path, and ``foreign_chassis_id`` the last
-    other chassis that was heard on it.
+    other chassis that was heard on it. ``twin``: the last module heard on it that says our slot.
     """
 
     rx_count: int
@@ -105,6 +106,7 @@ class PathCounts:
     is_noisy: bool = False
     foreign_count: int = 0
     foreign_chassis_id: int | None = None
+    twin: Twin | None = None
     signs: LinkSigns = LinkSigns()
 
     @property

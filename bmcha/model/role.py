@@ -188,6 +188,11 @@ class Reason(_Sentence):
         "The peer echoes nothing any more; let go once, so that it may take over.",
         "Mend a path: see `bmcha paths`. Outputs rest for a moment, fans hold.",
     )
+    DUPLICATE_SLOT = (
+        44,
+        "Another module says that it is in the same slot, and goes first.",
+        "Compare both slots with the straps, reseat the module that is wrong, then restart both.",
+    )
     LOCKED_OUT = (
         48,
         "Every path is silent, but after too many failovers silence alone moves nothing.",

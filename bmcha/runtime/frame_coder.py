@@ -28,7 +28,8 @@ class Damage:
 
 class FrameCoder:
     """``is_stuffed``: a stream, with delimiters; else each chunk is a datagram with one frame.
-    ``address``: whose frames are handed out; None: everybody's."""
+    ``address``: whose frames are handed out, and those of whoever says its own slot; None:
+    everybody's."""
 
     def __init__(self, is_stuffed: bool, address: Address | None = None) -> None:
         self._is_stuffed = is_stuffed

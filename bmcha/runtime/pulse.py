@@ -157,6 +157,7 @@ class Pulse:
                 is_noisy=self._noise.is_noisy,
                 foreign_count=damage.foreign_count + receiver.ignored_count,
                 foreign_chassis_id=damage.foreign_chassis_id,
+                twin=receiver.twin,
                 signs=self._signs,
             ),
             fault=self.fault,

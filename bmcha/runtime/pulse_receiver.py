@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bmcha.model.event import HeartbeatHeard, MessageHeard, PathOverdue
+from bmcha.model.hearsay import Twin
 from bmcha.model.message import (
     AGE_NEVER_NS,
     Header,
@@ -23,7 +24,7 @@ from bmcha.model.moment import NS_PER_MS
 from bmcha.runtime.out_queue import WatchOrder
 from bmcha.runtime.published import EchoBoard, LastHeard
 from bmcha.runtime.pulse_settings import EchoLimits, PulseSettings
-from bmcha.wire.frame import judge_address
+from bmcha.wire.frame import judge_address, says_own_slot
 
 SEQUENCE_MODULUS = 1 << 32
 NS_PER_US = 1000
@@ -135,6 +136,7 @@ class PulseReceiver:
         self.rx_count = 0
         self.bad_count = 0
         self.ignored_count = 0
+        self.twin: Twin | None = None
 
     @property
     def lost_count(self) -> int:
@@ -150,7 +152,7 @@ class PulseReceiver:
         """None: not for us, not new, or no news."""
         settings = self._settings
         if judge_address(header, settings.chassis_id, settings.own_slot, settings.peer_slot):
-            self.ignored_count += 1
+            self._hear_other(header, message, heard_ns)
             return None
         if not self._guard.is_new(header):
             return None
@@ -158,6 +160,16 @@ class PulseReceiver:
         if not isinstance(message, Heartbeat):
             return MessageHeard(settings.path, header, message, heard_ns)
         return self._hear_beat(header, message, heard_ns)
+
+    def _hear_other(self, header: Header, message: Message, heard_ns: int) -> None:
+        """None of the peer's: counted. Who says our slot and is not ourselves, by an echo, is a
+        twin."""
+        self.ignored_count += 1
+        settings = self._settings
+        is_ours = says_own_slot(header, settings.chassis_id, settings.own_slot)
+        is_twin = is_ours and header.boot_id != settings.boot_id
+        if is_twin and isinstance(message, Heartbeat):
+            self.twin = Twin(header.boot_id, message.draft.role, header.epoch, heard_ns)
 
     def arm(self, order: WatchOrder) -> None:
         self.watch.arm(order, self.last_heard_ns is not None)

@@ -16,7 +16,15 @@ from typing import Final
 from bmcha.model.message import Header
 from bmcha.wire import tables, version
 from bmcha.wire.checksum import crc32c as crc32c
-from bmcha.wire.frame import Address, BadFrame, BadReason, Decoded, RawFrame, judge_address
+from bmcha.wire.frame import (
+    Address,
+    BadFrame,
+    BadReason,
+    Decoded,
+    RawFrame,
+    judge_address,
+    says_own_slot,
+)
 
 DELIMITER: Final = b"\0"
 _OVERHEAD_BYTES: Final = tables.FRAME_HEADER.size + tables.CRC_BYTES
@@ -139,7 +147,7 @@ class PlainSieve:
 
     def _judge(self, header: Header) -> BadReason | None:
         wanted = self._address
-        if wanted is None:
+        if wanted is None or says_own_slot(header, wanted.chassis_id, wanted.own_slot):
             return None
         return judge_address(header, wanted.chassis_id, wanted.own_slot, wanted.peer_slot)
 

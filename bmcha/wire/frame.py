@@ -89,8 +89,9 @@ class Address:
 
 
 class Sieve(Protocol):
-    """Hands out the sound frames of one address (None: of all) and counts everything else, so
-    that noise costs as little as it can. One a path, used by that path's thread alone."""
+    """Hands out the sound frames of one address (None: of all), and of whoever says the own slot
+    in the own chassis, and counts everything else, so that noise costs as little as it can. One a
+    path, used by that path's thread alone."""
 
     @property
     def bad_counts(self) -> dict[BadReason, int]:
@@ -144,3 +145,8 @@ def judge_address(
     if header.source_slot != peer_slot or header.target_slot != own_slot:
         return BadReason.SLOT
     return None
+
+
+def says_own_slot(header: Header, chassis_id: int, own_slot: int) -> bool:
+    """An echo of ours, or another module of this chassis that takes our slot for its own."""
+    return header.chassis_id == chassis_id and header.source_slot == own_slot

@@ -202,6 +202,14 @@ static void a_sieve_hands_out_its_own_frames_only(void)
     sieve.takes_any = 1;
     CHECK(bmcha_frame_sift_datagrams(&sieve, data, sizes[0], sizes, 1, frames, 4, &taken) == 1);
 
+    /* From slot 1 for slot 2, heard in slot 1 by whoever expects slot 2: it says our own slot. */
+    sieve.takes_any = 0;
+    sieve.chassis_id = 0x01020304u;
+    sieve.source_slot = 2;
+    sieve.target_slot = 1;
+    CHECK(bmcha_frame_sift_datagrams(&sieve, data, sizes[0], sizes, 1, frames, 4, &taken) == 1);
+    CHECK(frames[0].source_slot == 1 && sieve.bad_counts[-BMCHA_BAD_SLOT] == 1);
+
     /* A size that lies is where it ends. */
     sizes[0]++;
     CHECK(bmcha_frame_sift_datagrams(&sieve, data, sizes[0] - 1u, sizes, 1, frames, 4, &taken) == 0);

@@ -159,6 +159,40 @@ def test_unreadable_straps_are_a_fault_and_a_silent_module(pair) -> None:
     assert first.end()[0] == 0
 
 
+def take_the_first_ones_slot(second: Module) -> None:
+    """Its straps say slot 1, and its configuration is for that one."""
+    second.set("straps/SLOT_ID0", 1)
+    second.set("straps/SLOT_ID1", 0)
+    config = second.folder / "config.toml"
+    config.write_text(config.read_text().replace("peer = 1", "peer = 2"))
+
+
+def alarm_ids(module: Module) -> set[str]:
+    return {alarm["id"] for alarm in module.ask()["alarms"]}
+
+
+def test_of_two_in_one_slot_that_start_together_one_runs_and_the_other_is_in_fault(pair) -> None:
+    take_the_first_ones_slot(pair[1])
+    for module in pair:
+        module.start()
+    wait_until(lambda: set(roles(*pair)) == {"ACTIVE", "FAULT"}, "one of them runs")
+    assert all("duplicate-slot" in alarm_ids(module) for module in pair)
+    loser = next(module for module in pair if module.role() == "FAULT")
+    assert loser.ask()["role"]["reason"] == "DUPLICATE_SLOT"
+    assert loser.get("lines/OUTPUT_ENABLE") == 0
+
+
+def test_who_holds_the_chassis_stays_beside_a_newcomer_in_its_slot(pair) -> None:
+    first, second = pair
+    take_the_first_ones_slot(second)
+    first.start()
+    wait_until(lambda: first.role() == "ACTIVE", "the first one runs")
+    second.start()
+    wait_until(lambda: second.role() == "FAULT", "the newcomer is in fault")
+    assert first.role() == "ACTIVE"
+    assert "own-fault" in alarm_ids(second) and "duplicate-slot" in alarm_ids(first)
+
+
 def test_the_service_manager_is_told(pair, tmp_path) -> None:
     first, _ = pair
     address = str(tmp_path / "notify")

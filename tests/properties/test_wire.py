@@ -4,6 +4,7 @@ stream gives the same frames, damage is never accepted and never raised."""
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -86,11 +87,13 @@ def test_c_and_python_find_the_same(stream: bytes) -> None:
 @given(streams, st.lists(noise, max_size=5), headers)
 def test_c_and_python_sift_alike(stream: bytes, datagrams: list[bytes], wanted: Header) -> None:
     frame = codec.encode_frame(wanted, 1, b"", False)
+    swapped = replace(wanted, source_slot=wanted.target_slot, target_slot=wanted.source_slot)
+    twin = codec.encode_frame(swapped, 1, b"", False)
     address = Address(wanted.chassis_id, wanted.target_slot, wanted.source_slot)
     for sieve_of in (None, address):
         ours, theirs = codec.make_sieve(sieve_of), codec_native.make_sieve(sieve_of)
         assert theirs.sift_stream(stream) == ours.sift_stream(stream)
-        every = [*datagrams, frame, b"", frame]
+        every = [*datagrams, frame, twin, b"", frame]
         assert theirs.sift_datagrams(every) == ours.sift_datagrams(every)
         assert theirs.bad_counts == ours.bad_counts
         assert theirs.noise_bytes == ours.noise_bytes

@@ -130,7 +130,10 @@ def test_a_node_without_a_slot_says_only_that() -> None:
     keeper = new_keeper(None)
     keeper.machine.enter(Role.FAULT, Reason.OWN_SLOT_UNREADABLE, 0, ms(START_MS))
     (condition,) = conditions_of(keeper, "", ms(LATER_MS))
-    assert condition == ("own-fault", Severity.CRITICAL, Reason.OWN_SLOT_UNREADABLE.sentence)
+    assert condition == (
+        *("own-fault", Severity.CRITICAL),
+        f"{Reason.OWN_SLOT_UNREADABLE.sentence} {Reason.OWN_SLOT_UNREADABLE.remedy}",
+    )
 
 
 @pytest.mark.parametrize(

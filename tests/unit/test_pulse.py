@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bmcha.model.event import HeartbeatHeard, LinkSigns, MessageHeard, PathOverdue
+from bmcha.model.hearsay import Twin
 from bmcha.model.message import (
     AGE_NEVER_NS,
     DeltaAck,
@@ -394,6 +395,26 @@ def test_r1_a_frame_that_is_not_for_this_path_is_counted_and_ignored(bench, fiel
     assert bench.beat(header=bench.header(**fields)) is None
     assert bench.pulse.odd_counts["frames not for this path"] == 1
     assert bench.pulse.summary(START_NS + SUMMARY_NS).last_heard_ns is None
+
+
+def test_r1_a_beat_from_the_own_slot_and_another_boot_is_a_twin_and_no_life(bench) -> None:
+    assert bench.beat(header=bench.header(source_slot=OWN_SLOT, boot_id=99)) is None
+    summary = bench.pulse.summary(START_NS + SUMMARY_NS)
+    assert summary.counts.twin == Twin(99, DRAFT.role, 7, START_NS)
+    assert summary.last_heard_ns is None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"source_slot": OWN_SLOT, "boot_id": OWN_BOOT},
+        {"source_slot": OWN_SLOT, "chassis_id": 1},
+        {"source_slot": 3},
+    ],
+)
+def test_r1_an_echo_of_ours_another_chassis_or_a_third_slot_is_no_twin(bench, fields) -> None:
+    bench.beat(header=bench.header(**fields))
+    assert bench.pulse.summary(START_NS + SUMMARY_NS).counts.twin is None
 
 
 @pytest.mark.parametrize("sequence", [9, 10])

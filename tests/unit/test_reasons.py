@@ -19,6 +19,7 @@ from bmcha.model.event import (
     StoreFailed,
     SwitchoverAsked,
 )
+from bmcha.model.hearsay import Twin
 from bmcha.model.message import MessageType
 from bmcha.model.role import Reason, Refusal, Role
 from bmcha.model.settings import BoardClass, Failback, IsolationPolicy, MoveSettings
@@ -151,6 +152,21 @@ def other_chassis() -> World:
     world.run(1000)
     node.step(PathSummarised("udp", None, None, None, counts, ""), world.now_ns)
     return wait_for(world, 2, Reason.OTHER_CHASSIS)
+
+
+def duplicate_slot() -> World:
+    """A starter that hears an ACTIVE which says its slot."""
+    world = World(BARE)
+    world.boot(2)
+    node = world.modules[2].node
+    assert node is not None
+    for _ in range(2):
+        world.run(500)
+        twin = Twin(7, Role.ACTIVE, 1, world.now_ns)
+        counts = PathCounts(0, 0, 0, 0, 0, 0, None, twin=twin)
+        node.step(PathSummarised("udp", None, None, None, counts, ""), world.now_ns)
+    assert reasons_of(world.modules[2])[-1] is Reason.DUPLICATE_SLOT
+    return world
 
 
 def line_fault_suspected() -> World:
@@ -380,6 +396,7 @@ REASONS: dict[Reason, ReasonStory] = {
     Reason.ACTIVE_LINE_UNREADABLE: active_line_unreadable,
     Reason.IN_MAINTENANCE: in_maintenance,
     Reason.OTHER_CHASSIS: other_chassis,
+    Reason.DUPLICATE_SLOT: duplicate_slot,
     Reason.LOCKED_OUT: locked_out,
     Reason.HEALTH_SWITCHOVER: health_switchover,
     Reason.FAILBACK: failback,

@@ -8,6 +8,7 @@ from itertools import product
 
 import pytest
 
+from bmcha.ha.role_machine import TRANSITIONS
 from bmcha.ha.role_rules import decide
 from bmcha.ha.rule_record import PeerEvidence, RoleDecision, RoleInputs
 from bmcha.model.role import Reason, Role
@@ -260,8 +261,8 @@ def test_nothing_but_fault_comes_from_an_unreadable_slot() -> None:
         assert made == RoleDecision(Role.FAULT, Reason.OWN_SLOT_UNREADABLE)
 
 
-def test_every_role_but_starting_lets_go_after_standing_still() -> None:
-    for role in set(Role) - {Role.STARTING}:
+def test_every_role_that_may_hold_lets_go_after_standing_still() -> None:
+    for role in set(Role) - {Role.STARTING, Role.FAULT}:
         inputs = RoleInputs(role, Reason.PEER_SILENT, (), is_own_gap_too_long=True)
         assert decide(inputs) == RoleDecision(Role.STANDBY, Reason.OWN_GAP_TOO_LONG)
 
@@ -359,6 +360,22 @@ def test_a_third_node_waits_until_every_earlier_one_is_out_of_the_way() -> None:
     assert decide(standby).role is Role.STANDBY
     both_gone = RoleInputs(Role.STANDBY, Reason.PEER_IS_ACTIVE, (gone, gone))
     assert decide(both_gone) == RoleDecision(Role.FENCING, Reason.PEER_SILENT)
+
+
+@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize(("late", "listens", "shut"), list(product(BOOLS, BOOLS, BOOLS)))
+def test_who_shares_its_slot_with_one_that_goes_first_neither_holds_nor_claims(
+    role: Role, late: bool, listens: bool, shut: bool
+) -> None:
+    """Whatever else is so; by way of STANDBY, and FAULT ends by nothing."""
+    peer = PeerEvidence(is_earlier=False, is_heard=True, role=Role.FAULT)
+    i = RoleInputs(role, Reason.BOOT_LISTENING, (peer,), is_slot_taken=True)
+    i = replace(i, is_own_gap_too_long=late, must_listen=listens, are_outputs_shut=shut)
+    made = decide(i)
+    assert made.role in (Role.STANDBY, Role.FAULT)
+    assert made.role is role or (role, made.role) in TRANSITIONS
+    again = decide(replace(i, role=made.role, reason=made.reason, is_own_gap_too_long=False))
+    assert again.role is Role.FAULT
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from bmcha.model.settings import BoardClass, IsolationPolicy
 
 PAGE = Path(__file__).parents[2] / "docs" / "role-rules.md"
 WAITING = (Role.STARTING, Role.STANDBY)
-CALM = {"is_slot_known": True, "is_own_gap_too_long": False}
+CALM = {"is_slot_known": True, "is_own_gap_too_long": False, "is_slot_taken": False}
 
 
 def leaves(of: Any, chosen: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Any]]:

@@ -76,12 +76,20 @@ class TestTwin:
         reader = FrameReader(self.codec, Address(chassis_id=7, own_slot=2, peer_slot=1))
         assert reader.foreign_chassis_id is None
         foreign = codec.encode_frame(replace(HEADER, chassis_id=8), 1, b"", True)
-        echo = codec.encode_frame(replace(HEADER, source_slot=2, target_slot=1), 1, b"", True)
-        assert [frame.body for frame in reader.feed(foreign + ONE + echo + TWO)] == [b"one", b"two"]
+        third = codec.encode_frame(replace(HEADER, source_slot=3), 1, b"", True)
+        assert [f.body for f in reader.feed(foreign + ONE + third + TWO)] == [b"one", b"two"]
         assert reader.bad_counts == {BadReason.CHASSIS: 1, BadReason.SLOT: 1}
         assert (reader.bad_count, reader.noise_bytes) == (0, 0)
         last = reader.foreign_chassis_id
         assert last == 8
+
+    def test_who_says_the_own_slot_is_handed_out_unless_its_chassis_is_another(self) -> None:
+        reader = FrameReader(self.codec, Address(chassis_id=7, own_slot=2, peer_slot=1))
+        for chassis_id, target in ((7, 1), (7, 3), (8, 1)):
+            says = replace(HEADER, chassis_id=chassis_id, source_slot=2, target_slot=target)
+            found = reader.feed(codec.encode_frame(says, 1, b"", True))
+            assert [frame.header for frame in found] == ([says] if chassis_id == 7 else [])
+        assert reader.bad_counts == {BadReason.CHASSIS: 1}
 
     @pytest.mark.parametrize("piece", [1, 100, 5000])
     def test_every_byte_outside_a_frame_is_noise(self, piece: int) -> None:

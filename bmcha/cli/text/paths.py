@@ -61,6 +61,8 @@ def line_sentences(line: Body | None) -> Lines:
         yield f"Noise: {line['noise_per_s']} a second."
     if line["foreign_chassis"] is not None:
         yield f"Chassis {line['foreign_chassis']} speaks here too."
+    if line.get("twin"):
+        yield f"Another module that says this module's slot was heard here, {clean(line['twin'])}."
     if line["unread"]:
         yield f"The kernel dropped {line['unread']} datagrams: no frames, or too many."
     if line["refused"]:
