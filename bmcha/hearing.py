@@ -100,6 +100,7 @@ class Hearing:
                 self._effects.append(SendMessage(event.path, peer.slot, ProbeReply(nonce)))
             case ProbeReply(nonce=nonce):
                 peer.lines.answered(nonce)
+                self._roles.drill.replied(event.path, nonce, event.heard_ns)
             case Goodbye():
                 peer.hear_goodbye()
                 self._chassis.record(Severity.INFO, "goodbye", f"slot {peer.slot} left", now_ns)

@@ -33,6 +33,7 @@ from bmcha.model.effect import (
 )
 from bmcha.model.event import (
     BladeRead,
+    DrillAsked,
     EffectFailed,
     EpochStored,
     Event,
@@ -198,6 +199,8 @@ class Node:
             case LockoutClearAsked():
                 self.roles.lockout_clear_asked(event)
                 self._note_cleared(now_ns)
+            case DrillAsked():
+                self.roles.drill.asked(event, now_ns)
             case StatusAsked():
                 body = answers.answer(self.facts, event, now_ns)
                 self._emit(Answer(event.request_id, True, body))
@@ -272,6 +275,7 @@ class Node:
         """Judge the role, then carry a change to the chassis within the same list of effects."""
         self.roles.settle(self._word(now_ns), now_ns)
         self._note_cleared(now_ns)
+        self._note_drill(now_ns)
         for effect in self.roles.take_effects():
             self._emit(effect)
             if isinstance(effect, EnterRole):
@@ -285,6 +289,13 @@ class Node:
         if cleared_by:
             text = f"failovers are counted anew: {cleared_by}"
             self.chassis.record(Severity.MINOR, LOCKOUT_CLEARED, text, now_ns)
+
+    def _note_drill(self, now_ns: int) -> None:
+        found = self.roles.drill.take_findings()
+        if found is not None:
+            severity = Severity.MINOR if found.failed else Severity.INFO
+            text = f"drill, asked by {found.asked_by}: {found.sentence}"
+            self.chassis.record(severity, "drill", text, now_ns)
 
     def _keep_in_step(self, now_ns: int) -> None:
         """What changes for the chassis without a new role: a renewed epoch, and the end."""

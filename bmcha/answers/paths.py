@@ -7,7 +7,7 @@ from bmcha.ha.path_fault import Diagnosis, Symptoms, diagnose
 from bmcha.ha.path_monitor import PathMonitor
 from bmcha.ha.peer_view import PeerView
 from bmcha.model.event import PathCounts
-from bmcha.model.moment import ms_from_ns, ns_from_ms
+from bmcha.model.moment import NS_PER_S, ms_from_ns, ns_from_ms
 
 
 def paths(facts: Facts, now_ns: int) -> Body:
@@ -34,6 +34,7 @@ def _path(facts: Facts, peer: PeerView, monitor: PathMonitor, now_ns: int) -> Bo
         "forged": counts.forged_count if counts is not None else 0,
         "rtt_us": counts.rtt_us if counts is not None else None,
         "last_heard_ms": ms_from_ns(now_ns - heard_ns) if heard_ns is not None else None,
+        "proven_s": _age_s(monitor.proven_ns, now_ns),
         "kind": settings.kind.value,
         "peer": settings.peer_slot,
         "interval_ms": settings.heartbeat_interval_ms,
@@ -48,6 +49,10 @@ def _path(facts: Facts, peer: PeerView, monitor: PathMonitor, now_ns: int) -> Bo
             "evidence": list(found.evidence),
         },
     }
+
+
+def _age_s(at_ns: int | None, now_ns: int) -> int | None:
+    return None if at_ns is None else max(0, now_ns - at_ns) // NS_PER_S
 
 
 def _line(counts: PathCounts) -> Body:

@@ -34,6 +34,7 @@ def status(facts: Facts, now_ns: int) -> Body:
         "peer": _peer(next(iter(facts.roles.peers), None)),
         "peers": [_peer(peer) for peer in facts.roles.peers],
         "paths": paths(facts, now_ns),
+        "lines": lines(facts, now_ns),
         "redundancy": {"state": redundancy.state.value, "reasons": list(redundancy.reasons)},
         "mirror": mirror(facts, now_ns),
         "waits": waits(facts, now_ns),
@@ -64,6 +65,23 @@ def role(facts: Facts, now_ns: int) -> Body:
         "epoch": facts.roles.held_epoch or facts.roles.seen_epoch,
         "since_s": (now_ns - machine.since_ns) // NS_PER_S,
     }
+
+
+def lines(facts: Facts, now_ns: int) -> list[Body]:
+    """Each line with what it should say, and when it was last seen to do so."""
+    found = []
+    for line in facts.roles.lines():
+        proof = facts.roles.proofs.of_line(line.name)
+        found.append(
+            {
+                "name": line.name,
+                "level": line.level,
+                "expected": line.expected,
+                "proven_s": None if proof is None else (now_ns - proof.at_ns) // NS_PER_S,
+                "proven_by": None if proof is None else proof.how,
+            }
+        )
+    return found
 
 
 def lockout(facts: Facts, now_ns: int) -> Body:

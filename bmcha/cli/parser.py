@@ -24,6 +24,7 @@ GROUPS = {
         "switchover": "switchover",
         "maintenance": "maintenance",
         "lockout": "lockout",
+        "drill": "drill",
         "reload": "reload",
     },
     "Set up a module": {"check": "check", "run": "run", "completion": "completion"},

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bmcha.model.effect import EnterRole
 from bmcha.model.event import (
     BladeRead,
+    DrillAsked,
     EffectFailed,
     EpochStored,
     Event,
@@ -73,6 +74,8 @@ def sentence_of_event(event: Event, now_ns: int) -> str | None:
             return f"{asked_by} asks for maintenance {f'for {for_s} s' if for_s else 'to end'}"
         case LockoutClearAsked(_, asked_by):
             return f"{asked_by} asks for an end of the lock-out"
+        case DrillAsked(_, asked_by, path):
+            return f"{asked_by} asks for a drill of {'everything' if path is None else path}"
         case StopAsked(asked_by):
             return f"asked to stop by {asked_by}"
         case OutputsWithheld(gap_ns):

@@ -52,6 +52,8 @@ class PathMonitor:
         self.health = PathHealth.SILENT
         self.last_heard_ns: int | None = None
         self.hearing_of_us: HearingOfUs | None = None
+        self.proven_ns: int | None = None
+        """When both directions were last known to work."""
         self.noise_per_s = 0
         """What comes and is no frame, while it is more than a path may have; else 0."""
         self._foreign_count = 0
@@ -164,6 +166,11 @@ class PathMonitor:
     def told(self, echo: PathEcho, said_ns: int) -> None:
         """The peer said, on any path, what it hears of us on this one."""
         self.hearing_of_us = HearingOfUs(said_ns, None if echo.is_never else echo.age_ns)
+        if self.last_heard_ns is not None and not echo.is_never:
+            self.prove(min(self.last_heard_ns, said_ns - echo.age_ns))
+
+    def prove(self, at_ns: int) -> None:
+        self.proven_ns = max(at_ns, self.proven_ns or 0)
 
     def peer_hears_us(self) -> bool | None:
         """None: it has not said yet. The limit is the warn time, as for our own hearing."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from bmcha.ha.chassis_word import ChassisWord
 from bmcha.ha.claim import Claim
 from bmcha.ha.draft_writer import DraftWriter, draft_of
+from bmcha.ha.drill import Drill
 from bmcha.ha.evidence import is_claim_certain_on_silence, last_rank_wait_ns
 from bmcha.ha.fencing import Fence
 from bmcha.ha.flap_limiter import FlapLimiter
@@ -21,6 +22,7 @@ from bmcha.ha.maintenance import MaintenanceMode
 from bmcha.ha.own_state import OwnState
 from bmcha.ha.peer_list import PeerList
 from bmcha.ha.peer_view import PeerView
+from bmcha.ha.proofs import Line, Proofs, lines_of
 from bmcha.ha.role_machine import RoleMachine
 from bmcha.ha.role_rules import decide
 from bmcha.ha.rule_record import RoleDecision, RoleInputs
@@ -62,6 +64,8 @@ class RoleKeeper:
         self.flaps = FlapLimiter(self._seat)
         self._letting_go = LettingGo(self._seat, self.flaps)
         self.moves = VoluntaryMoves(self._seat, self._letting_go)
+        self.proofs = Proofs(self._seat)
+        self.drill = Drill(self._seat, self.proofs)
         self._drafts = DraftWriter()
 
     @property
@@ -96,6 +100,10 @@ class RoleKeeper:
     @property
     def relinquishing(self) -> Relinquishing | None:
         return self._letting_go.relinquishing
+
+    def lines(self) -> list[Line]:
+        """Every line wired to this module, with what it ought to say."""
+        return list(lines_of(self._seat))
 
     @property
     def has_ended(self) -> bool:
@@ -137,6 +145,7 @@ class RoleKeeper:
             peer = self.peers.get(slot)
             if peer is not None:
                 self._examine_line(peer, levels, lines.read_ns)
+        self.drill.lines_read(lines.read_ns)
         self._take_or_lose(self._taking.looked(lines, now_ns), now_ns)
 
     def _examine_line(self, peer: PeerView, levels: LineLevels, read_ns: int) -> None:
@@ -192,6 +201,8 @@ class RoleKeeper:
             if peer.draft is not None and peer.is_heard():
                 self._note_word(peer.draft, peer.hears_us())
         self.flaps.judge(word.failovers_ns, now_ns)
+        self.proofs.judge(now_ns)
+        self.drill.tick(now_ns)
         if self.has_ended:
             return
         self._apply(decide(self.inputs(now_ns)), now_ns)

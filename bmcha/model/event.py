@@ -270,6 +270,15 @@ class LockoutClearAsked:
     asked_by: str
 
 
+@dataclass(frozen=True, slots=True)
+class DrillAsked:
+    """``path`` None: every path, and every line."""
+
+    request_id: int
+    asked_by: str
+    path: str | None
+
+
 @unique
 class Question(Enum):
     STATUS = "status"
@@ -374,6 +383,7 @@ Event = (
     | SwitchoverAsked
     | MaintenanceAsked
     | LockoutClearAsked
+    | DrillAsked
     | StatusAsked
     | StopAsked
     | OutputsWithheld

@@ -233,6 +233,8 @@ class Refusal(_Sentence):
         "Too many failovers: moves are locked out. Find out why, then `bmcha lockout clear`, or"
         " use --force.",
     )
+    DRILL_UNDER_WAY = 15, "A drill is under way already. Wait a second and ask again."
+    NO_SUCH_PATH = 16, "There is no such path. Name one of those in `bmcha paths`."
 
     @property
     def yields_to_force(self) -> bool:

@@ -31,12 +31,13 @@ QUESTIONS: Final = {question.value: question for question in Question}
 SWITCHOVER: Final = "switchover"
 MAINTENANCE: Final = "maintenance"
 LOCKOUT_CLEAR: Final = "lockout-clear"
+DRILL: Final = "drill"
 RELOAD: Final = "reload"
 REPORT: Final = "report"
 VERSION: Final = "version"
 FOLLOW: Final = "follow"
 METHODS: Final = (
-    *(*QUESTIONS, SWITCHOVER, MAINTENANCE, LOCKOUT_CLEAR),
+    *(*QUESTIONS, SWITCHOVER, MAINTENANCE, LOCKOUT_CLEAR, DRILL),
     *(RELOAD, REPORT, VERSION, FOLLOW),
 )
 
@@ -79,6 +80,11 @@ PARAMETERS: Final[dict[str, dict[str, Parameter]]] = {
             None,
             lambda for_s: type(for_s) is int and 0 <= for_s <= MAINTENANCE_S_MAX,
             f"seconds from 1 to {MAINTENANCE_S_MAX}, or 0 to end it",
+        ),
+    },
+    DRILL: {
+        "path": Parameter(
+            None, lambda path: path is None or isinstance(path, str), "a path's name, or null"
         ),
     },
 }

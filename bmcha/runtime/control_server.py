@@ -23,6 +23,7 @@ from typing import Any
 from bmcha import __version__
 from bmcha.model.effect import Answer, EnterRole
 from bmcha.model.event import (
+    DrillAsked,
     Event,
     LockoutClearAsked,
     MaintenanceAsked,
@@ -301,6 +302,8 @@ def _event_of(call: protocol.Call, request_id: int) -> Event:
         return MaintenanceAsked(request_id, "control", call.params["for_s"])
     if call.method == protocol.LOCKOUT_CLEAR:
         return LockoutClearAsked(request_id, "control")
+    if call.method == protocol.DRILL:
+        return DrillAsked(request_id, "control", call.params["path"])
     return StatusAsked(request_id, protocol.QUESTIONS[call.method])
 
 

@@ -68,6 +68,30 @@ def test_maintenance_asked_on_one_module_is_known_to_both(sim: Sim) -> None:
     wait_until(lambda: not any(is_in_maintenance(socket) for socket in sockets), "it is over")
 
 
+def test_a_drill_proves_paths_and_lines_and_names_what_fails(sim: Sim) -> None:
+    socket = str(sim.layout.module_socket(1))
+
+    def drilled(*words: str) -> tuple[int, dict[str, bool]]:
+        ended = run_bmcha("drill", *words, "--json", "--socket", socket)
+        return ended.returncode, {i["what"]: i["ok"] for i in json.loads(ended.stdout)["items"]}
+
+    wait_until(lambda: drilled()[0] == 0, "everything is proven")
+    code, items = drilled("udp")
+    assert (code, items) == (0, {"path udp to slot 2": True})
+    sim.ctl("cut", "udp", "--one-way", "2")
+    try:
+        code, items = drilled()
+        assert code == 1 and not items["path udp to slot 2"]
+        assert items["path serial to slot 2"]
+        told = run_bmcha("drill", "udp", "--socket", socket)
+        assert told.stdout.startswith("FAILED  path udp to slot 2")
+    finally:
+        sim.ctl("heal", "udp")
+    refused = run_bmcha("drill", "usb", "--socket", socket)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith("There is no such path.")
+
+
 def test_a_lock_out_is_cleared_by_a_command_and_said_so(sim: Sim) -> None:
     socket = str(sim.layout.module_socket(1))
     cleared = run_bmcha("lockout", "clear", "--socket", socket)

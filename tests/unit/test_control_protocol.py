@@ -45,6 +45,12 @@ def test_a_switchover_has_a_target_and_may_be_forced() -> None:
     assert call == Call("switchover", 1, True, {"to": None, "force": False})
 
 
+def test_a_drill_is_of_everything_unless_it_names_a_path() -> None:
+    assert parse_call(line(method="drill")) == Call("drill", 1, True, {"path": None})
+    call = parse_call(line(method="drill", params={"path": "udp"}))
+    assert call == Call("drill", 1, True, {"path": "udp"})
+
+
 def test_maintenance_has_its_time_and_nothing_else_does() -> None:
     call = parse_call(line(method="maintenance", params={"for_s": 43_200}))
     assert call == Call("maintenance", 1, True, {"for_s": 43_200})
@@ -76,6 +82,8 @@ def test_maintenance_has_its_time_and_nothing_else_does() -> None:
         (line(method="switchover", params={"force": 1}), INVALID_PARAMS),
         (line(method="switchover", params={"too": 1}), INVALID_PARAMS),
         (line(method="maintenance"), INVALID_PARAMS),
+        (line(method="drill", params={"path": 1}), INVALID_PARAMS),
+        (line(method="lockout-clear", params={"slot": 1}), INVALID_PARAMS),
         (line(method="maintenance", params={"for_s": None}), INVALID_PARAMS),
         (line(method="maintenance", params={"for_s": -1}), INVALID_PARAMS),
         (line(method="maintenance", params={"for_s": 43_201}), INVALID_PARAMS),

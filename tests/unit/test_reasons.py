@@ -12,6 +12,7 @@ import pytest
 
 from bmcha.model.effect import OwnLine
 from bmcha.model.event import (
+    DrillAsked,
     MaintenanceAsked,
     PathCounts,
     PathSummarised,
@@ -555,6 +556,20 @@ def moves_locked_out() -> tuple[World, Module]:
     return world, world.modules[2]
 
 
+def drill_under_way() -> tuple[World, Module]:
+    world = settled()
+    world.cut("udp")
+    for _ in range(2):
+        world.modules[1].ask(DrillAsked(1, "test", None))
+    return world, world.modules[1]
+
+
+def no_such_path() -> tuple[World, Module]:
+    world = settled()
+    world.modules[1].ask(DrillAsked(1, "test", "usb"))
+    return world, world.modules[1]
+
+
 def handover_failed() -> tuple[World, Module]:
     world = handover_timed_out()
     return world, world.modules[1]
@@ -575,6 +590,8 @@ REFUSALS: dict[Refusal, RefusalStory] = {
     Refusal.STOPPING: stopping,
     Refusal.HANDOVER_FAILED: handover_failed,
     Refusal.LOCKED_OUT: moves_locked_out,
+    Refusal.DRILL_UNDER_WAY: drill_under_way,
+    Refusal.NO_SUCH_PATH: no_such_path,
 }
 
 

@@ -13,6 +13,7 @@ from bmcha.cli.text.columns import (
     indented,
     labelled,
     milliseconds,
+    table,
     wrapped,
 )
 from bmcha.cli.text.status import wait_text
@@ -40,6 +41,18 @@ def _wall(wall_ms: int) -> str:
         return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(wall_ms / 1000))
     except (OverflowError, ValueError, OSError):
         return "-" * 19
+
+
+def drill_lines(body: Body) -> list[str]:
+    """Refused, or each item with its outcome."""
+    if body["result"] == "refused":
+        return [each for r in body["refusals"] for each in wrapped(clean(r["text"]), "", "")]
+    rows = [
+        ["proven" if item["ok"] else "FAILED", clean(item["what"]), clean(item["text"])]
+        for item in body["items"]
+    ]
+    lines = list(table([""] * 3, rows))[1:]
+    return [*lines, *wrapped(clean(body["text"]).capitalize() + ".")]
 
 
 def why_lines(body: Body) -> Lines:

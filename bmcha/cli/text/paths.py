@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bmcha.cli.text.columns import Body, Lines, about, clean, labelled, table
+from bmcha.cli.text.columns import Body, Lines, about, clean, duration, labelled, table
 
 
 def paths_lines(body: Body) -> Lines:
@@ -37,6 +37,10 @@ def _path_paragraphs(path: Body) -> Lines:
         f"A beat every {path['interval_ms']} ms; late after {path['warntime_ms']} ms, "
         f"silent after {path['deadtime_ms']} ms."
     )
+    if "proven_s" in path:
+        since = path["proven_s"]
+        proven = "not known to work both ways yet" if since is None else _proven(since)
+        timing += f" {proven[0].upper()}{proven[1:]}."
     diagnosis = path["diagnosis"]
     if diagnosis["fault"] == "none":
         yield timing + (" The peer hears this module here." if path["peer_hears_us"] else "")
@@ -48,6 +52,10 @@ def _path_paragraphs(path: Body) -> Lines:
     counted = " ".join(line_sentences(path.get("line")))
     if counted:
         yield counted
+
+
+def _proven(since_s: int) -> str:
+    return "it works both ways" if since_s < 2 else f"it worked both ways {duration(since_s)} ago"
 
 
 def line_sentences(line: Body | None) -> Lines:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from bmcha.cli.text.columns import (
     YES_NO,
@@ -36,6 +36,8 @@ def status_lines(body: Body) -> Lines:
     peers = body.get("peers") or [body.get("peer")]
     yield from labelled("Peer", [_peer_text(peer, node) for peer in peers])
     yield from labelled_rows("Paths", _short_paths(body["paths"]))
+    if body.get("lines"):
+        yield from labelled_rows("Lines", _short_lines(body["lines"]))
     redundancy = body["redundancy"]
     reasons = "; ".join(map(clean, redundancy["reasons"]))
     text = redundancy["state"] + (f": {reasons}" if reasons else "")
@@ -82,6 +84,21 @@ def _short_paths(paths: Mapping[str, Body]) -> Iterator[str]:
         for name, path in paths.items()
     ]
     yield from itertools.islice(table([""] * 5, rows), 1, None)
+
+
+def _short_lines(lines: Sequence[Body]) -> Iterator[str]:
+    """Each line, what it says, and when it was last seen to work."""
+    levels = {True: "up", False: "down", None: "unreadable"}
+    rows = []
+    for line in lines:
+        proven = "not proven yet"
+        if line["proven_s"] is not None:
+            how = {"moved": "moved", "drill": "drilled"}.get(line["proven_by"], "proven")
+            proven = f"{how} {duration(line['proven_s'])} ago"
+        is_wrong = line["expected"] is not None and line["level"] is not line["expected"]
+        wrong = f"should be {levels[line['expected']]}" if is_wrong else ""
+        rows.append([clean(line["name"]), levels[line["level"]], proven, wrong])
+    yield from itertools.islice(table([""] * 4, rows), 1, None)
 
 
 def _mirror_text(mirror: Body) -> str:
