@@ -203,7 +203,8 @@ class EffectRunner:
 
     def _publish(self, effect: PublishHeartbeat) -> None:
         is_first = self._outlets.drafts.current is None
-        self._outlets.drafts.publish(effect.draft, effect.is_urgent, self._clock())
+        # As old as the decision: after a stop in between it proves nothing any more.
+        self._outlets.drafts.publish(effect.draft, effect.is_urgent, self._step_ns)
         if effect.is_urgent or is_first:
             for outlet in self._outlets.paths.values():
                 outlet.wake()

@@ -322,3 +322,10 @@ def test_the_end_is_noted(world) -> None:
     assert not world.runner.has_ended
     world.run(EndService())
     assert world.runner.has_ended
+
+
+def test_a_draft_is_as_old_as_the_step_that_asked_for_it(world) -> None:
+    decided_ns = world.now_ns
+    world.now_ns += 6000 * MS  # the process was stopped in between
+    world.run(PublishHeartbeat(DRAFT, True), step_ns=decided_ns)
+    assert world.drafts.current.published_ns == decided_ns
