@@ -9,9 +9,16 @@ pulled in both. Called by `tests.sim.storm`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 
-from bmcha.model.event import MaintenanceAsked, StopAsked, SwitchoverAsked
+from bmcha.model.event import (
+    DrillAsked,
+    LockoutClearAsked,
+    MaintenanceAsked,
+    StopAsked,
+    SwitchoverAsked,
+)
 from bmcha.model.moment import NS_PER_MS
 from bmcha.model.restart import Restart
 from tests.sim.firmware import newer, older
@@ -20,6 +27,7 @@ from tests.sim.story import Deed
 from tests.world import Module, World
 from tests.world.life import Halt, Interrupt
 
+OWN_CHASSIS, FOREIGN_CHASSIS = 7, 8
 RESTART_MS = 100
 """From a death to the new life, where something restarts the service."""
 BOUNCES_MS = (1, 2, 7, 15, 40)
@@ -55,8 +63,10 @@ class Doer:
             **dict.fromkeys(("die-at", "pause-at", "pause-in-write"), self._interrupt),
             **dict.fromkeys(("store-old", "store-lost", "store-slow"), self._store),
             **dict.fromkeys(("store-broken", "store-ok"), self._store),
-            **dict.fromkeys(("stick", "bounce", "unstick"), self._line),
+            **dict.fromkeys(("stick", "bounce", "blind"), self._line),
             **dict.fromkeys(("switchover", "maintenance", "stop-service"), self._ask),
+            **dict.fromkeys(("lockout-clear", "drill"), self._ask),
+            **dict.fromkeys(("sensors-bad", "sensors-ok"), self._sensors),
             **dict.fromkeys(("gate-broken", "gate-ok"), self._gate),
         }
         act = deeds.get(deed.name) or getattr(self, "_" + deed.name.replace("-", "_"))
@@ -64,7 +74,7 @@ class Doer:
 
     def is_over_budget(self, deed: Deed) -> bool:
         if not self.may_lie:
-            return deed.name in ("stick", "bounce", "unstick")
+            return deed.name in ("stick", "bounce")  # a line that cannot be read does not lie
         return deed.name == "cut-all" or deed.what == self.world.path_names[-1]
 
     def _nothing(self, _: Deed, __: Module) -> bool:
@@ -119,10 +129,11 @@ class Doer:
         """Also what was pulled is put back."""
         return self.boot(module)
 
-    def boot(self, module: Module, has_slot: bool = True) -> bool:
+    def boot(self, module: Module, has_slot: bool = True, chassis_id: int = OWN_CHASSIS) -> bool:
         if module.life is not None or module.is_held:
             return False
         module.hardware.is_powered = True
+        module.settings = replace(module.settings, chassis_id=chassis_id)
         self._load_firmware(module)
         has_crashed = self._random.random() < 0.2
         restart = Restart(1, CRASH_HOLD_OFF_MS, "storm") if has_crashed else None
@@ -133,6 +144,10 @@ class Doer:
     def _start_blind(self, _: Deed, module: Module) -> bool:
         """Its straps cannot be read."""
         return self.boot(module, has_slot=False)
+
+    def _start_foreign(self, _: Deed, module: Module) -> bool:
+        """It belongs to another chassis."""
+        return self.boot(module, chassis_id=FOREIGN_CHASSIS)
 
     def _stop(self, deed: Deed, module: Module) -> bool:
         if module.life is None or module.is_stopped:
@@ -233,14 +248,16 @@ class Doer:
         self.world.line_changed()
         return True
 
+    def _sensors(self, deed: Deed, module: Module) -> bool:
+        module.are_sensors_bad = deed.name == "sensors-bad"
+        return True
+
     # ---- lines
 
     def _line(self, deed: Deed, module: Module) -> bool:
-        if deed.name == "unstick":
-            return self.unstick_all()
         if self.world.stuck:
             return False  # one lie at a time
-        level = None if deed.value < 0 else deed.value > 0
+        level = None if deed.name == "blind" else deed.value > 0
         self.world.stick(module.slot, deed.what, level)
         if deed.name == "bounce":
             self._bouncing.add((module.slot, deed.what))
@@ -253,6 +270,9 @@ class Doer:
         self.world.stick(slot, line, self._random.random() < 0.5)
         pause_ms = self._random.choice(BOUNCES_MS)
         self.world.later(pause_ms, lambda: self._bounce(slot, line))
+
+    def _unstick(self, _: Deed, __: Module) -> bool:
+        return self.unstick_all()
 
     def unstick_all(self) -> bool:
         stuck = list(self.world.stuck)
@@ -273,6 +293,10 @@ class Doer:
                 module.ask(SwitchoverAsked(self._asked, "storm", target, deed.value == 1))
             case "maintenance":
                 module.ask(MaintenanceAsked(self._asked, "storm", deed.value))
+            case "lockout-clear":
+                module.ask(LockoutClearAsked(self._asked, "storm"))
+            case "drill":
+                module.ask(DrillAsked(self._asked, "storm", None))
             case _:
                 self.leaving.add(module.life.boot_id)
                 module.ask(StopAsked("storm"))
@@ -288,16 +312,17 @@ class Doer:
         world.delay_ms = dict.fromkeys(world.path_names, 1)
         for module in world.modules.values():
             module.is_store_broken, module.store_ms = False, 3
-            module.hardware.is_gate_broken = False
+            module.hardware.is_gate_broken = module.are_sensors_bad = False
             if module.life is not None:
                 module.life.interrupt = None
-                if not module.life.has_slot:
+                if not module.life.has_slot or module.settings.chassis_id != OWN_CHASSIS:
                     module.die()
             if module.life is not None and not module.life.is_frozen:
                 module.is_stopped = False
             module.is_hung = False
             self.boot(module)
             module.ask(MaintenanceAsked(0, "storm", 0))
+            module.ask(LockoutClearAsked(0, "storm"))
         world.line_changed()
 
     def jitter(self, module: Module) -> Callable[[], int]:

@@ -1,8 +1,9 @@
 """Frames as an older and as a newer firmware would send them, made from ours.
 
 As far as the wire knows versions (`bmcha.wire.version`): the older one, of version 1, knows nothing
-of maintenance; the newer one has appended to every body that may grow, gives a reason that nobody
-here knows, and says a version of its own. Both frames are sound: only what they say differs.
+of maintenance and lock-out; the newer one has appended to every body that may grow, gives a reason
+that nobody here knows, and says a version of its own. Both frames are sound: only what they say
+differs.
 """
 
 from __future__ import annotations
@@ -50,8 +51,10 @@ def _without_maintenance(body: bytes) -> bytes:
 
 
 def _older_body(type_number: int, body: bytes) -> bytes:
-    is_beat = type_number == MessageType.HEARTBEAT.value
-    return _without_maintenance(body) if is_beat else body
+    if type_number != MessageType.HEARTBEAT.value:
+        return body
+    known = _without_maintenance(body)
+    return known[:2] + bytes([known[2] & ~tables.LOCKED_OUT]) + known[3:]
 
 
 def _newer_body(type_number: int, body: bytes) -> bytes:

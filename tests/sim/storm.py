@@ -15,15 +15,19 @@ from dataclasses import dataclass, field, replace
 from bmcha.answers.waits import waits
 from bmcha.model.moment import NS_PER_S
 from bmcha.model.role import Role
-from bmcha.model.settings import ChassisSettings, NodeSettings
+from bmcha.model.settings import ChassisSettings, Failback, MoveSettings, NodeSettings
 from tests.sim.deeds import Doer
 from tests.sim.judge import Judge, Violation
 from tests.sim.story import Era, Setup, Story
 from tests.world import World
 from tests.world.chassis import BOOT_MS
 
+SHORTER = {"lone_start_ms": 2500, "unverified_takeover_ms": 1500}
+"""Than in the unit tests: so that a story waits for it more often than not."""
 SENSOR_PERIOD_MS = 700
 SENSORS, FANS = 4, 2
+MOVES_MS = 4000
+"""A sensor that answers again, and the hold-off of a move that is configured."""
 STABLE_MS = 500
 """At rest for so long before it is believed: five beats."""
 LATE_MS = 10_000
@@ -40,6 +44,17 @@ class Outcome:
     deeds_count: int = 0
     eras_count: int = 0
     failures: list[str] = field(default_factory=list)
+
+
+def _moves(setup: Setup) -> MoveSettings:
+    return MoveSettings(
+        failovers_max=setup.failovers_max,
+        health_switchover_margin=setup.health_margin,
+        health_switchover_hold_s=1,
+        failback=Failback.PREFERRED_SLOT if setup.is_failing_back else Failback.NEVER,
+        preferred_slot=1 if setup.is_failing_back else None,
+        failback_hold_off_s=1,
+    )
 
 
 def _chassis(chassis: ChassisSettings) -> ChassisSettings:
@@ -67,7 +82,8 @@ def heal_bound_ms(settings: NodeSettings) -> int:
         + dead_ms
         + timers.unverified_takeover_ms
         + 2 * (claim_ms + 500)
-        + handover_ms
+        + 2 * handover_ms
+        + MOVES_MS
     )
 
 
@@ -96,7 +112,8 @@ class Storm:
             module.settings = replace(
                 settings,
                 is_lone_start_allowed=setup.is_lone,
-                timers=replace(settings.timers, tick_ms=setup.tick_ms),
+                timers=replace(settings.timers, tick_ms=setup.tick_ms, **SHORTER),
+                moves=_moves(setup),
                 chassis=_chassis(settings.chassis),
             )
             module.jitter_ns = self.doer.jitter(module)
@@ -188,16 +205,15 @@ class Storm:
             return False
         for module in self.world.modules.values():
             node = module.node
-            if node is not None and module.role is Role.ACTIVE:
-                return node.chassis.sender.is_synced and node.chassis.is_drained
-        return False
-
-    def _is_quiet(self) -> bool:
-        for module in self.world.modules.values():
-            node = module.node
             if node is None or waits(node.facts, module.clock()):
                 return False
-        return self.world.wires.is_quiet() and not self.world.stuck
+            mirror = node.chassis
+            if module.role is Role.ACTIVE and not (mirror.sender.is_synced and mirror.is_drained):
+                return False
+        return True
+
+    def _is_quiet(self) -> bool:
+        return self._is_at_rest() and self.world.wires.is_quiet() and not self.world.stuck
 
 
 def run_story(story: Story, judge: Judge | None = None) -> Outcome:

@@ -41,6 +41,9 @@ class Setup:
     is_wire_real: bool = False
     drift_ppm: int = 0
     ahead_s: int = 0
+    failovers_max: int = 0
+    health_margin: int = 0
+    is_failing_back: bool = False
 
     @property
     def path_names(self) -> tuple[str, ...]:
@@ -116,6 +119,9 @@ def _make_setup(random: Random) -> Setup:
         is_wire_real=random.random() < 0.2,
         drift_ppm=random.choice((0, 0, 20, 200, 1000)),
         ahead_s=random.choice((0, 5, 4_000_000)),
+        failovers_max=random.choice((0, 0, 0, 3)),
+        health_margin=random.choice((0, 0, 0, 20)),
+        is_failing_back=random.random() < 0.15,
     )
 
 
@@ -207,7 +213,9 @@ def _make_deed(random: Random, setup: Setup, name: str) -> Deed:
             return replace(deed, value=random.choice((0, 1, 5)))
         case "stick" | "bounce":
             line = random.choice(LINES)
-            return replace(deed, what=line, value=random.choice((0, 1, 1, -1)))
+            return replace(deed, what=line, value=random.choice((0, 1)))
+        case "blind":
+            return replace(deed, what=random.choice((*LINES, "active")))
         case _:
             return deed
 

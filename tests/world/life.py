@@ -253,10 +253,13 @@ class Life:
         if self.is_still:
             return
         now_ns, chassis = self.clock(), self.module.settings.chassis
+        is_bad = self.module.are_sensors_bad
+        quality = Quality.BAD if is_bad else Quality.GOOD
         for index in range(len(chassis.sensors)):
-            self.post(SensorRead(index, self.module.sensor_milli(index), Quality.GOOD, now_ns))
+            value = None if is_bad else self.module.sensor_milli(index)
+            self.post(SensorRead(index, value, quality, now_ns))
         for index in range(len(chassis.fans)):
-            self.post(FanRead(index, FAN_RPM, Quality.GOOD, now_ns))
+            self.post(FanRead(index, None if is_bad else FAN_RPM, quality, now_ns))
         period_ns = chassis.sensor_period_ms * NS_PER_MS
         self.agenda.set(self._sensor_alarm, self.agenda.now_ns + period_ns)
 

@@ -51,6 +51,7 @@ class Module:
         self.roles: list[tuple[int, Role]] = []
         self.writes: list[tuple[int, int, bool]] = []
         self.jitter_ns: Callable[[], int] = lambda: 0
+        self.are_sensors_bad = False
         self.sensor_milli: Callable[[int], int] = lambda index: SENSOR_MILLI
         self._is_stopped = False
         self._is_hung = False

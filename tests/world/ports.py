@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bmcha.model.effect import Answer, EnterRole, OwnLine, WriteImage
-from bmcha.model.event import EpochStored, Event, LinesRead, StoreFailed
+from bmcha.model.event import EpochStored, Event, LinesRead, StoreFailed, StoreRecovered
 from bmcha.model.moment import NS_PER_MS
 from bmcha.model.reading import EventCell
 
@@ -30,6 +30,7 @@ class Ports:
         self._world = life.module.world
         self._watcher = life.watcher
         self._agenda = life.agenda
+        self._has_failed = False
 
     # ---- the store
 
@@ -38,6 +39,7 @@ class Ports:
         late_ns = module.store_ms * NS_PER_MS
         self._watcher.claimed(self._life, epoch)
         if module.is_store_broken:
+            self._has_failed = True
             failed = StoreFailed("epoch", "no room")
             self._agenda.at(self._agenda.now_ns + late_ns, lambda: self._answer(failed))
             return
@@ -56,6 +58,9 @@ class Ports:
 
     def record(self, record: EventCell) -> None:
         self._module.events.append(record)
+        if self._has_failed and not self._module.is_store_broken:
+            self._has_failed = False
+            self._answer(StoreRecovered())
         self._watcher.recorded(self._life, record)
 
     def read(self) -> LinesRead:
