@@ -1,9 +1,10 @@
 """The invariants of two modules, looked at after every step of the world.
 
-A violation has a name, and is kept with the time at which it was seen; nothing is raised, so that
-the world goes on and the run ends in order. What is true is taken from the world (gates, wires,
-who runs), never from what a node believes; but where the rule is about what a node heard, the node
-is asked. The mirror and the log have a judge of their own each (`tests.sim.judge_picture`).
+A violation has a name, and is kept with the time at which it was seen; nothing is raised, but
+nothing happens in that world any more, and the run ends in order. What is true is taken from the
+world (gates, wires, who runs), never from what a node believes; but where the rule is about what a
+node heard, the node is asked. The mirror and the log have a judge of their own
+(`tests.sim.judge_picture`).
 """
 
 from __future__ import annotations
@@ -63,8 +64,8 @@ class Judge(Watcher):
         self._resets_count = 0
 
     def blame(self, rule: str, text: str) -> None:
-        if len(self.violations) < 20:
-            self.violations.append(Violation(rule, self._world.now_ms, text))
+        self.violations.append(Violation(rule, self._world.now_ms, text))
+        self._world.is_over = True
 
     # ---- two hands
 

@@ -183,7 +183,8 @@ class Storm:
         if settled != self._changes():
             self.judge.blame("restless", "a role moved although all is healed")
         world.run(STABLE_MS, self._is_at_rest)  # a reading may be on its way to the peer just now
-        self.judge.look_at_rest()
+        if not world.is_over:
+            self.judge.look_at_rest()
 
     def _changes(self) -> list[int]:
         """How many roles each has had."""

@@ -46,6 +46,8 @@ class World:
         self._dual_ns = 0
         self._unheld_ns = 0
         self._are_lines_told = True
+        self.is_over = False
+        """Nothing happens any more: whoever watches has seen enough."""
         self.modules = {slot: Module(self, slot) for slot in (1, 2)}
 
     # ---- time
@@ -77,7 +79,7 @@ class World:
     def _turn(self, end_ns: int | None) -> bool:
         """The next event, if it is due by then. False: there is none."""
         due_ns = self.agenda.next_ns()
-        if due_ns is None or (end_ns is not None and due_ns > end_ns):
+        if self.is_over or due_ns is None or (end_ns is not None and due_ns > end_ns):
             return False
         if due_ns > self.agenda.now_ns:
             self._advance(due_ns)
