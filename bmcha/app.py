@@ -22,6 +22,7 @@ from bmcha.diag.service_manager import ServiceWatchdog, notify_service_manager
 from bmcha.hal.board_lines import WiredLines
 from bmcha.hal.file_watchdog import NoWatchdog
 from bmcha.hal.hwmon import HwmonFans, HwmonSensors
+from bmcha.hal.icmp_ping import IcmpPing
 from bmcha.hal.linux_watchdog import LinuxWatchdog, open_watchdog
 from bmcha.hal.port import Link, PortError, WatchdogPort
 from bmcha.hal.serial_link import SerialLink
@@ -44,6 +45,7 @@ from bmcha.runtime.image_writer import ImageWriter
 from bmcha.runtime.lines_worker import LinesWorker
 from bmcha.runtime.mailbox import Mailbox
 from bmcha.runtime.node_loop import NodeLoop
+from bmcha.runtime.opinion_worker import OpinionWorker
 from bmcha.runtime.out_queue import OutQueue
 from bmcha.runtime.path_worker import PathWorker
 from bmcha.runtime.published import DraftBoard, EchoBoard
@@ -268,12 +270,23 @@ class _Service:
         """All threads but the store's, which runs already."""
         return [
             *self._paths.values(),
+            *self._opinion_workers(),
             LinesWorker(self._lines, self._mailbox.post, clock, self._own_slot),
             *self._sensors,
             *self._fans,
             self._control,
             self._clerk,
         ]
+
+    def _opinion_workers(self) -> list[Worker]:
+        node = self._config.node
+        asked = node.third_opinion
+        if asked is None:
+            return []
+        remotes = [path.remote[0] for path in node.paths if path.kind is PathKind.UDP]
+        addresses = list(dict.fromkeys([asked.address, *remotes]))
+        ping, log = IcmpPing(addresses), self._log.say
+        return [OpinionWorker(ping, addresses, asked, self._mailbox.post, clock, log)]
 
     def _outlets(self) -> Outlets:
         return Outlets(

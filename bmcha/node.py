@@ -61,6 +61,7 @@ from bmcha.model.event import (
     WorkerRecovered,
     WorkerStalled,
 )
+from bmcha.model.hearsay import OpinionsHeard
 from bmcha.model.moment import ns_from_ms
 from bmcha.model.reading import EventCell
 from bmcha.model.restart import Restart
@@ -167,6 +168,8 @@ class Node:
                 self.hearing.summarised(event, now_ns)
             case LinesRead():
                 self.roles.read_lines(event, now_ns)
+            case OpinionsHeard():
+                self.roles.own.opinions.heard(event)
             case StrapsRead():
                 self.roles.own.straps.read(event, self.roles.own_slot)
             case SensorRead():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bmcha.answers.facts import Body, Facts
-from bmcha.ha.path_fault import Diagnosis, Symptoms, diagnose
+from bmcha.ha.path_fault import Diagnosis, Pinged, Symptoms, diagnose
 from bmcha.ha.path_monitor import PathMonitor
 from bmcha.ha.peer_view import PeerView
 from bmcha.model.event import PathCounts
 from bmcha.model.moment import NS_PER_S, ms_from_ns, ns_from_ms
+from bmcha.model.settings import PathKind
 
 
 def paths(facts: Facts, now_ns: int) -> Body:
@@ -24,6 +25,7 @@ def _path(facts: Facts, peer: PeerView, monitor: PathMonitor, now_ns: int) -> Bo
     one_way = monitor.one_way(now_ns)
     heard_ns = monitor.last_heard_ns
     settings = monitor.settings
+    pinged = _pinged(facts, peer, now_ns)
     return {
         "health": "ONE_WAY" if one_way is not None else monitor.health.value,
         "one_way": one_way.value if one_way is not None else None,
@@ -42,6 +44,7 @@ def _path(facts: Facts, peer: PeerView, monitor: PathMonitor, now_ns: int) -> Bo
         "deadtime_ms": settings.deadtime_ms,
         "peer_hears_us": monitor.peer_hears_us(),
         "fault": facts.port_faults.get(monitor.name, ""),
+        "pinged": {"peer": pinged.peer, "reference": pinged.reference},
         "line": _line(counts) if counts is not None else None,
         "diagnosis": {
             "fault": found.fault.value,
@@ -90,5 +93,17 @@ def _diagnosis(facts: Facts, peer: PeerView, monitor: PathMonitor, now_ns: int) 
             port_error=facts.port_faults.get(monitor.name, ""),
             watchdog_ns=ns_from_ms(watchdog_ms) if watchdog_ms else None,
             now_ns=now_ns,
+            pinged=_pinged(facts, peer, now_ns),
         )
     )
+
+
+def _pinged(facts: Facts, peer: PeerView, now_ns: int) -> Pinged:
+    """Whoever of the peer's udp addresses answers, the peer does."""
+    asked, opinions = facts.settings.third_opinion, facts.roles.own.opinions
+    if asked is None:
+        return Pinged()
+    udp = [m.settings for m in peer.monitors if m.settings.kind is PathKind.UDP]
+    told = [opinions.answers(each.remote[0], asked, now_ns) for each in udp]
+    answered = True if True in told else False if False in told else None
+    return Pinged(answered, opinions.answers(asked.address, asked, now_ns))

@@ -66,6 +66,9 @@ def _peer_waits(facts: Facts, peer: PeerView, now_ns: int) -> Iterator[Wait]:
     roles, timers = facts.roles, facts.settings.timers
     if roles.machine.role not in (Role.STARTING, Role.STANDBY):
         return
+    if roles.machine.reason is Reason.CUT_OFF:
+        forbidden_ns = roles.own.opinions.forbids_until_ns(facts.settings.third_opinion)
+        yield "cut off: claim on silence", forbidden_ns - now_ns
     probe_ends_ns = peer.lines.deadline_ns()
     if probe_ends_ns is not None:
         yield "answer to a probe", probe_ends_ns - now_ns

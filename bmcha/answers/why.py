@@ -8,6 +8,19 @@ from bmcha.answers.waits import waits
 from bmcha.model.moment import NS_PER_S
 
 
+def _third_opinion(facts: Facts, is_cut_off: bool, now_ns: int) -> Body:
+    """Empty: nobody is asked."""
+    asked, opinions = facts.settings.third_opinion, facts.roles.own.opinions
+    if asked is None:
+        return {}
+    told = {
+        "reference": asked.address,
+        "answers": opinions.answers(asked.address, asked, now_ns),
+        "cut_off": is_cut_off,
+    }
+    return {"third_opinion": told | ({"fault": opinions.fault} if opinions.fault else {})}
+
+
 def why(facts: Facts, now_ns: int) -> Body:
     own = role(facts, now_ns)
     inputs = facts.roles.inputs(now_ns)
@@ -21,6 +34,7 @@ def why(facts: Facts, now_ns: int) -> Body:
         "evidence": {
             "board": inputs.board.value,
             "boot_window_over": inputs.is_boot_window_over,
+            **_third_opinion(facts, inputs.is_cut_off, now_ns),
             "peers": [
                 {
                     "slot": peer.slot,

@@ -39,6 +39,15 @@ MODULE_TEXTS: Final[Mapping[str, str]] = {
     "policy.failback": "Whether the chassis goes back to preferred_slot when its module is well.",
     "policy.preferred_slot": "The slot that shall hold the chassis, with failback.",
     "policy.failback_hold_off_s": "For so long the module there has to be STANDBY and well.",
+    "third_opinion": "Somebody outside the chassis who is pinged, beside the peer's udp addresses."
+    " On a bare board with trust-silence a module whose reference fell silent together with its"
+    " paths is cut off, and claims nothing for a while. Without the table nobody is pinged.",
+    "third_opinion.address": "The reference: a host that always answers, as a switch or a gateway.",
+    "third_opinion.period_ms": "From one ping to the next.",
+    "third_opinion.silent_after_ms": "Unanswered for this long: silent. At least two periods, and"
+    " less than the slowest path's deadtime_ms less a beat.",
+    "third_opinion.forbid_max_s": "For how long at most a silent reference forbids a claim. 0: it"
+    " is only shown.",
     "timers": "Times that are not a path's own. The defaults suit dead times of 1500 ms.",
     "timers.initdead_ms": "After the own start, how long to listen before silence means anything."
     " Longer than the slowest path's deadtime_ms, and than the other module's boot.",

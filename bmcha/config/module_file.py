@@ -18,6 +18,8 @@ from bmcha.config import relations
 from bmcha.config.board_file import find_board, read_board, read_toml, shipped_boards
 from bmcha.config.board_tables import Board, read_board_table
 from bmcha.config.log_table import LogSettings, read_log
+from bmcha.config.opinion_table import Read as OpinionRead
+from bmcha.config.opinion_table import check_third_opinion, read_third_opinion
 from bmcha.config.path_tables import read_paths
 from bmcha.config.table import ConfigError, ConfigProblem, Source, Table, shown
 from bmcha.model.board import BoardLines
@@ -120,11 +122,13 @@ def read_config(file: str, *, version: str, firmware_level: int, layout_id: int)
         version=version,
         layout_id=layout_id,
         moves=keys.moves,
+        third_opinion=keys.third_opinion[1] if keys.third_opinion is not None else None,
     )
     if table.is_sound("chassis"):
         relations.check_paths(table, paths, succession)
         relations.check_moves(keys.policy_table, keys.moves, succession)
         relations.check_board(board_table, board, succession)
+    check_third_opinion(keys.third_opinion, paths)
     relations.check_timers(keys.timers_table, keys.timers, paths, board)
     _check_places(table, keys, {file, board_source.file, *board_source.origins.values()})
     service = _service(keys, file, board_source.file, board)
@@ -174,6 +178,7 @@ class ModuleKeys:
     isolation_policy: IsolationPolicy
     is_lone_start_allowed: bool
     moves: MoveSettings
+    third_opinion: OpinionRead | None
     state_dir: str
     control_socket: str
     image_name: str
@@ -199,6 +204,7 @@ def read_module_table(table: Table) -> ModuleKeys:
         isolation_policy=policy.choice("isolation_policy", _POLICIES, "trust-silence"),
         is_lone_start_allowed=policy.flag("lone", False),
         moves=_moves(policy),
+        third_opinion=read_third_opinion(table),
         state_dir=table.file("state_dir", STATE_DIR),
         control_socket=table.file("control_socket", CONTROL_SOCKET),
         image_name=table.text("image_name", _IMAGE_NAME, _IMAGE_NAME_ALLOWED, IMAGE_NAME),

@@ -65,6 +65,7 @@ from bmcha.model.event import (
     SupplyRead,
     Tick,
 )
+from bmcha.model.hearsay import OpinionsHeard
 from bmcha.model.message import Delta, DeltaAck
 from bmcha.model.reading import Quality
 
@@ -204,7 +205,7 @@ def is_routine(effect: Effect, event: Event | None) -> bool:
 
 
 QUIET = (
-    *(PathSummarised, LinesRead, StatusAsked),
+    *(PathSummarised, LinesRead, StatusAsked, OpinionsHeard),
     *(SensorRead, FanRead, SupplyRead, BladeRead),
 )
 

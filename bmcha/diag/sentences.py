@@ -37,13 +37,14 @@ from bmcha.model.event import (
     WorkerRecovered,
     WorkerStalled,
 )
+from bmcha.model.hearsay import OpinionsHeard
 from bmcha.model.message import Delta, DeltaAck
 from bmcha.model.moment import ms_from_ns
 
 
 def sentence_of_event(event: Event, now_ns: int) -> str | None:
     match event:
-        case Tick() | PathSummarised() | StatusAsked() | LinesRead():
+        case Tick() | PathSummarised() | StatusAsked() | LinesRead() | OpinionsHeard():
             return None
         case SensorRead() | FanRead() | SupplyRead() | BladeRead():
             return None

@@ -76,6 +76,7 @@ def conditions_of(keeper: RoleKeeper, store_fault: str, now_ns: int) -> list[Con
     if twin is not None:
         text = f"another module says that it is in slot {keeper.own_slot} too, {twin.role.name}"
         found.append(("duplicate-slot", Severity.MAJOR, f"{text}: the straps of one are wrong"))
+    found += _of_opinions(keeper, now_ns)
     if store_fault:
         found.append(("store-failed", Severity.MAJOR, f"not stored: {store_fault}"))
     for peer in keeper.peers:
@@ -109,6 +110,23 @@ def _of_role(keeper: RoleKeeper) -> list[Condition]:
         text = "took the chassis although a line of the peer says that it is held"
         return [("unverified-takeover", Severity.CRITICAL, text)]
     return []
+
+
+def _of_opinions(keeper: RoleKeeper, now_ns: int) -> list[Condition]:
+    settings, opinions = keeper.settings.third_opinion, keeper.own.opinions
+    found: list[Condition] = []
+    if settings is None:
+        return found
+    if keeper.machine.reason is Reason.CUT_OFF:
+        text = f"{Reason.CUT_OFF.sentence} {Reason.CUT_OFF.remedy}"
+        found.append(("cut-off", Severity.CRITICAL, text))
+    if opinions.fault:
+        text = f"the reference {settings.address} cannot be asked: {opinions.fault}"
+        found.append(("reference-silent", Severity.MINOR, text))
+    elif opinions.answers(settings.address, settings, now_ns) is False:
+        text = f"the reference {settings.address} does not answer pings"
+        found.append(("reference-silent", Severity.MINOR, text))
+    return found
 
 
 def _of_maintenance(keeper: RoleKeeper, now_ns: int) -> list[Condition]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from bmcha.ha.opinions import Opinions
 from bmcha.ha.strap_watch import StrapWatch
 from bmcha.ha.twin_watch import TwinWatch
 from bmcha.model.event import LinesRead
@@ -41,6 +42,7 @@ class OwnState:
     is_unverified: bool = False
     straps: StrapWatch = field(default_factory=StrapWatch)
     twins: TwinWatch = field(default_factory=TwinWatch)
+    opinions: Opinions = field(default_factory=Opinions)
 
     @property
     def epoch(self) -> int:

@@ -48,6 +48,18 @@ class PathFault(Enum):
     PEER_LEFT = "peer left", "The peer's service was ended in order. Start it."
     PEER_PAUSED = "peer paused", "The peer's software stands still. Look at its load, restart it."
     PEER_FAILED = "peer failed", "The peer's software has ended. See its log and the flight record."
+    PEER_SOFTWARE = (
+        "peer's software",
+        "The peer's module runs, its software says nothing. See its log, restart it.",
+    )
+    PEER_OR_CABLE = (
+        "peer or cable",
+        "The peer is dead, or the way to it is broken. This module's own network works.",
+    )
+    CUT_OFF = (
+        "cut off",
+        "This module's own network is broken, as it seems. Look at its port, cable and switch.",
+    )
     UNKNOWN = "unknown", "The peer is dead, paused or cut off; nothing here tells which."
 
 
@@ -55,6 +67,14 @@ class PathFault(Enum):
 class Diagnosis:
     fault: PathFault
     evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pinged:
+    """Do they answer pings? None: not asked, or not for long enough."""
+
+    peer: bool | None = None
+    reference: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +88,7 @@ class Symptoms:
     port_error: str
     watchdog_ns: int | None
     now_ns: int
+    pinged: Pinged = Pinged()
 
     @property
     def signs(self) -> LinkSigns:
@@ -123,6 +144,9 @@ def _of_peer(of: Symptoms) -> Diagnosis:
         evidence = (f"the peer is heard on {heard_on}",)
         if of.was_refused:
             return Diagnosis(PathFault.PEER_PORT, (*evidence, _refusal(of)))
+        if of.pinged.peer and of.monitor.settings.kind is PathKind.UDP:
+            told = "its address answers pings: network and cable work"
+            return Diagnosis(PathFault.PEER_PORT, (*evidence, told))
         return Diagnosis(PathFault.CABLE, evidence)
     if peer.has_said_goodbye:
         return Diagnosis(PathFault.PEER_LEFT, ("it said goodbye",))
@@ -135,7 +159,23 @@ def _of_peer(of: Symptoms) -> Diagnosis:
     if levels.health is True:
         seen = "its HEALTH line is up: its node loop feeds its watchdog"
         return Diagnosis(PathFault.CABLE, (seen, "every path is silent"))
-    return Diagnosis(PathFault.UNKNOWN, ("every path is silent", "no line tells of its software"))
+    return _of_pings(of.pinged)
+
+
+def _of_pings(pinged: Pinged) -> Diagnosis:
+    """Every path is silent, no line tells of the peer's software: what do third parties say?"""
+    silent = "every path is silent"
+    if pinged.peer:
+        return Diagnosis(PathFault.PEER_SOFTWARE, (silent, "its address answers pings"))
+    if pinged.reference:
+        told = "the reference answers pings"
+        if pinged.peer is False:
+            told = f"{told}, the peer's address does not"
+        return Diagnosis(PathFault.PEER_OR_CABLE, (silent, told))
+    if pinged.reference is False and pinged.peer is False:
+        told = "neither the reference nor the peer's address answers pings"
+        return Diagnosis(PathFault.CUT_OFF, (silent, told))
+    return Diagnosis(PathFault.UNKNOWN, (silent, "no line tells of its software"))
 
 
 def _of_fallen_health(of: Symptoms) -> Diagnosis:

@@ -133,6 +133,7 @@ WORDS = {
     "is_in_maintenance": ("in maintenance", "no maintenance"),
     "is_last_claimant": ("its slot made the last claim", "another slot made the last claim"),
     "is_locked_out": ("locked out", "not locked out"),
+    "is_cut_off": ("cut off, by a third opinion", "not known to be cut off"),
     "is_fence_pending": ("no pulse given yet", "no fence, or the pulse was given"),
     "peer.is_earlier": ("peer earlier in the succession", "peer later in the succession"),
     "peer.is_heard": ("peer heard", "peer not heard"),

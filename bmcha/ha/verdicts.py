@@ -143,6 +143,9 @@ def _judge_silent_bare(i: RoleInputs, peer: PeerEvidence) -> Verdict:
         # One of the two is in the wrong chassis. The one that held this chassis last is at home.
         return Verdict(False, Reason.OTHER_CHASSIS)
     if i.policy is IsolationPolicy.TRUST_SILENCE:
+        if i.is_cut_off:
+            # The peer may hold the chassis, and be well.
+            return Verdict(False, Reason.CUT_OFF)
         if i.is_locked_out and not i.is_last_claimant:
             # It would be one more failover. Where the role was, it may go on.
             return Verdict(False, Reason.LOCKED_OUT)

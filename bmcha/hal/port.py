@@ -77,6 +77,24 @@ class LinePort(Protocol):
     def close(self) -> None: ...
 
 
+class PingPort(Protocol):
+    """Echo requests to a few hosts, named by their places in a list. Owned by one thread."""
+
+    def open(self) -> None:
+        """PortError: the system allows it not. May be called again after `close`."""
+
+    def close(self) -> None: ...
+
+    def ask(self, place: int, sequence: int) -> None:
+        """``sequence`` 0 to 65535. Never blocks; a host that cannot be reached does not answer."""
+
+    def read(self, timeout_s: float) -> list[tuple[int, int]]:
+        """(place, sequence) of every answer that came, at most ``timeout_s`` later."""
+
+    def wake(self) -> None:
+        """From any thread: makes a waiting `read` return at once."""
+
+
 class WatchdogPort(Protocol):
     def feed(self) -> None: ...
 

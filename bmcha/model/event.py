@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, unique
 
-from bmcha.model.hearsay import Twin
+from bmcha.model.hearsay import OpinionsHeard, Twin
 from bmcha.model.message import Header, Heartbeat, Message
 from bmcha.model.reading import Quality
 from bmcha.model.settings import NodeSettings
@@ -372,6 +372,7 @@ Event = (
     | PathSummarised
     | LinesRead
     | StrapsRead
+    | OpinionsHeard
     | SensorRead
     | FanRead
     | SupplyRead

@@ -18,3 +18,20 @@ class Twin:
     role: Role
     epoch: int
     heard_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """Of one address: when it last answered a ping; None: never since the start."""
+
+    address: str
+    answered_ns: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpinionsHeard:
+    """After each round of pings. ``fault``: why nobody can be asked ("" when it can)."""
+
+    opinions: tuple[Opinion, ...]
+    told_ns: int
+    fault: str = ""

@@ -193,6 +193,11 @@ class Reason(_Sentence):
         "Another module says that it is in the same slot, and goes first.",
         "Compare both slots with the straps, reseat the module that is wrong, then restart both.",
     )
+    CUT_OFF = (
+        45,
+        "Every path is silent, and the reference outside fell silent with them: cut off.",
+        "Mend this module's network and paths. It waits for forbid_max_s before it claims.",
+    )
     LOCKED_OUT = (
         48,
         "Every path is silent, but after too many failovers silence alone moves nothing.",

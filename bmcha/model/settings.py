@@ -168,6 +168,16 @@ class MoveSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ThirdOpinionSettings:
+    """Who is pinged, and for how long its silence may forbid a claim; 0: it forbids nothing."""
+
+    address: str
+    period_ms: int
+    silent_after_ms: int
+    forbid_max_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class HwmonChannel:
     """One value of a hwmon device, found by what it is called and where it sits.
 
@@ -305,3 +315,5 @@ class NodeSettings:
     version: str
     layout_id: int
     moves: MoveSettings = MoveSettings()
+    third_opinion: ThirdOpinionSettings | None = None
+    """None: nobody is pinged."""

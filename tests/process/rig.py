@@ -103,6 +103,8 @@ class Module:
         self.slot = slot
         self.socket = str(folder / "control.sock")
         self.process: subprocess.Popen[bytes] | None = None
+        self.prefix: list[str] = []
+        """What the service is started by, and becomes it: a program that gives it a network."""
 
     def make(self, board: str, config: str) -> None:
         for name in ("hw/straps", "hw/lines", "hw/hwmon"):
@@ -126,7 +128,7 @@ class Module:
         return int((self.folder / "hw" / name).read_text())
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "bmcha", "run", "--config", "config.toml"]
+        command = [*self.prefix, sys.executable, "-m", "bmcha", "run", "--config", "config.toml"]
         self.process = subprocess.Popen(
             command,
             cwd=self.folder,

@@ -20,10 +20,16 @@ from bmcha.model.event import (
     StoreFailed,
     SwitchoverAsked,
 )
-from bmcha.model.hearsay import Twin
+from bmcha.model.hearsay import Opinion, OpinionsHeard, Twin
 from bmcha.model.message import MessageType
 from bmcha.model.role import Reason, Refusal, Role
-from bmcha.model.settings import BoardClass, Failback, IsolationPolicy, MoveSettings
+from bmcha.model.settings import (
+    BoardClass,
+    Failback,
+    IsolationPolicy,
+    MoveSettings,
+    ThirdOpinionSettings,
+)
 from bmcha.wire.messages import build_body, parse_body
 from tests.speech import beat, draft
 from tests.world import Module, World
@@ -168,6 +174,25 @@ def duplicate_slot() -> World:
         node.step(PathSummarised("udp", None, None, None, counts, ""), world.now_ns)
     assert reasons_of(world.modules[2])[-1] is Reason.DUPLICATE_SLOT
     return world
+
+
+def cut_off() -> World:
+    """The reference of the STANDBY falls silent with its paths."""
+    world = World(BARE)
+    asked = ThirdOpinionSettings("192.0.2.1", 100, 300, 60)
+    module = world.modules[2]
+    module.settings = replace(module.settings, third_opinion=asked)
+    world.settled()
+    answered_ns = world.now_ns
+    world.cut()
+
+    def tell() -> None:
+        opinion = Opinion(asked.address, answered_ns)
+        module.ask(OpinionsHeard((opinion,), world.now_ns))
+        world.later(100, tell)
+
+    tell()
+    return wait_for(world, 2, Reason.CUT_OFF)
 
 
 def line_fault_suspected() -> World:
@@ -398,6 +423,7 @@ REASONS: dict[Reason, ReasonStory] = {
     Reason.IN_MAINTENANCE: in_maintenance,
     Reason.OTHER_CHASSIS: other_chassis,
     Reason.DUPLICATE_SLOT: duplicate_slot,
+    Reason.CUT_OFF: cut_off,
     Reason.LOCKED_OUT: locked_out,
     Reason.HEALTH_SWITCHOVER: health_switchover,
     Reason.FAILBACK: failback,
