@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bmcha import answers
-from bmcha.chassis.event_log import FAILOVER, LOCKOUT_CLEARED
 from bmcha.chassis.keeper import ChassisKeeper
 from bmcha.chassis.mirror_sender import PathRoom
+from bmcha.chronicle import Chronicle
 from bmcha.ha.chassis_word import ChassisWord
 from bmcha.ha.conditions import conditions_of
 from bmcha.ha.path_monitor import PathMonitor
@@ -104,6 +104,7 @@ class Node:
         )
         self.facts = answers.Facts(settings, own_slot, boot_id, now_ns, self.roles, self.chassis)
         self.hearing = Hearing(self.facts)
+        self.chronicle = Chronicle(self.facts)
         if restart is not None:
             self.facts.service.restart = restart
             # No claim before that; whoever else is there goes first.
@@ -201,7 +202,6 @@ class Node:
                 self.roles.maintenance_asked(event, now_ns)
             case LockoutClearAsked():
                 self.roles.lockout_clear_asked(event)
-                self._note_cleared(now_ns)
             case DrillAsked():
                 self.roles.drill.asked(event, now_ns)
             case StatusAsked():
@@ -263,7 +263,7 @@ class Node:
         self.hearing.log_paths(now_ns)
         conditions = conditions_of(self.roles, self.facts.store_fault, now_ns)
         conditions += self.facts.service.conditions(now_ns)
-        conditions += self.facts.conditions()
+        conditions += self.facts.conditions(now_ns)
         self.chassis.judge_alarms(conditions, now_ns)
 
     def _speak(self, now_ns: int) -> None:
@@ -277,28 +277,13 @@ class Node:
     def _settle_roles(self, now_ns: int) -> None:
         """Judge the role, then carry a change to the chassis within the same list of effects."""
         self.roles.settle(self._word(now_ns), now_ns)
-        self._note_cleared(now_ns)
-        self._note_drill(now_ns)
+        self.chronicle.settled(now_ns)
         for effect in self.roles.take_effects():
             self._emit(effect)
             if isinstance(effect, EnterRole):
                 self._entered(effect, now_ns)
         if self.chassis.is_holding:
             self._keep_in_step(now_ns)
-
-    def _note_cleared(self, now_ns: int) -> None:
-        """The log counts failovers from the newest of these on."""
-        cleared_by = self.roles.flaps.take_cleared()
-        if cleared_by:
-            text = f"failovers are counted anew: {cleared_by}"
-            self.chassis.record(Severity.MINOR, LOCKOUT_CLEARED, text, now_ns)
-
-    def _note_drill(self, now_ns: int) -> None:
-        found = self.roles.drill.take_findings()
-        if found is not None:
-            severity = Severity.MINOR if found.failed else Severity.INFO
-            text = f"drill, asked by {found.asked_by}: {found.sentence}"
-            self.chassis.record(severity, "drill", text, now_ns)
 
     def _keep_in_step(self, now_ns: int) -> None:
         """What changes for the chassis without a new role: a renewed epoch, and the end."""
@@ -309,27 +294,19 @@ class Node:
             self.chassis.note_run(Role.ACTIVE, now_ns)
 
     def _entered(self, effect: EnterRole, now_ns: int) -> None:
+        self.chronicle.entering(effect, now_ns)
         self.chassis.new_epoch(effect.epoch)
         if effect.role is Role.ACTIVE and self._was_role is not Role.ACTIVE:
             self.chassis.take_over(effect.epoch, now_ns)
-            self._note_failover(now_ns)
         elif effect.role is Role.RELINQUISHING:
             self.chassis.freeze()
         elif effect.role in (Role.STANDBY, Role.FAULT) and self.chassis.is_holding:
             self.chassis.let_go()
-        severity = Severity.INFO if effect.role is effect.from_role else Severity.MINOR
-        text = f"slot {self.facts.own_slot} is {effect.role.name}: {effect.reason.sentence}"
-        self.chassis.record(severity, "role", text, now_ns)
+        self.chronicle.entered(effect, now_ns)
         if self.chassis.is_holding:
             self.chassis.note_run(effect.role, now_ns)
         self._was_role = effect.role
         self._effects += self.chassis.take_effects()
-
-    def _note_failover(self, now_ns: int) -> None:
-        former = self.roles.flaps.taken_over_from
-        if former is not None:
-            text = f"slot {self.facts.own_slot} took the chassis over from slot {former}"
-            self.chassis.record(Severity.MINOR, FAILOVER, text, now_ns)
 
     def _follow(self, now_ns: int) -> None:
         """Mirror whoever is heard ACTIVE while this node is not."""

@@ -19,6 +19,8 @@ from bmcha.model.role import Severity
 from bmcha.model.settings import NodeSettings
 
 Body = dict[str, Any]
+SPLIT_ALARM_MS = 24 * 3600 * 1000
+"""The alarm of a split ends by itself: whoever looks once a day sees it."""
 HEALTH_LOW_MAX = 70
 """By default, as much less than 100 as makes the role move (`policy.health_switchover_margin`)."""
 
@@ -49,12 +51,16 @@ class Facts:
     def judge_health(self, now_ns: int) -> None:
         self.health = health_of(self, now_ns)
 
-    def conditions(self) -> list[tuple[str, Severity, str]]:
+    def conditions(self, now_ns: int) -> list[tuple[str, Severity, str]]:
         """A STANDBY raises no alarm of the chassis; that it could not care for it is its own."""
-        if not 0 < self.health.score <= HEALTH_LOW_MAX:
-            return []  # 0 is FAULT, which has its own
-        text = f"health {self.health.score} %: {'; '.join(self.health.reasons)}"
-        return [("health-low", Severity.MINOR, text)]
+        found = []
+        if 0 < self.health.score <= HEALTH_LOW_MAX:  # 0 is FAULT, which has its own
+            text = f"health {self.health.score} %: {'; '.join(self.health.reasons)}"
+            found.append(("health-low", Severity.MINOR, text))
+        split = self.chassis.last_split(now_ns)
+        if split is not None and split[1] < SPLIT_ALARM_MS:
+            found.append(("split-brain", Severity.MAJOR, split[0].text))
+        return found
 
     def is_mirror_synced(self) -> bool:
         chassis = self.chassis

@@ -44,6 +44,7 @@ def status(facts: Facts, now_ns: int) -> Body:
             "asked_by": facts.roles.maintenance.asked_by,
         },
         "lockout": lockout(facts, now_ns),
+        "conflicts": conflicts(facts),
         "alarms": [
             {
                 "id": alarm.alarm_id,
@@ -82,6 +83,13 @@ def lines(facts: Facts, now_ns: int) -> list[Body]:
             }
         )
     return found
+
+
+def conflicts(facts: Facts) -> Body:
+    """Splits of which the log tells: two modules held the chassis at once."""
+    splits = facts.chassis.log.splits
+    last = {"wall_ms": splits[-1].wall_ms, "text": splits[-1].text} if splits else None
+    return {"count": len(splits), "last": last}
 
 
 def lockout(facts: Facts, now_ns: int) -> Body:

@@ -18,6 +18,10 @@ TAIL_MAX = 256
 
 FAILOVER, LOCKOUT_CLEARED = "failover", "lockout-cleared"
 """Kinds of records: another slot took the chassis, unasked; from here on they are counted anew."""
+SPLIT_BRAIN, SPLIT_CHANGES = "split-brain", "split-brain-change"
+"""Two held the chassis at once; what the one that let go had changed meanwhile."""
+SPLITS_MAX = 16
+"""This node's own records of splits that are at hand; each but the last is history."""
 FAILOVERS_MAX = 1000
 """More than any limit (`policy.failovers_max`) asks for."""
 NUMBERS_LEFT_OUT = 1024
@@ -31,6 +35,7 @@ class EventLog:
         self._known: dict[tuple[int, int, int], None] = {}
         self.doubled_count = 0
         self.failovers_ms: deque[int] = deque(maxlen=FAILOVERS_MAX)
+        self.splits: deque[EventCell] = deque(maxlen=SPLITS_MAX)
         for record in tail:
             self._keep(record)
         self.failovers_ms = deque(_uncleared(self._tail), maxlen=FAILOVERS_MAX)
@@ -67,6 +72,8 @@ class EventLog:
     def _keep(self, record: EventCell) -> None:
         if record.kind == FAILOVER:
             self.failovers_ms.append(record.wall_ms)
+        elif record.kind == SPLIT_BRAIN and record.slot == self._own_slot:
+            self.splits.append(record)
         elif record.kind == LOCKOUT_CLEARED:
             # All that are known by now: two modules' clocks may differ.
             self.failovers_ms.clear()

@@ -289,6 +289,19 @@ class ChassisKeeper:
             self.sender.note_event(entry)
         self._effects.append(RecordEvent(entry))
 
+    def own_records(self, epoch: int, since_ns: int) -> list[int]:
+        """The numbers of this node's records of that epoch since then, that are in the tail."""
+        since_ms = self._wall_ms(since_ns)
+        own = [r for r in self.log.tail() if (r.slot, r.epoch) == (self._own_slot, epoch)]
+        return sorted(r.number for r in own if r.wall_ms >= since_ms)
+
+    def last_split(self, now_ns: int) -> tuple[EventCell, int] | None:
+        """The newest split that this node wrote down, and how long ago that was in ms."""
+        if not self.log.splits:
+            return None
+        newest = self.log.splits[-1]
+        return newest, abs(self._wall_ms(now_ns) - newest.wall_ms)
+
     def failovers_ns(self, now_ns: int) -> tuple[int, ...]:
         """When each failover was that counts; by the wall clock of whoever wrote it down."""
         wall_ms = self._wall_ms(now_ns)

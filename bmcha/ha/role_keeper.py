@@ -27,6 +27,7 @@ from bmcha.ha.role_machine import RoleMachine
 from bmcha.ha.role_rules import decide
 from bmcha.ha.rule_record import RoleDecision, RoleInputs
 from bmcha.ha.seat import Seat
+from bmcha.ha.split_watch import SplitWatch
 from bmcha.ha.switchover import Relinquishing
 from bmcha.ha.taking import Outcome, Taking
 from bmcha.ha.voluntary_moves import VoluntaryMoves
@@ -64,6 +65,7 @@ class RoleKeeper:
         self.flaps = FlapLimiter(self._seat)
         self._letting_go = LettingGo(self._seat, self.flaps)
         self.moves = VoluntaryMoves(self._seat, self._letting_go)
+        self.split = SplitWatch(self._seat)
         self.proofs = Proofs(self._seat)
         self.drill = Drill(self._seat, self.proofs)
         self._drafts = DraftWriter()
@@ -201,6 +203,7 @@ class RoleKeeper:
             if peer.draft is not None and peer.is_heard():
                 self._note_word(peer.draft, peer.hears_us())
         self.flaps.judge(word.failovers_ns, now_ns)
+        self.split.judge(now_ns)
         self.proofs.judge(now_ns)
         self.drill.tick(now_ns)
         if self.has_ended:
@@ -294,6 +297,8 @@ class RoleKeeper:
             self._enter(decision.role, decision.reason, now_ns)
 
     def _change_reason(self, reason: Reason, now_ns: int) -> None:
+        if self.split.is_being_told(now_ns):
+            return
         if reason is not self.machine.reason:
             self.machine.enter(self.machine.role, reason, self.own.seen_epoch, now_ns)
             self._seat.announce(self.machine.role)

@@ -126,7 +126,8 @@ REACHES = (
     # (and by the virtual chassis, which is a composition root of its own).
     Reach("bmcha.answers", (*_BASE, *_DECIDE)),
     Reach("bmcha.hearing", (*_BASE, *_DECIDE, "bmcha.answers.facts")),
-    Reach("bmcha.node", (*_BASE, *_DECIDE, "bmcha.answers", "bmcha.hearing")),
+    Reach("bmcha.chronicle", (*_BASE, *_DECIDE, "bmcha.answers.facts")),
+    Reach("bmcha.node", (*_BASE, *_DECIDE, "bmcha.answers", "bmcha.hearing", "bmcha.chronicle")),
     Reach("bmcha.runtime", (*_BASE, *_SHELL, "bmcha.control_trouble")),
     Reach("bmcha.app", (*_BASE, *_SHELL, "bmcha.runtime", "bmcha.hal")),
     # Looks at devices by the service's own adapters, without the service.
@@ -159,7 +160,14 @@ REACHES = (
 PURE = Pure(
     parts=(
         *("bmcha.model", "bmcha.ha", "bmcha.chassis", "bmcha.duties"),
-        *("bmcha.node", "bmcha.hearing", "bmcha.answers", "bmcha.wire", "bmcha.console"),
+        *(
+            "bmcha.node",
+            "bmcha.hearing",
+            "bmcha.chronicle",
+            "bmcha.answers",
+            "bmcha.wire",
+            "bmcha.console",
+        ),
         # What is drawn is a function of what is known.
         *("bmcha.view.cells", "bmcha.view.spans", "bmcha.view.model", "bmcha.view.answers"),
         *("bmcha.view.columns", "bmcha.view.readings", "bmcha.view.truth", "bmcha.view.frame"),
