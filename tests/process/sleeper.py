@@ -19,7 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +41,9 @@ UNHELD_MS_MAX = 1500
 """A holder that wakes in the moment at which its gate is shut lets go, and the next claim waits for
 a word of the other one and its rank (400 ms): with a busy machine's lateness it is well below."""
 UNATTENDED_MS_MAX = WATCHDOG_MS + UNHELD_MS_MAX
+LOOKS_MAX = 20
+CALM_S = 0.3
+"""A tick, a beat and a claim."""
 BANDS_MS = (1, 10, 100, 900, 1100, 10_000, 60_001)
 HEAD = f"{'board':<7}{'slept ms':>16}{'naps':>6}{'moved':>7}{'unheld':>8}{'no hand':>9}{'dual':>6}"
 
@@ -118,7 +121,14 @@ class Bed:
         return next((t_ns for t_ns in shut if t_ns <= before_ns), None)
 
     def _wait_for_rest(self) -> None:
-        wait_until(self._is_at_rest, "one module is ACTIVE, the other STANDBY with the picture")
+        """Twice in a row: what a nap set going may still be on its way at the first look."""
+        for _ in range(LOOKS_MAX):
+            wait_until(self._is_at_rest, "one module is ACTIVE, the other STANDBY and level")
+            gates = self._sim.gates()
+            threading.Event().wait(CALM_S)
+            if self._sim.gates() == gates and self._is_at_rest():
+                return
+        raise AssertionError(f"the roles moved on through {LOOKS_MAX} looks")
 
     def _is_at_rest(self) -> bool:
         if sorted(self._sim.gates()) != ["open", "shut"]:
@@ -149,18 +159,21 @@ class Bed:
         return [parse_line(text) for text in data.decode().splitlines()]
 
 
-def sleep_on(board: str, lengths: Sequence[float], folder: Path) -> list[Nap]:
-    """One sim, one nap after the other. A nap that has a fault is told at once."""
-    naps = []
+def sleep_on(board: str, lengths: Sequence[float], folder: Path) -> Iterator[Nap]:
+    """One sim, one nap after the other."""
     with running_sim(folder, "--board", board) as sim:
         sim.wait_until_ready()
         bed = Bed(sim)
         for length in lengths:
-            nap = bed.nap(length)
-            naps.append(nap)
-            for fault in nap.faults():
-                print(f"{board}: {fault}", flush=True)
-    return naps
+            yield bed.nap(length)
+
+
+def sleep_and_tell(board: str, lengths: Sequence[float], folder: Path, naps: list[Nap]) -> None:
+    """Adds to ``naps``. A nap that has a fault is told at once."""
+    for nap in sleep_on(board, lengths, folder):
+        naps.append(nap)
+        for fault in nap.faults():
+            print(f"{board}: {fault}", flush=True)
 
 
 def row(board: str, least_ms: float, most_ms: float, naps: Sequence[Nap]) -> str:
@@ -188,18 +201,17 @@ def main(words: list[str]) -> int:
             for part in range(SIMS_AT_ONCE):
                 place = Path(folder) / f"{board}-{part}"
                 share = lengths[part::SIMS_AT_ONCE]
-                runs.append((board, pool.submit(sleep_on, board, share, place)))
-        for board, run in runs:
-            found[board] += run.result()
+                naps = found[board]
+                runs.append((board, pool.submit(sleep_and_tell, board, share, place, naps)))
+        broken = [(board, error) for board, run in runs if (error := run.exception())]
     print(HEAD)
     for board, naps in found.items():
         for least_ms, most_ms in itertools.pairwise(BANDS_MS):
-            print(
-                row(
-                    board, least_ms, most_ms, [n for n in naps if least_ms <= n.length_ms < most_ms]
-                )
-            )
-    return 1 if any(nap.faults() for naps in found.values() for nap in naps) else 0
+            within = [nap for nap in naps if least_ms <= nap.length_ms < most_ms]
+            print(row(board, least_ms, most_ms, within))
+    for board, error in broken:
+        print(f"{board}: a run was not finished: {error!r}")
+    return 1 if broken or any(nap.faults() for naps in found.values() for nap in naps) else 0
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ SOUND = Nap(5.0, False, 0.0, 5.0, 0.0, 0)
 
 def test_a_holder_that_stands_still_is_followed_and_never_joined(tmp_path: Path) -> None:
     """Shorter than a beat, than the dead time; about as long as the watchdog's; much longer."""
-    naps = sleep_on("reset", [1, 30, 700, 1000, 2500], tmp_path / "sim")
+    naps = list(sleep_on("reset", [1, 30, 700, 1000, 2500], tmp_path / "sim"))
     assert [fault for nap in naps for fault in nap.faults()] == []
     assert [nap.is_moved for nap in naps[:3]] == [False, False, False]
     assert naps[-1].is_moved
