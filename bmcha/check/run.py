@@ -15,6 +15,7 @@ from bmcha.check.finding import Finding, from_problems
 from bmcha.check.line_checks import check_hw_root, check_lines, lines_of
 from bmcha.check.machine import Machine
 from bmcha.check.misplaced import with_better_remedies
+from bmcha.check.opinion_checks import check_third_opinion
 from bmcha.check.path_checks import check_paths
 from bmcha.check.report import Report, near_name
 from bmcha.check.right_checks import check_rights
@@ -126,6 +127,7 @@ def _device_findings(subject: Subject, machine: Machine) -> tuple[int | str | No
     # Straps that cannot be read are told by then.
     has_bad_straps = any(each.key.startswith("straps") for each in lines)
     slot = None if has_bad_straps else own_slot(subject)
+    known = addresses()
     return slot, [
         *root,
         *lines,
@@ -133,7 +135,8 @@ def _device_findings(subject: Subject, machine: Machine) -> tuple[int | str | No
         *check_watchdog(subject, machine, pid),
         *check_sensors(subject, machine),
         *check_serial(subject, machine, pid),
-        *check_paths(subject, machine, addresses(), pid),
+        *check_paths(subject, machine, known, pid),
+        *check_third_opinion(subject, machine, known),
         *check_rights(subject, machine, pid),
     ]
 

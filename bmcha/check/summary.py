@@ -27,6 +27,7 @@ def summary(subject: Subject, slot: int | str | None) -> list[Row]:
     node = subject.node
     if node is not None:
         rows += [(f"path {path.name}", _path(subject, path)) for path in node.paths]
+        rows += _third_opinion(node)
         rows += _times(node)
     return rows
 
@@ -93,6 +94,23 @@ def _path(subject: Subject, path: PathSettings) -> str:
     line = path.line
     mode = f"{line.baud} {line.bits}{line.parity.value[0].upper()}{line.stop_bits}"
     return f"{path.device} at {mode}; {beats}; {share}, {frame}"
+
+
+def _third_opinion(node: NodeSettings) -> Iterator[Row]:
+    asked = node.third_opinion
+    if asked is None:
+        return
+    told = f"{asked.address} and the peer, pinged every {asked.period_ms} ms, silent after"
+    told = f"{told} {asked.silent_after_ms}"
+    is_heeded = (
+        node.board_class is BoardClass.BARE
+        and node.isolation_policy is IsolationPolicy.TRUST_SILENCE
+        and asked.forbid_max_s
+    )
+    what = "shown"
+    if is_heeded:
+        what = f"forbids a claim on silence for {asked.forbid_max_s} s if it falls silent too"
+    yield "third opinion", f"{told}; {what}"
 
 
 def _times(node: NodeSettings) -> Iterator[Row]:

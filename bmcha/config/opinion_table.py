@@ -41,6 +41,7 @@ def check_third_opinion(read: Read | None, paths: Sequence[tuple[Table, PathSett
     if read is None:
         return
     entry, found = read
+    _check_is_third(entry, found, paths)
     keys = ("deadtime_ms", "heartbeat_interval_ms")
     if not entry.is_sound("silent_after_ms") or not all(each.is_sound(*keys) for each, _ in paths):
         return
@@ -48,6 +49,15 @@ def check_third_opinion(read: Read | None, paths: Sequence[tuple[Table, PathSett
     if paths and found.silent_after_ms >= room_ms:
         allowed = f"less than {room_ms}, the slowest path's deadtime_ms less a beat"
         entry.refuse("silent_after_ms", str(found.silent_after_ms), allowed)
+
+
+def _check_is_third(
+    entry: Table, found: ThirdOpinionSettings, paths: Sequence[tuple[Table, PathSettings]]
+) -> None:
+    of_paths = {host for _, path in paths for host in (path.local[0], path.remote[0]) if host}
+    if entry.is_sound("address") and found.address in of_paths:
+        allowed = "a third party: not this module's address, nor its peer's"
+        entry.refuse("address", shown(found.address), allowed)
 
 
 def _address(entry: Table) -> str:

@@ -47,6 +47,12 @@ def test_what_is_no_address_of_one_host_is_refused(tmp_path: Path, address: str)
     assert "numeric address of one host" in found.allowed
 
 
+def test_an_address_of_a_path_is_no_third_party(tmp_path: Path) -> None:
+    found = problem(tmp_path, 'address = "127.0.0.1"\n')
+    assert found.key == "third_opinion.address"
+    assert "a third party" in found.allowed
+
+
 def test_the_address_has_to_be_there(tmp_path: Path) -> None:
     assert problem(tmp_path, "period_ms = 100\n").key == "third_opinion.address"
 
