@@ -222,6 +222,8 @@ class World:
         if self.board is not BoardClass.RESET:
             return False
         target = self.modules[slot]
+        if target.is_reset_deaf:
+            return True
         self.watcher.reset(by_slot, slot)
         self.kill(slot)
         target.is_held = True

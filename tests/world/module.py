@@ -40,6 +40,8 @@ class Module:
         self.random = Random(f"{world.seed} module {slot}")
         self.stored_epoch = 0
         self.is_held = False
+        self.is_reset_deaf = False
+        """A reset pulse does not arrive."""
         self.is_store_broken = False
         self.store_harm: tuple[str, int] = ("", 0)
         """Found at the next boot: ("old", by how many epochs), ("lost", 0)."""

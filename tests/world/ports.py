@@ -58,9 +58,10 @@ class Ports:
 
     def record(self, record: EventCell) -> None:
         self._module.events.append(record)
-        if self._has_failed and not self._module.is_store_broken:
-            self._has_failed = False
-            self._answer(StoreRecovered())
+        if self._has_failed is not self._module.is_store_broken:
+            self._has_failed = self._module.is_store_broken
+            failed = StoreFailed("event", "no room")
+            self._answer(failed if self._has_failed else StoreRecovered())
         self._watcher.recorded(self._life, record)
 
     def read(self) -> LinesRead:
