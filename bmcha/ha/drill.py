@@ -58,7 +58,10 @@ class Findings:
     @property
     def sentence(self) -> str:
         if not self.failed:
-            return f"all {len(self.items)} items are proven"
+            count = len(self.items)
+            return (
+                f"all {count} items are proven" if count != 1 else f"{self.items[0].what} is proven"
+            )
         names = ", ".join(item.what for item in self.failed)
         return f"{len(self.failed)} of {len(self.items)} items failed: {names}"
 

@@ -78,7 +78,9 @@ def test_the_sense_of_a_reset_line_is_read_back_at_rest() -> None:
 
 def test_one_path_by_its_name_and_no_line() -> None:
     world = World(BoardClass.GATED).settled()
-    assert set(drill(world, path="serial")["items"]) == {"path serial to slot 2"}
+    answer = drill(world, path="serial")
+    assert set(answer["items"]) == {"path serial to slot 2"}
+    assert answer["text"] == "path serial to slot 2 is proven"
 
 
 # ---- what fails is named

@@ -224,6 +224,7 @@ def test_the_shipped_scenarios_are_these() -> None:
         "health-switchover",
         "kill-active",
         "kill-standby",
+        "locked-out",
         "newcomer-while-active",
         "one-way-all",
         "one-way-serial",
