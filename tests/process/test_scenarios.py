@@ -5,14 +5,16 @@ Each on the boards where it teaches something; `make scenarios` runs every one o
 
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bmcha.sim.module_config import DEADTIME_MS
-from bmcha.sim.scenario import shipped_scenarios
+from bmcha.sim.scenario import find_scenario, shipped_scenarios
 from tests.process.scenario_runs import ScenarioRuns
 from tests.process.sims import run_scenario
+from tests.sim.play import play, states_of
 
 # Where no line can tell of the other one, and where two things are broken at once: the outputs of a
 # stopped holder stay open, a holder that is well behind two cuts is taken for dead. Each until what
@@ -26,6 +28,7 @@ SPLITTING_MS = {
 BOARDS = ("gated", "bare")
 TEACHING = {
     "cut-both": ("gated", "reset", "lease", "bare"),
+    "cut-both-hold": ("bare",),
     "fencer-killed": ("reset",),
     "kill-standby": ("lease",),
     "one-way-all": ("gated", "reset", "lease"),
@@ -51,6 +54,16 @@ def test_it_passes(runs: ScenarioRuns, name: str, board: str) -> None:
     assert report["why"] == []
     assert (report["scenario"], report["board"], report["result"]) == (name, board, "pass")
     assert report["dual_active_ms"] <= SPLITTING_MS.get((name, board), 0)
+
+
+@pytest.mark.parametrize(("name", "board"), CASES)
+def test_the_simulator_agrees_on_the_roles(
+    runs: ScenarioRuns, name: str, board: str, tmp_path: Path
+) -> None:
+    """The same text in virtual time: the same roles, in the same order."""
+    played = play(*find_scenario(name), board, tmp_path)
+    rows = [(row[2], row[1]) for row in runs.report((name, board))["roles"]]
+    assert [states_of(rows, slot) for slot in (1, 2)] == [played.states(slot) for slot in (1, 2)]
 
 
 def test_the_line_is_much_faster_than_the_dead_time(runs: ScenarioRuns) -> None:

@@ -59,6 +59,8 @@ CRIPPLED = [
     # A reset line that is broken; a holder that stands still and lets nothing go.
     Crippled("cut-both", "reset", "at 1 cut", "at 0 line mm1.RESET low\nat 1 cut", "role 2 ACTIVE"),
     Crippled("cut-both", "lease", "at 1 cut", "at 0.9 stop 1\nat 1 cut", "role 2 ACTIVE"),
+    # The policy that the board's default is instead.
+    Crippled("cut-both-hold", "bare", "isolation_policy hold", "lone true", "never dual"),
     Crippled("reset-line-broken", "reset", "line mm1.RESET low", "heal all", "unverified-takeover"),
     # What was to boot again is gone; what was to die lives.
     Crippled("fencer-killed", "reset", "at 2.75 kill 2", "at 2.75 pull 1", "role 1 ACTIVE"),

@@ -215,6 +215,7 @@ def test_the_shipped_scenarios_are_these() -> None:
     assert shipped_scenarios() == [
         "cold-start",
         "cut-both",
+        "cut-both-hold",
         "cut-serial",
         "cut-udp",
         "disk-full",
