@@ -9,6 +9,7 @@ processes.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -68,12 +69,17 @@ class Played:
     dual_ms: int = 0
 
     def states(self, slot: int) -> list[str]:
-        """Without those that follow themselves for another reason."""
-        found: list[str] = []
-        for each, state, _ in self.roles:
-            if each == slot and found[-1:] != [state]:
-                found.append(state)
-        return found
+        return states_of([(state, each) for each, state, _ in self.roles], slot)
+
+
+def states_of(roles: Iterable[tuple[str, int]], slot: int) -> list[str]:
+    """From (state, slot) in order: what one module held, one after the other. A claim shows as what
+    came of it: whether one that is called off was begun at all is a race of threads."""
+    found: list[str] = []
+    for state, each in roles:
+        if each == slot and state != "FENCING" and found[-1:] != [state]:
+            found.append(state)
+    return found
 
 
 class RoleScribe(Watcher):
