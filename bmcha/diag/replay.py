@@ -24,7 +24,7 @@ from bmcha.model.reading import Quality
 
 CORE: Final = (
     *("bmcha.model.", "bmcha.ha.", "bmcha.chassis."),
-    *("bmcha.node.", "bmcha.hearing.", "bmcha.answers."),
+    *("bmcha.node.", "bmcha.hearing.", "bmcha.chronicle.", "bmcha.answers."),
 )
 """Modules whose classes a checkpoint may hold; they have no way to act on anything."""
 DIFFERENCES_SHOWN_MAX: Final = 10

@@ -8,7 +8,7 @@ import pytest
 
 from bmcha.ha.role_rules import decide
 from bmcha.ha.rule_record import PeerEvidence, RoleDecision, RoleInputs
-from bmcha.model.event import LockoutClearAsked, SwitchoverAsked
+from bmcha.model.event import Event, LockoutClearAsked, StopAsked, SwitchoverAsked
 from bmcha.model.role import Reason, Role
 from bmcha.model.settings import BoardClass, MoveSettings
 from tests.unit.test_two_nodes import alarms_of, become, reason_of, status_of
@@ -178,12 +178,16 @@ def test_an_active_does_not_let_go_for_a_standby_that_may_not_claim() -> None:
     assert reason_of(world.modules[1]) is Reason.LOCKED_OUT
 
 
-def test_an_orderly_stop_hands_over_although_moves_are_locked_out() -> None:
+@pytest.mark.parametrize(
+    "event", [SwitchoverAsked(1, "test", None, True), StopAsked("test")], ids=["force", "stop"]
+)
+def test_who_insists_and_who_stops_hand_over_although_moves_are_locked_out(event: Event) -> None:
     world = limited(GATED, 1)
     fail_over(world, 1)
-    world.modules[2].ask(SwitchoverAsked(1, "test", None, True))
-    become(world, 1, Role.ACTIVE, 2000)
     assert both_locked(world)
+    world.modules[2].ask(event)
+    become(world, 1, Role.ACTIVE, 2000)
+    assert reason_of(world.modules[1]) is Reason.HANDOVER_ASKED
 
 
 # ---- how it ends
