@@ -104,6 +104,11 @@ mutants: env ## delete one rule of bmcha/ha at a time: does a test notice? ARGS=
 endurance: env ## noise on every path, a minute of each kind; SECONDS="5" for a quick look
 	@$(python) -m tests.process.storm $(SECONDS)
 
+.PHONY: model
+model: env ## two nodes searched through every order of faults; ARGS="--board gated --faults 2 cut stop"
+	$(heading) 'model, the large bound'
+	@$(python) -m tests.model.run $(ARGS)
+
 .PHONY: soak
 soak: env ## storms of faults in the simulator: SEEDS="1000", more each time; FROM= BOARD= STORY=
 	@$(python) -m tests.sim.soak --seeds $(SEEDS) $(and $(FROM),--from $(FROM)) \
