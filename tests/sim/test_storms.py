@@ -5,33 +5,15 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
 from bmcha.model.settings import BoardClass
+from tests.sim.conftest import RUN_S_MAX
 from tests.sim.soak import Tally, replay_command, report_broken
 from tests.sim.storm import run_story
 from tests.sim.story import ERAS, make_story, parse_story, story_text
-
-RUN_S_MAX = 3600.0
-"""Only so that a run that hangs ends; it takes some minutes."""
-
-
-@pytest.fixture(scope="module")
-def storms(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """Every seed, once, on all cores."""
-    first, count = (request.config.getoption(name) for name in ("--from-seed", "--seeds"))
-    command = ("-m", "tests.sim.soak", "--json", "--from", str(first), "--seeds", str(count))
-    done = subprocess.run(
-        (sys.executable, *command), capture_output=True, text=True, timeout=RUN_S_MAX
-    )
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
 
 
 @pytest.mark.timeout(RUN_S_MAX)
