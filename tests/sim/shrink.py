@@ -11,10 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from bmcha.sim.backplane import WIRED
 from tests.sim.storm import run_story
-from tests.sim.story import Deed, Era, Setup, Story
+from tests.sim.story import LINES, Deed, Era, Setup, Story
 
 TRIES_MAX = 400
+HEAL_S = 5
+"""After the last deed of an era."""
 
 
 @dataclass
@@ -133,36 +136,54 @@ def scenario_text(story: Story, rule: str) -> str:
     ]
     for era in story.eras:
         lines.append("settle 20")
-        now_ms = 1000
+        now_ms, said = 1000, list[tuple[float, str]]()
         for deed in era.deeds:
             now_ms += deed.after_ms
-            lines += _scenario_lines(deed, now_ms / 1000, story.setup)
-        lines.append(f"at {(now_ms + 5000) / 1000:g} heal all")
+            said += _scenario_lines(deed, now_ms / 1000, story.setup)
+        # A standstill ends while other things happen: in order of their times.
+        lines += [line for _, line in sorted(said, key=lambda each: each[0])]
+        end_s = max([now_ms / 1000, *(at_s for at_s, _ in said)]) + HEAL_S
+        lines.append(f"at {end_s:g} heal all")
     lines += ["settle 20", "never dual", "never stale-write"]
     return "\n".join(lines) + "\n"
 
 
-def _scenario_lines(deed: Deed, at_s: float, setup: Setup) -> list[str]:
+def _scenario_lines(deed: Deed, at_s: float, setup: Setup) -> list[tuple[float, str]]:
+    words = _scenario_words(deed, setup)
+    is_known = deed.what in ("-", "udp", "serial", *LINES)
+    if not words or not is_known:
+        return [(at_s, f"# at {at_s:g}: cannot be said here: {deed}")]
+    lines = [(at_s, f"at {at_s:g} {each}") for each in words]
+    if deed.name == "stop":
+        end_s = at_s + deed.value / 1000
+        lines.append((end_s, f"at {end_s:g} cont {deed.slot}"))
+    return lines
+
+
+def _scenario_words(deed: Deed, setup: Setup) -> list[str]:
+    """The actions that do the same; none where there are none."""
     slot, one_way = deed.slot, f" --one-way {deed.slot}" if deed.slot else ""
     sender = f" --from {slot}" if slot else ""
-    reader = f"mm{3 - slot}.{deed.what.upper()}"
-    cont = f"at {at_s + deed.value / 1000:g} cont {slot}"
-    said = {
-        "cut": [f"cut {deed.what}{one_way}"],
-        "cut-all": [f"cut all{one_way}"],
-        "heal": ["heal all"],
-        "loss": [f"loss {deed.what} {deed.value}{sender}"],
-        "delay": [f"delay {deed.what} {deed.value}"],
-        "kill": [f"kill {slot}"],
-        "start": [f"start {slot}"],
-        "pull": [f"pull {slot}"],
-        "stop": [f"stop {slot}"],
-        "stick": [f"line {reader} {'high' if deed.value > 0 else 'low'}"],
-        "unstick": [f"line mm{s}.{n} follow" for s in (1, 2) for n in ("HEALTH", "ACTIVE")],
-        "switchover": ["switchover" + (" --force" if deed.value else "")],
-    }.get(deed.name)
-    is_known = deed.what in ("-", "udp", "serial", "presence", "health", "active")
-    if said is None or not is_known or "PRESENCE" in reader or deed.value < 0:
-        return [f"# at {at_s:g}: cannot be said here: {deed}"]
-    lines = [f"at {at_s:g} {words}" for words in said]
-    return [*lines, cont] if deed.name == "stop" else lines
+    wired = [name for name in WIRED[setup.board] if name.lower() in LINES]
+    match deed.name:
+        case "cut":
+            return [f"cut {deed.what}{one_way}"]
+        case "cut-all":
+            return [f"cut all{one_way}"]
+        case "heal":
+            return ["heal all"]
+        case "loss":
+            return [f"loss {deed.what} {deed.value}{sender}"]
+        case "delay":
+            return [f"delay {deed.what} {deed.value}"]
+        case "kill" | "start" | "pull" | "stop":
+            return [f"{deed.name} {slot}"]
+        case "stick" if deed.what.upper() in wired:
+            level = "high" if deed.value > 0 else "low"
+            return [f"line mm{3 - slot}.{deed.what.upper()} {level}"]
+        case "unstick":
+            return [f"line mm{each}.{name} follow" for each in (1, 2) for name in wired]
+        case "switchover":
+            return ["switchover" + (" --force" if deed.value else "")]
+        case _:
+            return []

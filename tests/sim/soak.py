@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
 
 from bmcha.model.effect import Answer, EnterRole
 from bmcha.model.settings import BoardClass
@@ -31,6 +32,7 @@ from tests.world.life import Life
 STATE = Path("build/soak.json")
 KEPT = Path("build/soak")
 SEEDS_AT_ONCE = 5
+ORPHAN_LOOK_S = 1.0
 SHRUNK_MAX = 5
 """So many broken seeds of one run are cut down; more of them have the same cause."""
 
@@ -96,8 +98,19 @@ def run_on_all_cores(
         range(begin, min(begin + SEEDS_AT_ONCE, first + count))
         for begin in range(first, first + count, SEEDS_AT_ONCE)
     ]
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(workers, initializer=_end_with, initargs=(os.getpid(),)) as pool:
         yield from pool.map(run_seeds, parts, [board] * len(parts))
+
+
+def _end_with(parent: int) -> None:
+    """A worker whose parent was killed would wait for work for ever."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(ORPHAN_LOOK_S)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 # ---- what broke
