@@ -26,6 +26,7 @@ from tests.sim.judge import Judge
 from tests.sim.story import Deed
 from tests.world import Module, World
 from tests.world.life import Halt, Interrupt
+from tests.world.wires import Rewrite
 
 OWN_CHASSIS, FOREIGN_CHASSIS = 7, 8
 RESTART_MS = 100
@@ -239,7 +240,8 @@ class Doer:
         return True
 
     def _load_firmware(self, module: Module) -> None:
-        rewrite = {"old": older, "new": newer}.get(self.firmware[module.slot])
+        known: dict[str, Rewrite] = {"old": older, "new": newer}
+        rewrite = known.get(self.firmware[module.slot])
         if module.settings.chassis_id != OWN_CHASSIS:
             rewrite = _as_it_is  # as bytes, because the reader is what refuses them
         for path in self.world.path_names:
