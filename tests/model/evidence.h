@@ -374,6 +374,8 @@ does_write_land(int i)
 {
     int is_let_through = !setting[s_is_gated] || (now.n[i].line && is_fed(i));
 
+    if (setting[s_may_be_dual] && now.n[i].gap <= setting[s_gap])
+        return 0;   /* no longer than a beat that is late: judged as two hands */
     return now.n[i].gate && is_let_through && holds(1 - i) && setting[s_may_be_dual] < 2;
 }
 

@@ -638,8 +638,8 @@ end:do
         fi;
         c_code { forget_epochs(); lower_epochs(); };
         watch() }
-    :: may(LIE) && lie == 0 && !cut[0] && !cut[1] ->
-        atomic {
+    :: atomic {
+            may(LIE) && lie == 0 && !cut[0] && !cut[1] ->
             select (which : 1 .. 18);
             if
             :: c_expr { (is_worth_lying(Pworld->which)) } ->
