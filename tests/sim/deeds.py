@@ -300,7 +300,8 @@ class Doer:
             case "lockout-clear":
                 module.ask(LockoutClearAsked(self._asked, "storm"))
             case "drill":
-                module.ask(DrillAsked(self._asked, "storm", None))
+                path = None if deed.what == "all" else deed.what
+                module.ask(DrillAsked(self._asked, "storm", path))
             case _:
                 self.leaving.add(module.life.boot_id)
                 module.ask(StopAsked("storm"))

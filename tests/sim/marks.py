@@ -1,15 +1,16 @@
 """Coverage marks: which rule, which reason and which refusal has any story reached?
 
-A rule is a `return` of the role rules. `mark_rules` puts a mark behind each of them, by exchanging
+A rule is a `return` of the role rules. `marked_rules` puts a mark behind each, by exchanging
 the code of the functions for code compiled from the same source with every `return VALUE` written
-as `return mark(line, VALUE)`; what they decide stays the same. Per process, once.
+as `return mark(line, VALUE)`; what they decide stays the same. As long as wanted.
 """
 
 from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from types import CodeType, FunctionType, ModuleType
 
 from bmcha.ha import role_rules, verdicts
@@ -22,10 +23,15 @@ _reached: set[str] = set()
 
 
 class Marks:
-    """Names of what was reached: "rule role_rules:41", "reason PEER_SILENT", "refusal STOPPING"."""
+    """What was reached: "reason PEER_SILENT", "refusal STOPPING", or a rule by its function and by
+    what it returns, "rule verdicts.judge_goodbye: Verdict(True, Reason.PEER_SAID_GOODBYE)"."""
 
     def __init__(self) -> None:
         self.names: set[str] = set()
+
+    def began(self, reason: Reason) -> None:
+        """The one that a node starts with is never entered."""
+        self.names.add(f"reason {reason.name}")
 
     def entered(self, entered: EnterRole) -> None:
         self.names.add(f"reason {entered.reason.name}")
@@ -42,27 +48,38 @@ class Marks:
 
 
 def all_marks() -> set[str]:
-    rules = {f"rule {name}" for module in RULE_MODULES for name in _returns(_tree(module), module)}
+    rules = {name for module in RULE_MODULES for name in _names(module).values()}
     reasons = {f"reason {reason.name}" for reason in Reason}
     return rules | reasons | {f"refusal {refusal.name}" for refusal in Refusal}
 
 
-def mark_rules() -> None:
+@contextmanager
+def marked_rules() -> Iterator[None]:
+    """Meanwhile every rule that decides is noted."""
+    before = [(function, function.__code__) for m in RULE_MODULES for function in _functions(m)]
     for module in RULE_MODULES:
-        if _MARK not in vars(module):
-            _mark(module)
+        _mark(module)
+    try:
+        yield
+    finally:
+        for function, code in before:
+            function.__code__ = code
 
 
 def _mark(module: ModuleType) -> None:
-    tree = _Marking(module).visit(_tree(module))
+    tree = _Marking(_names(module)).visit(_tree(module))
     code = compile(
         ast.fix_missing_locations(tree), module.__file__ or "", "exec", dont_inherit=True
     )
     codes = dict(_codes(code.co_consts))
-    for name, found in vars(module).items():
-        if isinstance(found, FunctionType) and found.__module__ == module.__name__:
-            found.__code__ = codes[name]
+    for function in _functions(module):
+        function.__code__ = codes[function.__name__]
     setattr(module, _MARK, _reach)
+
+
+def _functions(module: ModuleType) -> list[FunctionType]:
+    found = [each for each in vars(module).values() if isinstance(each, FunctionType)]
+    return [each for each in found if each.__module__ == module.__name__]
 
 
 def _reach(name: str, value: object) -> object:
@@ -78,21 +95,30 @@ def _tree(module: ModuleType) -> ast.Module:
     return ast.parse(inspect.getsource(module))
 
 
-def _name(node: ast.Return, module: ModuleType) -> str:
-    return f"{module.__name__.rpartition('.')[2]}:{node.lineno}"
-
-
-def _returns(tree: ast.Module, module: ModuleType) -> list[str]:
-    return [_name(node, module) for node in ast.walk(tree) if isinstance(node, ast.Return)]
+def _names(module: ModuleType) -> dict[int, str]:
+    """Line of a `return` to its name. A second one that looks the same gets a number."""
+    found: dict[int, str] = {}
+    for function in ast.walk(_tree(module)):
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        place = f"rule {module.__name__.rpartition('.')[2]}.{function.name}"
+        for node in ast.walk(function):
+            if isinstance(node, ast.Return) and node.value is not None:
+                name = f"{place}: {ast.unparse(node.value)}"
+                alike = sum(other.startswith(name) for other in found.values())
+                found[node.lineno] = f"{name} #{alike + 1}" if alike else name
+    return found
 
 
 class _Marking(ast.NodeTransformer):
-    def __init__(self, module: ModuleType) -> None:
-        self._module = module
+    def __init__(self, names: dict[int, str]) -> None:
+        self._names = names
 
     def visit_Return(self, node: ast.Return) -> ast.Return:
         self.generic_visit(node)
-        value = node.value or ast.Constant(None)
-        name = ast.Constant(f"rule {_name(node, self._module)}")
-        call = ast.Call(ast.Name(_MARK, ast.Load()), [name, value], [])
+        if node.value is None:
+            return node
+        call = ast.Call(
+            ast.Name(_MARK, ast.Load()), [ast.Constant(self._names[node.lineno]), node.value], []
+        )
         return ast.copy_location(ast.Return(call), node)

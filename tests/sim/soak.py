@@ -22,7 +22,7 @@ from threading import Thread
 from bmcha.model.effect import Answer, EnterRole
 from bmcha.model.settings import BoardClass
 from tests.sim.judge import Judge
-from tests.sim.marks import Marks, mark_rules
+from tests.sim.marks import Marks, marked_rules
 from tests.sim.shrink import scenario_text, shrink
 from tests.sim.storm import Outcome, run_story
 from tests.sim.story import Story, make_story, parse_story, story_text
@@ -41,6 +41,10 @@ class MarkingJudge(Judge):
     def __init__(self) -> None:
         super().__init__()
         self.marks = Marks()
+
+    def booted(self, life: Life) -> None:
+        super().booted(life)
+        self.marks.began(life.node.roles.machine.reason)
 
     def role_entered(self, life: Life, entered: EnterRole) -> None:
         super().role_entered(life, entered)
@@ -74,13 +78,13 @@ class Tally:
 
 def run_seeds(seeds: range, board: BoardClass | None) -> Tally:
     """In this process."""
-    mark_rules()
     tally = Tally()
-    for seed in seeds:
-        judge = MarkingJudge()
-        outcome = run_story(make_story(seed, board), judge)
-        tally.add(_tally(seed, outcome))
-        tally.marks |= judge.marks.take()
+    with marked_rules():
+        for seed in seeds:
+            judge = MarkingJudge()
+            outcome = run_story(make_story(seed, board), judge)
+            tally.add(_tally(seed, outcome))
+            tally.marks |= judge.marks.take()
     return tally
 
 

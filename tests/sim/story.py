@@ -164,15 +164,21 @@ WEIGHTS = {
     "gate-broken": 1,
     "gate-ok": 1,
     "start-blind": 1,
+    "start-foreign": 2,
     "switchover": 4,
     "maintenance": 2,
     "stop-service": 3,
+    "lockout-clear": 1,
+    "drill": 1,
     "stick": 5,
     "bounce": 3,
     "unstick": 4,
+    "blind": 1,
+    "sensors-bad": 2,
+    "sensors-ok": 1,
     "nothing": 1,
 }
-LYING = ("stick", "bounce", "unstick")
+LYING = ("stick", "bounce")
 PAUSES_MS = (1, 2, 5, 20, 60, 150, 250, 290, 310, 450, 520, 600, 1000, 1800, 2500, 6000, 60_000)
 
 
@@ -211,6 +217,8 @@ def _make_deed(random: Random, setup: Setup, name: str) -> Deed:
             return replace(deed, value=random.choice((0, 1)))
         case "maintenance":
             return replace(deed, value=random.choice((0, 1, 5)))
+        case "drill":
+            return replace(deed, what=random.choice(("all", "nowhere")))
         case "stick" | "bounce":
             line = random.choice(LINES)
             return replace(deed, what=line, value=random.choice((0, 1)))

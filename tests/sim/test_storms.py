@@ -13,7 +13,18 @@ from bmcha.model.settings import BoardClass
 from tests.sim.conftest import RUN_S_MAX
 from tests.sim.soak import Tally, replay_command, report_broken
 from tests.sim.storm import run_story
-from tests.sim.story import ERAS, make_story, parse_story, story_text
+from tests.sim.story import (
+    ERAS,
+    LYING,
+    WEIGHTS,
+    Deed,
+    Era,
+    Setup,
+    Story,
+    make_story,
+    parse_story,
+    story_text,
+)
 
 
 @pytest.mark.timeout(RUN_S_MAX)
@@ -57,3 +68,12 @@ def test_a_line_that_is_no_deed_is_named() -> None:
 def test_a_seed_says_how_it_is_replayed() -> None:
     assert replay_command(12, None) == "make soak FROM=12 SEEDS=1"
     assert replay_command(12, BoardClass.BARE) == "make soak FROM=12 SEEDS=1 BOARD=bare"
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_every_deed_can_be_done(name: str) -> None:
+    what = {"stick": "health", "bounce": "active", "blind": "presence"}.get(name, "udp")
+    deeds = (Deed(10, name, 1, what, 1, 1), Deed(300, "nothing"), Deed(10, "heal"))
+    story = Story(1, Setup(), (Era(name in LYING, deeds),))
+    outcome = run_story(story)
+    assert outcome.violations == [] and outcome.deeds_count >= 2
