@@ -132,7 +132,7 @@ def story(what: str, modules: dict[int, Placed], networks: dict[int, Network]) -
         module.start()
     wait_until(lambda: modules[1].role() == "ACTIVE", "slot 1 holds the chassis")
     wait_until(lambda: modules[2].role() == "STANDBY", "slot 2 follows")
-    wait_until(lambda: _all_pinged(modules[2]), "slot 2 hears its reference and its peer's kernel")
+    wait_until(lambda: _is_all_well(modules[2]), "reference and peer answer slot 2, no alarm")
     before = modules[2].told()
     if what == "cut":
         networks[2].cut()
@@ -142,11 +142,14 @@ def story(what: str, modules: dict[int, Placed], networks: dict[int, Network]) -
         return {"before": before, "during": during, "first": modules[1].told()["role"]}
     modules[1].close()
     wait_until(lambda: modules[2].role() == "ACTIVE", "slot 2 takes over")
+    # A refusal is counted twice a second.
+    wait_until(lambda: modules[2].told()["diagnosis"] == "peer failed", "the port is refused")
     return {"before": before, "during": modules[2].told(), "first": None}
 
 
-def _all_pinged(module: Placed) -> bool:
-    return bool(module.told()["pinged"] == {"peer": True, "reference": True})
+def _is_all_well(module: Placed) -> bool:
+    told = module.told()
+    return not told["alarms"] and bool(told["pinged"] == {"peer": True, "reference": True})
 
 
 def main() -> None:
