@@ -374,8 +374,8 @@ does_write_land(int i)
 {
     int is_let_through = !setting[s_is_gated] || (now.n[i].line && is_fed(i));
 
-    if (setting[s_may_be_dual] && now.n[i].gap <= setting[s_gap])
-        return 0;   /* no longer than a beat that is late: judged as two hands */
+    if (setting[s_may_be_dual] && (now.n[i].beside || now.n[i].gap <= setting[s_gap]))
+        return 0;   /* both claimed in the same beat; judged as two hands */
     return now.n[i].gate && is_let_through && holds(1 - i) && setting[s_may_be_dual] < 2;
 }
 
@@ -401,13 +401,16 @@ is_worth_lying(int which)
     return reader < 2 && setting[s_has_presence + line] && (setting[s_lies] >> (which - 1) % 3 & 1);
 }
 
-/* A gap of lease boards that is known: who died or hangs left its line up, and the other has not
- * heard it since the line rose. It looks like one that lives (docs/adr/0012-model-check.md). */
+/* A gap of lease boards that is known: the line of one that died or hangs reads up, and it was not
+ * heard since the line rose; or it cannot be read. It looks like one that lives, and nothing but the
+ * line could tell (docs/adr/0012-model-check.md). */
 static int
 is_stranded(int me)
 {
-    return setting[s_is_lease] && IT.proc != RUNNING && IT.proc != ABSENT && IT.line &&
-           (ME.known == NOBODY || ME.moved);
+    int is_unheard = ME.known == NOBODY || ME.moved;
+
+    return setting[s_is_lease] && IT.proc != RUNNING && ME.presence != IS_DOWN &&
+           (ME.claimed == UNKNOWN || (ME.claimed == IS_UP && is_unheard));
 }
 
 /* Must somebody hold by now, if nothing more happens? */

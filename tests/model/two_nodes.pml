@@ -38,6 +38,7 @@ typedef Node {
     unsigned presence : 2; unsigned healthy : 2; unsigned claimed : 2;
     /* its hardware */
     bool line; bool gate; bool health; unsigned unfed : 3;
+    bool beside;                /* when it was stopped, the other held or claimed already */
     unsigned before_line : 2; unsigned before_health : 2    /* as it read them before its pulse */
 }
 
@@ -225,8 +226,9 @@ inline begin_claim() {
     take_or_fence()
 }
 
+/* Outputs that were to be opened in the same step open and close at once. */
 inline relinquish() {
-    n[me].role = RELINQUISHING; n[me].wait = 0; n[me].released = 0;
+    n[me].role = RELINQUISHING; n[me].phase = IDLE; n[me].wait = 0; n[me].released = 0;
     n[me].yielded = (n[me].why == ASKED || n[me].why == STOPPING -> n[me].yielded : 1)
 }
 
@@ -310,7 +312,7 @@ inline clear_node(i) {
     n[i].absent = 0; n[i].hears_us = 0; n[i].unheard = 0; n[i].silent_for = 0; n[i].unheld = 0;
     n[i].unheld_line = 0; n[i].unclear = 0; n[i].rival = 0; n[i].lines = QUIET;
     n[i].probed = 0; n[i].liar_p = 0; n[i].liar_h = 0; n[i].presence = 0; n[i].healthy = 0;
-    n[i].claimed = 0; n[i].before_line = 0; n[i].before_health = 0
+    n[i].claimed = 0; n[i].beside = 0; n[i].before_line = 0; n[i].before_health = 0
 }
 
 /* What it has sent is from now on of a life that has ended; what it was sent meets nobody. */
@@ -553,7 +555,9 @@ end:do
         n[me].proc = ENDED; n[me].gate = (OF(is_gated) -> n[me].gate : 0);
         end_life(me, other); fault(); watch() }
     :: d_step { may(STOP) && n[me].proc == RUNNING ->
-        told("stops"); n[me].proc = STANDING; fault(); watch() }
+        told("stops"); n[me].proc = STANDING;
+        n[me].beside = (n[other].role == FENCING || n[other].role == ACTIVE);
+        fault(); watch() }
     :: d_step { n[me].proc == STANDING ->
         told("continues");
         n[me].proc = RUNNING;
@@ -561,6 +565,7 @@ end:do
         :: c_expr { (does_write_land(Pfate->me)) } -> break_rule(WRITE_LANDED_BESIDE_HOLDER)
         :: else
         fi;
+        n[me].beside = 0;
         happened(); watch() }
     :: d_step { may(PULL) && n[me].proc != ABSENT ->
         told("pulls");
