@@ -14,7 +14,7 @@ from bmcha.sim.module_config import DEADTIME_MS
 from bmcha.sim.scenario import find_scenario, shipped_scenarios
 from tests.process.scenario_runs import ScenarioRuns
 from tests.process.sims import run_scenario
-from tests.sim.play import play, states_of
+from tests.sim.play import Played, play, states_of
 
 # Where no line can tell of the other one, and where two things are broken at once: the outputs of a
 # stopped holder stay open, a holder that is well behind two cuts is taken for dead. Each until what
@@ -58,18 +58,29 @@ def test_it_passes(runs: ScenarioRuns, name: str, board: str) -> None:
     assert report["dual_active_ms"] <= SPLITTING_MS.get((name, board), 0)
 
 
+def differing(report: dict[str, Any], played: Played, name: str, board: str) -> dict[int, Any]:
+    """By slot: what it held in the real run and in the simulator's, where that is not the same."""
+    rows = [(row[2], row[1]) for row in report["roles"]]
+    held = {slot: (states_of(rows, slot), played.states(slot)) for slot in (1, 2)}
+    return {
+        slot: states
+        for slot, states in held.items()
+        if states[0] != states[1] and (name, board, slot) not in KILLED_IN_A_CLAIM
+    }
+
+
 @pytest.mark.parametrize(("name", "board"), CASES)
 def test_the_simulator_agrees_on_the_roles(
     runs: ScenarioRuns, name: str, board: str, tmp_path: Path
 ) -> None:
-    """The same text in virtual time: the same roles, in the same order."""
+    """The same text in virtual time: the same roles, in the same order. Four real chassis at once
+    may hold a module up for longer than it may stand still; then it is played once more, alone."""
     played = play(*find_scenario(name), board, tmp_path)
     report = runs.report((name, board))
+    if differing(report, played, name, board):
+        report = run_scenario(name, board)
     assert report["why"] == []
-    rows = [(row[2], row[1]) for row in report["roles"]]
-    for slot in (1, 2):
-        if (name, board, slot) not in KILLED_IN_A_CLAIM:
-            assert states_of(rows, slot) == played.states(slot)
+    assert differing(report, played, name, board) == {}
 
 
 def test_the_line_is_much_faster_than_the_dead_time(runs: ScenarioRuns) -> None:
