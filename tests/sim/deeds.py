@@ -147,7 +147,8 @@ class Doer:
         return self.boot(module, has_slot=False)
 
     def _start_foreign(self, _: Deed, module: Module) -> bool:
-        """It belongs to another chassis."""
+        """It belongs to another chassis, which the sieve that reads the wire tells."""
+        self.world.wires.is_wire_real = True
         return self.boot(module, chassis_id=FOREIGN_CHASSIS)
 
     def _stop(self, deed: Deed, module: Module) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import traceback
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from bmcha.answers.waits import waits
 from bmcha.model.moment import NS_PER_S
@@ -187,8 +188,11 @@ class Storm:
             self.judge.look_at_rest()
 
     def _changes(self) -> list[int]:
-        """How many roles each has had."""
-        return [len(module.roles) for module in self.world.modules.values()]
+        """How often each has changed its role; another reason for the same one is no change."""
+        return [
+            sum(1 for (_, before), (_, after) in pairwise(module.roles) if before is not after)
+            for module in self.world.modules.values()
+        ]
 
     def _do_all_run(self) -> bool:
         """Also who was asked to stop before all was healed, and only now did."""
