@@ -8,6 +8,7 @@ with --long only (`make scenarios`).
 """
 
 import os
+import signal
 from collections.abc import Generator
 from pathlib import Path
 
@@ -15,6 +16,10 @@ import pytest
 from hypothesis import configuration, settings
 
 pytest_plugins = ["pytester"]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # So a shell begins what it runs in the background, and every child would ignore Ctrl-C too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 configuration.set_hypothesis_home_dir(Path(__file__).parents[1] / "build" / "hypothesis")
 # No deadline: a shared machine may pause for longer than any example takes.
