@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,3 +19,9 @@ def wait_until(holds: Callable[[], Any], what: str, timeout_s: float = WAIT_S) -
         assert time.monotonic() < give_up_s, f"not within {timeout_s:g} s: {what}"
         time.sleep(0.005)
     return answer
+
+
+def open_descriptors_count() -> int:
+    """Of this process, after what earlier tests left to the garbage collector has gone."""
+    gc.collect()
+    return len(os.listdir("/proc/self/fd"))

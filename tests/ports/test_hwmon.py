@@ -16,6 +16,7 @@ from bmcha.hal.hwmon_device import find_device
 from bmcha.hal.port import FanPort, PortError, Sample, SensorPort
 from bmcha.hal.value_file import NoValue
 from bmcha.model.settings import HwmonChannel, device_of
+from tests.waiting import open_descriptors_count
 
 CPU = HwmonChannel("cpu", "3-0048", "temp1")
 
@@ -362,7 +363,7 @@ def test_a_missing_device_is_looked_for_once_a_round_and_leaves_nothing_open(
     sysfs: Sysfs, later
 ) -> None:
     port = sysfs.sensors(CPU)
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_descriptors_count()
     first = port.read(CPU, False)
     sysfs.add(0, "cpu", "3-0048", temp1_input=1)
     assert port.read(CPU, False) == first, "the same round"
@@ -372,7 +373,7 @@ def test_a_missing_device_is_looked_for_once_a_round_and_leaves_nothing_open(
     later(0.25)
     assert port.read(CPU, False).value is None
     port.close()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert open_descriptors_count() == before
 
 
 # ---------------------------------------------------------------- fans

@@ -1,6 +1,5 @@
 """The contract of `Link`, kept by every adapter of it."""
 
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from tests.ports.far_ends import (
     read_bytes,
     read_until,
 )
+from tests.waiting import open_descriptors_count
 
 FRAME = b"\x01frame\x00"
 
@@ -150,14 +150,14 @@ def test_two_services_cannot_have_the_same_link(rig: Rig, link: Link) -> None:
 
 
 def test_links_leave_no_descriptor_behind(rig: Rig) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_descriptors_count()
     for _ in range(20):
         link = rig.link()
         link.open()
         link.open()
         link.close()
     del link
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert open_descriptors_count() == before
 
 
 def test_signs_are_told_whether_open_or_not(rig: Rig, link: Link) -> None:

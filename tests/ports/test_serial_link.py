@@ -23,6 +23,7 @@ from tests.ports.far_ends import (
     read_bytes,
     read_until,
 )
+from tests.waiting import open_descriptors_count
 
 FRAME = b"\x01frame\x00"
 TIOCM_LOOP = 0x8000
@@ -142,11 +143,11 @@ def test_what_a_pseudo_terminal_cannot_do_is_refused_by_name(
     serial: SerialRig, line: SerialLine, says: str
 ) -> None:
     link = serial.link(line)
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_descriptors_count()
     with pytest.raises(PortError, match=says) as caught:
         link.open()
     assert serial.device in str(caught.value)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert open_descriptors_count() == before
 
 
 @pytest.mark.parametrize(
