@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bmcha.cli.exit_codes import EXIT_DONE, EXIT_FAILED, EXIT_NO_SERVICE
 from bmcha.cli.output import complain, print_json, print_lines
@@ -24,6 +24,18 @@ def connected(socket: str, talk: Callable[[ControlClient], int]) -> int:
         return complain(str(error), EXIT_NO_SERVICE)
     except Refused as error:
         return complain(f"bmcha: {error}", EXIT_FAILED)
+
+
+def do(client: ControlClient, method: str, params: dict[str, Any] | None = None) -> tuple[Any, int]:
+    """The answer to a deed that may take its time, and the exit code: a refusal has a body too."""
+    from bmcha.control_client import DEED_TIMEOUT_S, Refused
+
+    try:
+        return client.call(method, params, timeout_s=DEED_TIMEOUT_S), EXIT_DONE
+    except Refused as error:
+        if not isinstance(error.data, dict):
+            raise
+        return error.data, EXIT_FAILED
 
 
 def ask(args: argparse.Namespace) -> int:

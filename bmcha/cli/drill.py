@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bmcha.cli.asking import connected
+from bmcha.cli.asking import connected, do
 from bmcha.cli.commands import Commands
-from bmcha.cli.exit_codes import EXIT_DONE, EXIT_FAILED
 from bmcha.cli.output import print_json, print_lines
 
 if TYPE_CHECKING:
@@ -37,15 +36,7 @@ def _drill(args: argparse.Namespace) -> int:
 
 
 def _ask_for_it(client: ControlClient, args: argparse.Namespace) -> int:
-    from bmcha.control_client import DEED_TIMEOUT_S, Refused
-
-    try:
-        body: Any = client.call("drill", {"path": args.path}, timeout_s=DEED_TIMEOUT_S)
-        code = EXIT_DONE
-    except Refused as error:
-        if not isinstance(error.data, dict):
-            raise
-        body, code = error.data, EXIT_FAILED
+    body, code = do(client, "drill", {"path": args.path})
     if args.json:
         print_json(body)
         return code

@@ -6,9 +6,9 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from bmcha.cli.asking import connected
+from bmcha.cli.asking import connected, do
 from bmcha.cli.commands import Commands
-from bmcha.cli.exit_codes import EXIT_DONE, EXIT_FAILED, EXIT_USAGE
+from bmcha.cli.exit_codes import EXIT_FAILED, EXIT_USAGE
 from bmcha.cli.output import print_json, print_lines
 
 if TYPE_CHECKING:
@@ -36,15 +36,11 @@ def _reload(args: argparse.Namespace) -> int:
 
 
 def _ask_for_it(client: ControlClient, args: argparse.Namespace) -> int:
-    from bmcha.control_client import DEED_TIMEOUT_S, Refused
-
-    try:
-        body = client.call("reload", timeout_s=DEED_TIMEOUT_S)
-        code = EXIT_FAILED if body["needs_restart"] else EXIT_DONE
-    except Refused as error:
-        if not isinstance(error.data, dict):
-            raise
-        body, code = error.data, EXIT_USAGE if error.data.get("problems") else EXIT_FAILED
+    body, code = do(client, "reload")
+    if body.get("needs_restart"):
+        code = EXIT_FAILED
+    elif body.get("problems"):
+        code = EXIT_USAGE
     if args.json:
         print_json(body)
     elif "problems" in body:

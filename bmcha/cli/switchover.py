@@ -6,9 +6,9 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from bmcha.cli.asking import connected
+from bmcha.cli.asking import connected, do
 from bmcha.cli.commands import Commands
-from bmcha.cli.exit_codes import EXIT_DONE, EXIT_FAILED
+from bmcha.cli.exit_codes import EXIT_DONE
 from bmcha.cli.output import print_json, print_lines
 
 if TYPE_CHECKING:
@@ -46,16 +46,8 @@ def _switchover(args: argparse.Namespace) -> int:
 
 def _ask_for_it(client: ControlClient, args: argparse.Namespace) -> int:
     from bmcha.cli.text.history import switchover_lines
-    from bmcha.control_client import DEED_TIMEOUT_S, Refused
 
-    try:
-        params = {"to": args.to, "force": args.force}
-        body = client.call("switchover", params, timeout_s=DEED_TIMEOUT_S)
-        code = EXIT_DONE
-    except Refused as error:
-        if not isinstance(error.data, dict):
-            raise
-        body, code = error.data, EXIT_FAILED
+    body, code = do(client, "switchover", {"to": args.to, "force": args.force})
     if args.json:
         print_json(body)
     elif code == EXIT_DONE:

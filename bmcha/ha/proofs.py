@@ -76,7 +76,8 @@ class Proofs:
         self._agreed: dict[str, bool] = {}
 
     def judge(self, now_ns: int) -> None:
-        """A line that agreed at the other level before has moved as it should."""
+        """After each reading. A line that agreed at the other level before has moved as it should;
+        where the word that it agrees with comes later, the next reading tells."""
         for line in lines_of(self._seat):
             if line.level is None or line.level is not line.expected:
                 continue

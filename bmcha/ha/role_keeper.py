@@ -147,6 +147,7 @@ class RoleKeeper:
             peer = self.peers.get(slot)
             if peer is not None:
                 self._examine_line(peer, levels, lines.read_ns)
+        self.proofs.judge(now_ns)
         self.drill.lines_read(lines.read_ns)
         self._take_or_lose(self._taking.looked(lines, now_ns), now_ns)
 
@@ -204,7 +205,6 @@ class RoleKeeper:
                 self._note_word(peer.draft, peer.hears_us())
         self.flaps.judge(word.failovers_ns, now_ns)
         self.split.judge(now_ns)
-        self.proofs.judge(now_ns)
         self.drill.tick(now_ns)
         if self.has_ended:
             return

@@ -20,6 +20,36 @@ def boots(world: World) -> tuple[int, int]:
     return world.modules[1].boots, world.modules[2].boots
 
 
+# ---- both
+
+
+@pytest.mark.parametrize("board", [RESET, LEASE])
+@pytest.mark.parametrize("slot", [1, 2])
+def test_who_starts_cut_off_beside_a_holder_stays_away_and_resets_nobody(
+    board: BoardClass, slot: int
+) -> None:
+    world = World(board)
+    world.cut()
+    world.boot(3 - slot)
+    assert world.run(LONG_MS, lambda: world.modules[3 - slot].role is Role.ACTIVE)
+    world.boot(slot)
+    world.run(LONG_MS)
+    assert world.modules[slot].role is Role.STANDBY
+    assert boots(world) == (1, 1)
+    assert world.dual_ms == 0
+
+
+@pytest.mark.parametrize("board", [RESET, LEASE])
+def test_two_that_start_cut_off_have_one_holder_and_reset_nobody(board: BoardClass) -> None:
+    world = World(board)
+    world.cut()
+    world.boot()
+    world.run(60_000)
+    assert boots(world) == (1, 1)
+    assert world.roles() == (Role.ACTIVE, Role.STANDBY)
+    assert world.dual_ms == 0
+
+
 # ---- reset
 
 
@@ -54,27 +84,6 @@ def test_a_holder_that_stands_still_is_followed_and_never_joined(stop_ms: int) -
     world.run(5000)
     assert world.dual_ms == 0
     assert sorted(str(role) for role in world.roles()) == ["Role.ACTIVE", "Role.STANDBY"]
-
-
-@pytest.mark.parametrize("slot", [1, 2])
-def test_a_module_that_never_heard_the_holder_does_not_reset_it(slot: int) -> None:
-    world = World(RESET)
-    world.cut()
-    world.boot(3 - slot)
-    assert world.run(LONG_MS, lambda: world.modules[3 - slot].role is Role.ACTIVE)
-    world.boot(slot)
-    world.run(LONG_MS)
-    assert world.modules[slot].role is Role.STANDBY
-    assert boots(world) == (1, 1)
-
-
-def test_two_that_start_cut_off_never_reset_each_other() -> None:
-    world = World(RESET)
-    world.cut()
-    world.boot()
-    world.run(60_000)
-    assert boots(world) == (1, 1)
-    assert world.roles() == (Role.ACTIVE, Role.STANDBY)
 
 
 def test_a_holder_that_is_heard_but_hears_nothing_lets_go_before_it_is_reset() -> None:
@@ -226,27 +235,6 @@ def test_a_holder_that_hears_nothing_lets_go_and_the_role_moves_at_most_once_eac
     assert world.dual_ms == 0
     assert sorted(str(role) for role in world.roles()) == ["Role.ACTIVE", "Role.STANDBY"]
     assert len(changes_of(world.modules[1])) < 12
-
-
-@pytest.mark.parametrize("slot", [1, 2])
-def test_who_starts_cut_off_beside_a_holder_stays_away(slot: int) -> None:
-    world = World(LEASE)
-    world.cut()
-    world.boot(3 - slot)
-    assert world.run(LONG_MS, lambda: world.modules[3 - slot].role is Role.ACTIVE)
-    world.boot(slot)
-    world.run(LONG_MS)
-    assert world.modules[slot].role is Role.STANDBY
-    assert world.dual_ms == 0
-
-
-def test_two_that_start_cut_off_on_a_lease_board_have_one_holder() -> None:
-    world = World(LEASE)
-    world.cut()
-    world.boot()
-    world.run(LONG_MS)
-    assert world.roles() == (Role.ACTIVE, Role.STANDBY)
-    assert world.dual_ms == 0
 
 
 @pytest.mark.parametrize("path", PATHS)
