@@ -1,9 +1,10 @@
 """Writes docs/role-rules.md: every combination of the evidence, its decision, its reason.
 
-The rules themselves are asked. `decide` is handed a record that does not know its own values: when
-a rule reads one that is not settled yet, it is settled to each value it can have, and the rules
-are asked again. What comes of it is a tree with a leaf for every way through the rules; each
-combination of the evidence belongs to exactly one leaf. Values that lead to the same are one row.
+The rules themselves are asked, with evidence that does not know its own values
+(`bmcha.ha.open_evidence`): when a rule reads one that is not settled yet, it is settled to each
+value it can have, and the rules are asked again. What comes of it is a tree with a leaf for every
+way through the rules; each combination of the evidence belongs to exactly one leaf. Values that
+lead to the same are one row.
 
 Run as ``python -m bmcha.ha.role_rules_doc > docs/role-rules.md``; a test keeps the file equal to
 what this prints. Nothing in the service imports it.
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, cast
 
+from bmcha.ha.open_evidence import Unasked, inputs_with
 from bmcha.ha.role_rules import decide
 from bmcha.ha.rule_record import PeerEvidence, RoleDecision, RoleInputs, Verdict
 from bmcha.ha.verdicts import judge_goodbye, judge_silent, judge_spoken_line
@@ -61,27 +63,6 @@ def values_of(name: str, chosen: Chosen) -> tuple[Any, ...]:
     return LEVELS if name.removeprefix("peer.") in _THREE_VALUED else BOOLS
 
 
-class _NotSettled(Exception):
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
-
-
-class _Evidence:
-    """Reads like `RoleInputs`, or, with a prefix, like its one peer."""
-
-    def __init__(self, chosen: Chosen, prefix: str = "") -> None:
-        self._chosen, self._prefix = chosen, prefix
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "peers" and not self._prefix:
-            return (_Evidence(self._chosen, "peer."),)
-        full = self._prefix + name
-        if full not in self._chosen:
-            raise _NotSettled(full)
-        return self._chosen[full]
-
-
 @dataclass(frozen=True)
 class Node:
     """``branches``: for each group of values that lead to the same, what they lead to."""
@@ -97,8 +78,8 @@ Tree = Node | Made
 def tree(ask: Callable[[RoleInputs], Made], chosen: Chosen) -> Tree:
     """Of everything that ``ask`` says under the evidence ``chosen``, {"role": ...} at least."""
     try:
-        return ask(cast("RoleInputs", _Evidence(chosen)))
-    except _NotSettled as question:
+        return ask(inputs_with(chosen))
+    except Unasked as question:
         name = question.name
     groups: dict[Tree, list[Any]] = {}
     for value in values_of(name, chosen):

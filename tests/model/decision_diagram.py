@@ -1,10 +1,10 @@
 """Turns a function of evidence into a decision diagram, by running it and never by reading it.
 
 `diagram_of(decide)` asks the real rules the same question again and again. The evidence that it
-hands over notes which field is looked at: one that has no value yet stops the run, and each of its
-values is tried in turn. So the diagram is what the function does, branch by branch, and it changes
-when the function changes. Equal parts are kept once, and a question whose answers all lead to the
-same place is left out.
+hands over (`bmcha.ha.open_evidence`) stops the run at a field that has no value yet, and each of
+its values is tried in turn. So the diagram is what the function does, branch by branch, and it
+changes when the function changes. Equal parts are kept once, and a question whose answers all
+lead to the same place is left out.
 
 It knows nothing of Promela. Called by `tests.model.rule_file`, and by the tests of it.
 """
@@ -13,13 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any
 
+from bmcha.ha.open_evidence import Unasked, Value, inputs_with
 from bmcha.ha.rule_record import PeerEvidence, RoleDecision, RoleInputs
 from bmcha.model.role import Role
 
-Value = Any
-"""Of a field: a bool, None, a Role, a Reason, or what stands for them."""
 Decide = Callable[[RoleInputs], RoleDecision]
 
 Implication = tuple[tuple[str, Value], tuple[str, Value]]
@@ -31,63 +29,6 @@ ROLE: tuple[Value, ...] = tuple(Role)
 HEARD_ROLE: tuple[Value, ...] = (None, *Role)
 DOMAINS = {"bool": BOOL, "bool | None": LINE, "Role": ROLE, "Role | None": HEARD_ROLE}
 """By the text of a field's type. What is not here has to be fixed or given a domain by name."""
-
-
-class _Unasked(Exception):
-    """The function looked at a field that has no value in this run."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
-
-
-class _AskingPeer(PeerEvidence):
-    __slots__ = ("_values",)
-
-    def __getattribute__(self, name: str) -> Value:
-        return _look_up(self, "peer.", name)
-
-
-class _AskingInputs(RoleInputs):
-    __slots__ = ("_values",)
-
-    def __getattribute__(self, name: str) -> Value:
-        return _look_up(self, "", name)
-
-
-_get = object.__getattribute__
-_FIELDS = {
-    prefix: {each.name: prefix + each.name for each in fields(kind)}
-    for prefix, kind in (("peer.", PeerEvidence), ("", RoleInputs))
-}
-
-
-def _record(prefix: str, values: Mapping[str, Value]) -> Value:
-    made = object.__new__(_AskingPeer if prefix else _AskingInputs)
-    object.__setattr__(made, "_values", values)
-    return made
-
-
-def _look_up(record: object, prefix: str, name: str) -> Value:
-    key = _FIELDS[prefix].get(name)
-    values: Mapping[str, Value] = _get(record, "_values")
-    if key is not None:
-        if key not in values:
-            raise _Unasked(key)
-        return values[key]
-    # `dataclasses.replace` reads every field and calls the class. Here it reads none, and what it
-    # calls makes a record that shares what has no value yet.
-    if name == "__dataclass_fields__":
-        return {}
-    if name == "__class__":
-        return lambda **new: _record(prefix, {**values, **{prefix + k: v for k, v in new.items()}})
-    return _get(record, name)
-
-
-def inputs_with(values: Mapping[str, Value]) -> RoleInputs:
-    """One peer's evidence in fields named ``peer.…``, the node's own by their own names."""
-    inputs: RoleInputs = _record("", {**values, "peers": (_record("peer.", values),)})
-    return inputs
 
 
 def domains() -> dict[str, tuple[Value, ...]]:
@@ -172,7 +113,7 @@ def diagram_of(
         diagram.runs_count += 1
         try:
             decision = decide(inputs_with(values))
-        except _Unasked as unasked:
+        except Unasked as unasked:
             name = unasked.name
         else:
             return diagram.keep(decision)

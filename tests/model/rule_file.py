@@ -20,6 +20,7 @@ from bmcha.ha import claim as claiming
 from bmcha.ha.evidence import is_claim_certain_on_silence
 from bmcha.ha.fencing import Fence
 from bmcha.ha.fencing import Step as FenceStep
+from bmcha.ha.open_evidence import Value
 from bmcha.ha.peer_view import PeerView
 from bmcha.ha.role_machine import TRANSITIONS, OutputAct, Transition
 from bmcha.ha.role_rules import decide
@@ -33,7 +34,6 @@ from tests.model.decision_diagram import (
     LINE,
     Decide,
     Implication,
-    Value,
     all_fields,
     defaults,
     diagram_of,

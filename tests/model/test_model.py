@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from bmcha.ha.open_evidence import inputs_with
 from bmcha.ha.role_rules import decide
 from bmcha.model.role import Reason, Role
 from bmcha.model.settings import BoardClass
 from tests.model.cases import LARGE, SMALL
 from tests.model.checker import KINDS, Case, check
-from tests.model.decision_diagram import all_fields, diagram_of, inputs_with
+from tests.model.decision_diagram import all_fields, diagram_of
 from tests.model.rule_file import (
     BOARDS,
     FIXED,

@@ -24,7 +24,7 @@ from tests.mutation.mutants import Mutant, mutants_of
 
 ROOT = Path(__file__).parents[2]
 CODE = ROOT / "bmcha" / "ha"
-NOT_DECIDING = {"__init__", "role_machine_doc", "role_rules_doc"}
+NOT_DECIDING = {"__init__", "open_evidence", "role_machine_doc", "role_rules_doc"}
 STORIES = (
     "tests/unit/test_role_rules_doc.py",
     "tests/unit/test_reasons.py",
