@@ -186,12 +186,13 @@ def test_a_held_file_is_waited_for(tmp_path: Path, make: Callable[..., Stuck]) -
     folder = tmp_path / "slow"
     folder.mkdir()
     slow = make(folder, FILES)
-    program = "import os; fd = os.open('temp1_input', 0); print(os.read(fd, 9))"
+    program = "import os, sys; fd = os.open(sys.argv[1], 0); print(os.read(fd, 9))"
     try:
         slow.hold("temp1_input")
+        # By name: a working directory there would be entered between fork and exec, while this
+        # process, which serves the folder, stands still.
         with subprocess.Popen(
-            [sys.executable, "-c", program],
-            cwd=folder,
+            [sys.executable, "-c", program, folder / "temp1_input"],
             env=os.environ | slow.environment,
             stdout=subprocess.PIPE,
         ) as process:

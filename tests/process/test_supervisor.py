@@ -101,7 +101,7 @@ def test_whoever_fails_ends_the_service_with_exit_1_and_lowered_lines(behaviour,
 
 def test_a_hangup_is_passed_on_and_ends_nothing() -> None:
     code, said, _ = run("well", signal.SIGHUP, signal.SIGHUP, signal.SIGTERM)
-    assert code == 0
+    assert code == 0, said
     assert "hung up" in said
     assert lowered_in(said) == LOWERED
     assert not any(line.startswith("told") for line in said)

@@ -196,12 +196,26 @@ def test_a_copy_may_be_taken_while_the_node_goes_on(monkeypatch) -> None:
         thread.join()
 
 
-class _Bad:
+class _Reduced:
+    def __init__(self, function, *arguments):
+        self.reduced = (function, arguments)
+
     def __reduce__(self):
-        return (print, ("this must not run",))
+        return self.reduced
 
 
-@pytest.mark.parametrize("what", [_Bad(), print, json.JSONDecoder, {"a": threading.Lock}])
+def test_a_role_is_let_in_in_the_way_that_python_3_11_2_writes_it() -> None:
+    restored: object = restore(pickle.dumps(_Reduced(getattr, Role, "ACTIVE")))
+    assert restored is Role.ACTIVE
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        *(_Reduced(print, "this must not run"), print, json.JSONDecoder, {"a": threading.Lock}),
+        *(_Reduced(getattr, Role, "mro"), _Reduced(getattr, "text", "format")),
+    ],
+)
 def test_a_checkpoint_lets_nothing_in_but_the_core(what, capsys) -> None:
     with pytest.raises(NotARecording):
         restore(pickle.dumps(what))
