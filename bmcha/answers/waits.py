@@ -53,6 +53,10 @@ def _role_waits(facts: Facts, now_ns: int) -> Iterator[Wait]:
         claim_ends_ns = roles.claim.deadline_ns()
         if claim_ends_ns is not None:
             yield "claim: store and line", claim_ends_ns - now_ns
+        elif roles.claim.is_listening:
+            monitors = [monitor for peer in roles.peers for monitor in peer.monitors]
+            left_ns = [m.deadtime_ns - m.silent_for_ns(now_ns) for m in monitors]
+            yield "answer of the peer to the claim", max(left_ns, default=0)
     if roles.fence is not None:
         yield "proof of the reset", (roles.fence.gives_up_ns() or now_ns) - now_ns
     if roles.relinquishing is not None:

@@ -4,9 +4,10 @@ Store the new epoch; raise the own ACTIVE line; wait until it is seen up (where 
 it) and for the settle time; read the peers' ACTIVE lines afresh; open the outputs. Two nodes that
 claim at once each raise before they look, so at least one sees the other. Then the later in the
 succession lets go at once, and the earlier waits for that; if the other line does not fall, it
-belongs to a holder, and the earlier lets go too.
+belongs to a holder, and the earlier lets go too. Without lines the stored epoch opens; where
+silence means hold, once the peers have answered it.
 
-Pure: `due` says what to do next, `Node` does it. A store that does not answer delays the claim
+Pure: it says what to do next, `Node` does it. A store that does not answer delays the claim
 by ``store_deadline_ms`` and no more: fans do not wait for a disk.
 """
 
@@ -32,6 +33,7 @@ class Step(Enum):
     STORE = auto()
     RAISE = auto()
     LOOK = auto()
+    LISTEN = auto()
     OPEN = auto()
     LET_GO = auto()
     WAIT = auto()
@@ -41,6 +43,7 @@ class _Phase(Enum):
     STORING = auto()
     SETTLING = auto()
     LOOKING = auto()
+    LISTENING = auto()
     DONE = auto()
 
 
@@ -67,12 +70,24 @@ class Claim:
         if self._phase is not _Phase.STORING or epoch != self.epoch:
             return Step.WAIT
         if not self.has_lines:
-            self._phase = _Phase.DONE
-            return Step.OPEN
+            self._phase = _Phase.LISTENING
+            return Step.LISTEN
         self._phase = _Phase.SETTLING
         self._raised_ns = now_ns
         self._settled_ns = now_ns + ns_from_ms(self.timers.line_settle_ms)
         return Step.RAISE
+
+    @property
+    def is_listening(self) -> bool:
+        """No line can tell: the epoch is stored, and only an answer may be awaited."""
+        return self._phase is _Phase.LISTENING
+
+    def answered(self) -> Step:
+        """No peer owes an answer (any more)."""
+        if not self.is_listening:
+            return Step.WAIT
+        self._phase = _Phase.DONE
+        return Step.OPEN
 
     def tick(self, own_active: bool | None, now_ns: int) -> Step:
         if self._phase is _Phase.STORING:

@@ -202,7 +202,7 @@ class RoleKeeper:
         for peer in self.peers:
             peer.tick(now_ns)
             if peer.draft is not None and peer.is_heard():
-                self._note_word(peer.draft, peer.hears_us())
+                self._note_word(peer.draft, peer.hears_us(), now_ns)
         self.flaps.judge(word.failovers_ns, now_ns)
         self.split.judge(now_ns)
         self.drill.tick(now_ns)
@@ -214,13 +214,17 @@ class RoleKeeper:
         self.own.is_late = False
         self._publish(word, now_ns)
 
-    def _note_word(self, draft: HeartbeatDraft, hears_us: bool | None) -> None:
+    def _note_word(self, draft: HeartbeatDraft, hears_us: bool | None, now_ns: int) -> None:
         self.saw_epoch(draft.epoch)
         if hears_us:
             self.own.has_yielded = False
-        is_overtaken = self.machine.role is Role.ACTIVE and draft.epoch > self.own.held_epoch
-        if is_overtaken and draft.role not in (Role.ACTIVE, Role.FENCING):
+        is_rival = draft.role in (Role.ACTIVE, Role.FENCING)
+        if is_rival or draft.epoch <= self.own.held_epoch:
+            return
+        if self.machine.role is Role.ACTIVE:
             self._renew_epoch()
+        elif self.claim is not None and self.claim.is_listening:
+            self._taking.renew(now_ns)
 
     def _renew_epoch(self) -> None:
         """A peer that holds nothing knows a newer epoch than this holder: a store that outlived
@@ -286,6 +290,7 @@ class RoleKeeper:
     def _apply(self, decision: RoleDecision, now_ns: int) -> None:
         machine = self.machine
         if decision.role is machine.role:
+            self._taking.is_answer_awaited = decision.is_answer_awaited
             if self._taking.is_fence_pending and decision.fenced_peer is None:
                 self._taking.start(decision, now_ns)
             self._change_reason(decision.reason, now_ns)

@@ -54,6 +54,8 @@ def values_of(name: str, chosen: Chosen) -> tuple[Any, ...]:
         return (False,) if name == "peer.is_heard" else BOOLS
     if name == "peer.has_said_goodbye" and chosen.get("peer.is_heard"):
         return (False,)
+    if name == "peer.was_heard" and chosen.get("peer.is_heard"):
+        return (True,)
     if name == "peer.is_deaf_rival" and chosen.get("peer.role") is not Role.ACTIVE:
         return (False,)
     if name == "peer.is_lease_over" and chosen.get("peer.is_heard"):
@@ -134,6 +136,7 @@ WORDS = {
     "peer.was_heard": ("heard since own start", "never heard"),
     "peer.was_heard_active": ("heard ACTIVE since own start", "never heard ACTIVE"),
     "peer.is_lease_over": ("lease over", "lease runs"),
+    "peer.knows_our_epoch": ("it knows of this claim", "it does not know of this claim"),
     "peer.is_active_line_stuck": ("line unmoved for long", "line not stuck"),
 }
 """For each flag what True and False mean; a flag without words fails the test of this page."""
@@ -171,6 +174,8 @@ def _decision(made: RoleDecision | Verdict, role: Role) -> str:
     if isinstance(made, Verdict):
         claims = "fences, then claims" if made.must_fence else "claims"
         return claims if made.is_clear else _waits(role)
+    if made.is_answer_awaited:
+        return "waits for its answer"
     if made.role is role:
         is_needless = role is Role.FENCING and made.reason is not cast("Any", KEPT)
         return "claims, without a reset" if is_needless else "stays"
@@ -193,7 +198,8 @@ Each row is one way through the rules, its conditions in the order in which they
 row does not mention is not looked at. Lines: up is asserted; unknown is not wired, unreadable, or
 known to lie. The reasons are explained in [role-machine.md](role-machine.md), the classes of boards
 in [hardware.md](hardware.md); why the rules are so, in the records
-[6](adr/0006-silent-peer.md) and [11](adr/0011-fencing-and-lease.md).
+[6](adr/0006-silent-peer.md), [11](adr/0011-fencing-and-lease.md) and
+[16](adr/0016-hold-needs-an-answer.md).
 
 These go before the tables:
 
@@ -261,6 +267,9 @@ def sections() -> Iterator[Section]:
     claim = {"role": Role.FENCING, **_CALM, "is_fence_pending": False}
     text = "A peer whose line proved the opposite of its last word is not listened to."
     yield Section("FENCING, the claim under way", text, decide, {**claim, **_WORD})
+    holds = {"board": BoardClass.BARE, "policy": IsolationPolicy.HOLD, "peer.is_heard": False}
+    title = "FENCING, the claim under way, the peer not heard, board bare, policy hold"
+    yield Section(title, "Elsewhere the claim goes on.", decide, {**claim, **holds})
     for board in (BoardClass.GATED, BoardClass.LEASE):
         names = "lease" if board is BoardClass.LEASE else "gated, reset or bare"
         given = {"role": Role.ACTIVE, **_CALM, "board": board}

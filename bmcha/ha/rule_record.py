@@ -23,7 +23,7 @@ class PeerEvidence:
     ``is_stranger``: never heard, while a module of another chassis speaks on its paths.
     ``was_heard`` and ``was_heard_active``: since this node's own start. ``is_lease_over``: it
     has not echoed this node for a lease. ``is_active_line_stuck``: up, and unmoved for long since
-    its last beat.
+    its last beat. ``knows_our_epoch``: its word names the epoch of this node's claim.
     """
 
     is_earlier: bool
@@ -50,6 +50,7 @@ class PeerEvidence:
     was_heard_active: bool = False
     is_lease_over: bool = False
     is_active_line_stuck: bool = False
+    knows_our_epoch: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +90,14 @@ class RoleInputs:
 class RoleDecision:
     """``role`` FENCING means: claim. ``is_active_line_doubted``: the claim may go on although
     the peer's ACTIVE line is up, because it is that line which lies. ``fenced_peer``: which of
-    the peers is to be reset before the claim; its place in `RoleInputs.peers`."""
+    the peers is to be reset before the claim; its place in `RoleInputs.peers`.
+    ``is_answer_awaited``: the outputs stay shut until a peer has answered the claim."""
 
     role: Role
     reason: Reason
     is_active_line_doubted: bool = False
     fenced_peer: int | None = None
+    is_answer_awaited: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ class Taking:
         self._seat = seat
         self.claim: Claim | None = None
         self.fence: Fence | None = None
+        self.is_answer_awaited = False
 
     @property
     def is_fence_pending(self) -> bool:
@@ -92,7 +93,15 @@ class Taking:
             return self._do_fence(self.fence.tick(now_ns), now_ns)
         if self.claim is None:
             return Outcome.UNDER_WAY
+        if self.claim.is_listening and not self.is_answer_awaited:
+            return self._do(self.claim.answered())
         return self._do(self.claim.tick(self._seat.own.active_sense, now_ns))
+
+    def renew(self, now_ns: int) -> None:
+        """A peer that makes no claim knows a newer epoch: its answer could not be told from one to
+        an older claim."""
+        self.begin()
+        self._claim(False, now_ns)
 
     def end(self) -> None:
         self.claim = None
@@ -131,7 +140,7 @@ class Taking:
         if claim is None:
             return Outcome.UNDER_WAY
         match step:
-            case Step.WAIT:
+            case Step.WAIT | Step.LISTEN:
                 pass
             case Step.STORE:
                 seat.emit(StoreEpoch(claim.epoch))

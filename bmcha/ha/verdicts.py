@@ -55,8 +55,15 @@ def judge_spoken_line(i: RoleInputs, peer: PeerEvidence) -> Verdict | None:
     return None
 
 
+def holds_on_silence(i: RoleInputs) -> bool:
+    """No line can tell, and nobody claims from a peer that does not hear it."""
+    return i.board is BoardClass.BARE and i.policy is IsolationPolicy.HOLD
+
+
 def _judge_heard(i: RoleInputs, peer: PeerEvidence) -> Verdict:
     """Heard, and neither ACTIVE nor about to be: nobody holds the chassis."""
+    if holds_on_silence(i) and peer.hears_us is False and not peer.is_released:
+        return Verdict(False, Reason.HELD_BY_POLICY)
     if peer.role is Role.FAULT:
         return Verdict(True, Reason.PEER_IN_FAULT)
     if peer.role is Role.RELINQUISHING:

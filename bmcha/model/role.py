@@ -67,7 +67,7 @@ class Reason(_Sentence):
     )
     HELD_BY_POLICY = (
         9,
-        "Every path is silent and isolation_policy = hold forbids a claim.",
+        "The peer does not answer, and isolation_policy = hold forbids a claim without it.",
         "Mend a path. If the peer is dead, set isolation_policy = trust-silence and reload.",
     )
     CONTEST_LOST = (

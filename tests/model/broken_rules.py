@@ -128,6 +128,11 @@ def hold_is_forgotten(i: RoleInputs) -> RoleDecision:
     return _claim(i, made.reason) if made.reason is Reason.HELD_BY_POLICY else made
 
 
+def no_answer_is_awaited(i: RoleInputs) -> RoleDecision:
+    """With isolation_policy = hold, a claim opens although the peer may not know of it."""
+    return replace(decide(i), is_answer_awaited=False)
+
+
 def anyone_fences(i: RoleInputs) -> RoleDecision:
     """Who never heard its peer hold the chassis resets it all the same."""
     peer = replace(i.peers[0], was_heard_active=True)
@@ -184,6 +189,12 @@ BROKEN = (
         _decides(hold_is_forgotten),
         Case("bare-hold", 1, ("stop",)),
         "write-landed-beside-holder",
+    ),
+    Broken(
+        "no answer is awaited",
+        _decides(no_answer_is_awaited),
+        Case("bare-hold", 1, ("cut",)),
+        "two-hands",
     ),
     Broken(
         "the second never claims",

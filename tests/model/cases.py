@@ -27,6 +27,8 @@ LARGE = (
     *(Case(board, 2, ("kill",)) for board in BOARDS),
     *(Case(board, 2, LIVES) for board in ("bare", "bare-hold")),
     *(Case(board, 2, ("cut", "kill")) for board in ("bare", "bare-hold")),
+    *(Case("bare-hold", 2, kinds) for kinds in (("cut", "stop"), ("cut", *ORDERS))),
+    *(Case("bare-hold", 2, kinds) for kinds in (("cut", "lose", *FRAMES), ("delay", *LIVES))),
 )
 """Every single fault on every board, and pairs of faults as far as 6 GB of memory reach: up to some
 twenty million states a search."""

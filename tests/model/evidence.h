@@ -202,12 +202,17 @@ note_word(int me)
         ME.seen = ME.word_epoch;
     if (ME.hears_us == IS_UP)
         ME.yielded = 0;
-    if (ME.role == ACTIVE && ME.word_epoch > ME.held && ME.word_role != ACTIVE &&
-        ME.word_role != FENCING) {
+    if (ME.word_epoch <= ME.held || ME.word_role == ACTIVE || ME.word_role == FENCING)
+        return;
+    if (ME.role == ACTIVE || ME.phase == LISTENING) {
         ME.seen = epoch_after[me][ME.seen];
-        ME.held = ME.stored = ME.seen;
+        ME.held = ME.seen;
         say("  %d renews %d", me, ME.held);
     }
+    if (ME.role == ACTIVE)
+        ME.stored = ME.held;
+    else if (ME.phase == LISTENING)
+        ME.phase = STORING;
 }
 
 static void
@@ -252,6 +257,8 @@ gather(int me)
     seen_as[e_peer_is_lease_over] =
         ME.known != NOBODY && !ME.bye && !ME.absent && !heard && believed(me, PRESENCE) != IS_DOWN &&
         ME.unheard >= setting[s_lease];
+    seen_as[e_peer_knows_our_epoch] =
+        ME.word_role != 0 && ME.held != 0 && ME.word_epoch == ME.held;
     seen_as[e_peer_is_active_line_stuck] =
         ME.claimed == IS_UP && ME.known != NOBODY && !ME.moved &&
         is_over(ME.silent_for, setting[s_unverified]);
@@ -379,9 +386,9 @@ does_write_land(int i)
     return now.n[i].gate && is_let_through && holds(1 - i) && setting[s_may_be_dual] < 2;
 }
 
-/* Without lines a claim is known by frames alone: whoever waits for its turn and loses every path in
- * the very beats in which the other claims cannot know of it (docs/adr/0012-model-check.md). There
- * paths are lost only before the nodes have met, or while one holds and the other knows. */
+/* Where silence is trusted, a claim is known by frames alone: whoever waits for its turn and loses
+ * every path in the very beats in which the other claims cannot know of it (docs/adr/0012-model-
+ * check.md). There paths are lost only before the nodes have met, or while one holds and the other knows. */
 static int
 may_cut(void)
 {
@@ -420,7 +427,7 @@ is_holder_due(void)
     int first = now.n[0].proc == RUNNING, second = now.n[1].proc == RUNNING;
 
     if (setting[s_holds_on_silence])
-        return first && second && !(now.cut[0] && now.cut[1]);
+        return first && second && !now.cut[0] && !now.cut[1];
     return (first && !is_stranded(0)) || (second && !is_stranded(1));
 }
 

@@ -24,6 +24,7 @@
 #define OPENING 4
 #define PENDING 5     /* the fence before it: the pulse is to be given, was given */
 #define PULSED 6
+#define LISTENING 7   /* the peer has to answer before the outputs open */
 
 #define QUIET 0       /* what the examination of the peer's lines has found */
 #define SPOKEN 1

@@ -82,6 +82,7 @@ STEPS = {
     claiming.Step.LOOK: 3,
     claiming.Step.OPEN: 4,
     claiming.Step.LET_GO: 5,
+    claiming.Step.LISTEN: 6,
 }
 ACTS = {act: number for number, act in enumerate(OutputAct, start=1)}
 
@@ -147,7 +148,7 @@ BOARDS: dict[str, Board] = {
     "reset": Board(BoardClass.RESET, lines=(True, True, True)),
     "lease": Board(BoardClass.LEASE, lines=(True, False, True), may_be_dual=2),
     "bare": Board(BoardClass.BARE, may_be_dual=2),
-    "bare-hold": Board(BoardClass.BARE, IsolationPolicy.HOLD, may_be_dual=1),
+    "bare-hold": Board(BoardClass.BARE, IsolationPolicy.HOLD),
     "presence": Board(BoardClass.BARE, lines=(True, False, False), may_be_dual=2),
 }
 
@@ -229,6 +230,7 @@ def _decision(made: RoleDecision) -> str:
         int(made.is_active_line_doubted),
         int(made.fenced_peer is not None),
         int(made.reason in LONG_WAIT_REASONS),
+        int(made.is_answer_awaited),
     )
     return " ".join(map(str, numbers))
 
@@ -246,13 +248,15 @@ def _epochs(epochs: Mapping[tuple[int, int], int] | None) -> Iterator[str]:
 
 
 def _claim(kind: type[claiming.Claim], board: Board) -> Iterator[str]:
-    """The real claim is led through its steps, in every way that a look can end."""
+    """The real claim is led through its steps, in every way that a look can end; ``settled`` of one
+    that no line holds up is what it does once nobody owes it an answer."""
     settle_ns = ns_from_ms(timers().line_settle_ms)
     for is_first, is_doubted, is_active, is_contest_over in product((False, True), repeat=4):
         made = kind(2, is_first, board.lines[2], is_doubted, timers(), begun_ns=0)
         begun = made.begin()
         stored = made.stored(2, now_ns=1)
-        settled = made.tick(own_active=True, now_ns=1 + settle_ns)
+        is_listening = stored is claiming.Step.LISTEN
+        settled = made.answered() if is_listening else made.tick(True, 1 + settle_ns)
         yield f"claim {STEPS[begun]} {STEPS[stored]} {STEPS[settled]}"
         read_ns = 1 + settle_ns + (claiming.CONTEST_NS if is_contest_over else 0)
         looked = made.looked(is_active, read_ns)

@@ -25,7 +25,8 @@ enum { PART_MAX = 8192, CHILD_MAX = 8, EPOCH_COUNT = 64, ROLE_COUNT = 8, WORD_MA
     X(peer_has_handed_over) X(peer_presence) X(peer_health) X(peer_active)                        \
     X(peer_has_line_spoken) X(peer_is_rank_delay_over) X(peer_is_claim_window_over)               \
     X(peer_is_contradiction_over) X(peer_is_deaf_rival) X(peer_was_heard)                         \
-    X(peer_was_heard_active) X(peer_is_lease_over) X(peer_is_active_line_stuck)
+    X(peer_was_heard_active) X(peer_is_lease_over) X(peer_is_active_line_stuck)                   \
+    X(peer_knows_our_epoch)
 
 /* Waits in ticks, and what kind of run this is. */
 #define SETTING(X)                                                                               \
@@ -44,12 +45,12 @@ enum { EVIDENCE(AS_ENUM) EVIDENCE_COUNT };
 enum { SETTING(AS_ENUM) SETTING_COUNT };
 
 /* The steps of a claim, as `bmcha.ha.claim.Step` names them. */
-enum { WAIT, STORE, RAISE, LOOK, OPEN, LET_GO };
+enum { WAIT, STORE, RAISE, LOOK, OPEN, LET_GO, LISTEN };
 /* What a role change does to the outputs, as `bmcha.ha.role_machine.OutputAct` names it. */
 enum { UNFORESEEN, NOTHING, CLAIM, OPENS, RELEASE, DRAIN };
 
 struct part { int field; int child[CHILD_MAX]; };   /* field -1: a decision */
-struct decision { int role, reason, why, doubt, fence, is_long; };
+struct decision { int role, reason, why, doubt, fence, is_long, awaits; };
 
 static int setting[SETTING_COUNT];
 static int seen_as[EVIDENCE_COUNT];
@@ -98,8 +99,8 @@ read_decision(const char *line)
     int number;
     struct decision d;
 
-    if (sscanf(line, "%d %d %d %d %d %d %d", &number, &d.role, &d.reason, &d.why, &d.doubt,
-               &d.fence, &d.is_long) != 7 || number >= PART_MAX)
+    if (sscanf(line, "%d %d %d %d %d %d %d %d", &number, &d.role, &d.reason, &d.why, &d.doubt,
+               &d.fence, &d.is_long, &d.awaits) != 8 || number >= PART_MAX)
         exit(2);
     parts[number].field = -1;
     decisions[number] = d;

@@ -188,6 +188,7 @@ inline do_step() {
     :: OF_CLAIM(STORE) -> n[me].phase = STORING
     :: OF_CLAIM(RAISE) -> n[me].line = 1; n[me].phase = SETTLING
     :: OF_CLAIM(LOOK) -> n[me].phase = LOOKING; n[me].wait = 0
+    :: OF_CLAIM(LISTEN) -> n[me].phase = LISTENING
     :: OF_CLAIM(OPEN) ->
         n[me].phase = OPENING; n[me].role = ACTIVE; n[me].wait = 0; n[me].was_active = 0;
         n[me].yielded = (OF(is_lease) -> 1 : n[me].yielded)
@@ -249,6 +250,9 @@ inline carry_through() {
     :: c_expr { decided.role } == n[me].role ->
         if
         :: n[me].phase == PENDING && c_expr { !decided.fence } -> take_or_fence()
+        :: n[me].phase == LISTENING && c_expr { !decided.awaits } ->
+            c_code { claim_step = settled_step; };
+            do_step()
         :: else
         fi
     :: else ->

@@ -18,7 +18,7 @@ from bmcha.model.message import Header, Heartbeat, HeartbeatDraft, Message
 from bmcha.model.moment import NS_PER_MS, ns_from_ms
 from bmcha.model.reading import EventCell
 from bmcha.model.role import Reason, Role
-from bmcha.model.settings import BoardClass
+from bmcha.model.settings import BoardClass, IsolationPolicy
 from bmcha.runtime.mailbox import EVENTS_MAX
 from bmcha.runtime.out_queue import MESSAGES_MAX
 from tests.sim.judge_picture import PictureJudge
@@ -74,8 +74,9 @@ class Judge(Watcher):
         if world.open_count() < 2:
             self._dual_since_ns = None
             return
-        if world.board.is_gated:
-            self.blame("two-hands", "both gates are open on a board that forbids it")
+        holds_on_silence = world.policy is IsolationPolicy.HOLD and world.board is BoardClass.BARE
+        if world.board.is_gated or holds_on_silence:
+            self.blame("two-hands", "both gates are open where that is never allowed")
         elif self._dual_since_ns is None:
             self._dual_since_ns = world.now_ns
             self.paths_changed()

@@ -17,7 +17,7 @@ from bmcha.model.event import (
     SwitchoverAsked,
 )
 from bmcha.model.role import Reason, Role
-from bmcha.model.settings import BoardClass
+from bmcha.model.settings import BoardClass, IsolationPolicy
 from bmcha.node import Node
 from tests.speech import ms
 from tests.world import World
@@ -312,6 +312,15 @@ def test_a_reset_that_nobody_sees_says_for_how_long_it_is_waited_for() -> None:
     assert 2000 < waits_of(world, 2)["proof of the reset"] < 3000
     (peer,) = ask_slot(world, 2, Question.WHY)["evidence"]["peers"]
     assert peer["was_heard_active"] is True
+
+
+def test_a_claim_that_needs_an_answer_says_for_how_long_it_waits_at_most() -> None:
+    world = World(BoardClass.BARE, IsolationPolicy.HOLD).boot()
+    assert world.run(1000, lambda: world.modules[1].role is Role.FENCING)
+    world.modules[2].is_stopped = True
+    world.run(100)
+    assert 300 < waits_of(world, 1)["answer of the peer to the claim"] < 500
+    assert world.run(1000, lambda: world.modules[1].role is Role.STANDBY)
 
 
 def test_a_line_that_does_not_move_says_when_it_will_be_passed_over() -> None:

@@ -33,8 +33,17 @@ def test_a_claim_stores_raises_settles_looks_and_opens() -> None:
     assert claim.looked(False, ms(SETTLED_MS + 1)) is Step.OPEN
 
 
-def test_where_no_line_is_wired_the_stored_epoch_opens() -> None:
-    assert new_claim(has_lines=False).stored(7, ms(STORED_MS)) is Step.OPEN
+def test_where_no_line_is_wired_an_answer_opens_once_the_epoch_is_stored() -> None:
+    claim = new_claim(has_lines=False)
+    assert claim.answered() is Step.WAIT, "not stored yet"
+    assert claim.stored(7, ms(STORED_MS)) is Step.LISTEN
+    assert claim.tick(None, ms(STORED_MS + 1000)) is Step.WAIT
+    assert claim.answered() is Step.OPEN
+    assert claim.answered() is Step.WAIT
+
+
+def test_where_lines_are_wired_no_answer_opens() -> None:
+    assert looking().answered() is Step.WAIT
 
 
 def test_another_epoch_that_was_stored_is_not_waited_for() -> None:

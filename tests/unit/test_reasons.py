@@ -22,6 +22,7 @@ from bmcha.model.event import (
 )
 from bmcha.model.hearsay import Opinion, OpinionsHeard, Twin
 from bmcha.model.message import MessageType
+from bmcha.model.restart import Restart
 from bmcha.model.role import Reason, Refusal, Role
 from bmcha.model.settings import (
     BoardClass,
@@ -285,10 +286,11 @@ def first_in_succession() -> World:
 
 
 def rank_delay_over() -> World:
-    """The first in the succession hears nobody and has to hold; the second hears that."""
-    world = World(BARE, HOLD)
-    world.cut(source=2)
-    return wait_for(world.boot(), 2, Reason.RANK_DELAY_OVER)
+    """The first in the succession has crashed and holds off; the second gave it its time."""
+    world = World(BARE)
+    world.modules[1].boot(restart=Restart(1, 6000, "test"))
+    world.boot(2)
+    return wait_for(world, 2, Reason.RANK_DELAY_OVER)
 
 
 def standby_before_starting() -> World:

@@ -1,0 +1,190 @@
+"""Where silence means hold: nobody opens the outputs before the peer has answered the claim."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import pytest
+
+from bmcha.ha.role_rules import decide
+from bmcha.ha.rule_record import PeerEvidence, RoleDecision, RoleInputs
+from bmcha.model.role import Reason, Role
+from bmcha.model.settings import BoardClass, IsolationPolicy
+from tests.speech import draft
+from tests.unit.test_role_keeper import OPEN, Story, entered
+from tests.world import World
+
+BARE, HOLD = BoardClass.BARE, IsolationPolicy.HOLD
+ANSWERED = PeerEvidence(
+    is_earlier=False,
+    is_heard=True,
+    was_heard=True,
+    role=Role.STANDBY,
+    hears_us=True,
+    knows_our_epoch=True,
+)
+
+
+def claiming(peer: PeerEvidence, board: BoardClass = BARE) -> RoleDecision:
+    inputs = RoleInputs(Role.FENCING, Reason.FIRST_IN_SUCCESSION, (peer,), board, HOLD)
+    return decide(inputs)
+
+
+def is_opening(made: RoleDecision) -> bool:
+    return made.role is Role.FENCING and not made.is_answer_awaited
+
+
+# ---- the rule
+
+
+def test_a_claim_that_the_peer_knows_of_opens() -> None:
+    assert is_opening(claiming(ANSWERED))
+
+
+def test_a_claim_that_the_peer_may_not_know_of_waits() -> None:
+    made = claiming(replace(ANSWERED, knows_our_epoch=False))
+    assert made.role is Role.FENCING and made.is_answer_awaited
+
+
+@pytest.mark.parametrize("role", [Role.ACTIVE, Role.FENCING])
+def test_the_word_of_one_that_holds_or_claims_is_no_answer(role: Role) -> None:
+    assert not is_opening(claiming(replace(ANSWERED, role=role)))
+
+
+def test_no_evidence_but_an_answer_or_a_proof_of_its_end_opens_beside_a_peer() -> None:
+    """Every combination of what the rule looks at."""
+    spoken = (None, False)
+    for role, heard, silent, bye, released, knows, hears, presence in product(
+        (None, *Role), *[(False, True)] * 5, (False, True, None), spoken
+    ):
+        if (heard and (silent or bye)) or (role is None) is heard:
+            continue
+        peer = PeerEvidence(
+            is_earlier=True,
+            is_heard=heard,
+            is_silent=silent,
+            has_said_goodbye=bye,
+            role=role,
+            is_released=released,
+            knows_our_epoch=knows,
+            hears_us=hears,
+            presence=presence,
+            has_line_spoken=presence is False,
+            was_heard=True,
+        )
+        answers = role not in (None, Role.ACTIVE, Role.FENCING, Role.RELINQUISHING) and knows
+        has_let_go = bye or presence is False or (role is Role.RELINQUISHING and released)
+        made = claiming(peer)
+        assert is_opening(made) == (answers or has_let_go), peer
+        if made.role is Role.STANDBY:
+            is_contest = made.reason in (Reason.CONTEST_LOST, Reason.PEER_IS_ACTIVE)
+            assert is_contest or made.reason is Reason.HELD_BY_POLICY
+            assert is_contest or silent or hears is False
+
+
+@pytest.mark.parametrize("board", [board for board in BoardClass if board is not BARE])
+def test_where_lines_tell_no_answer_is_waited_for(board: BoardClass) -> None:
+    assert is_opening(claiming(replace(ANSWERED, knows_our_epoch=False), board))
+
+
+def test_a_lone_start_asks_nobody() -> None:
+    assert is_opening(claiming(PeerEvidence(is_earlier=True, is_silent=True)))
+
+
+def test_no_claim_is_begun_on_a_peer_that_hears_nothing_from_here() -> None:
+    deaf = replace(ANSWERED, hears_us=False)
+    waiting = RoleInputs(Role.STANDBY, Reason.PEER_IS_ACTIVE, (deaf,), BARE, HOLD)
+    assert decide(waiting) == RoleDecision(Role.STANDBY, Reason.HELD_BY_POLICY)
+    trusting = replace(waiting, policy=IsolationPolicy.TRUST_SILENCE)
+    assert decide(trusting).role is Role.FENCING
+
+
+# ---- the claim
+
+
+class HoldingStory(Story):
+    def __init__(self) -> None:
+        super().__init__(BARE)
+        self.keeper.reconfigure(replace(self.keeper.settings, isolation_policy=HOLD))
+
+    def store(self) -> None:
+        super().store()
+        self.settle()
+
+
+def test_the_outputs_open_with_the_word_that_names_the_claims_epoch() -> None:
+    story = HoldingStory()
+    story.claim()
+    story.store()
+    assert entered(story.effects) == [] and OPEN not in story.effects
+    story.hear(draft(Role.STANDBY, epoch=story.keeper.held_epoch - 1))
+    assert OPEN not in story.settle()
+    story.hear(draft(Role.STANDBY, epoch=story.keeper.held_epoch))
+    assert OPEN in story.settle()
+    assert entered(story.effects) == [Role.ACTIVE]
+
+
+def test_an_answer_before_the_epoch_is_stored_opens_nothing() -> None:
+    story = HoldingStory()
+    story.claim()
+    story.hear(draft(Role.STANDBY, epoch=story.keeper.held_epoch))
+    assert OPEN not in story.settle()
+    story.store()
+    assert OPEN in story.effects
+
+
+def test_a_peer_that_knows_a_newer_epoch_is_asked_again_with_one_newer_still() -> None:
+    story = HoldingStory()
+    story.claim()
+    story.store()
+    newer = story.keeper.held_epoch + 3
+    story.hear(draft(Role.STANDBY, epoch=newer))
+    story.settle()
+    assert story.role is Role.FENCING and story.keeper.held_epoch > newer
+    story.store()
+    assert OPEN not in story.effects
+    story.hear(draft(Role.STANDBY, epoch=story.keeper.held_epoch))
+    assert OPEN in story.settle()
+
+
+# ---- two modules
+
+
+@pytest.mark.parametrize("after", ["a cold start", "a restart of the holder"])
+def test_two_never_hold_whenever_every_path_is_cut(after: str) -> None:
+    """At each of 60 moments around the claim; some leave a holder, some nobody."""
+    held = set()
+    for cut_ms in range(70, 130):
+        world = World(BARE, HOLD)
+        if after == "a cold start":
+            world.boot()
+            world.run(cut_ms)
+        else:
+            world.settled().kill(1)
+            world.run(8)
+            world.modules[1].boot()
+            world.run(cut_ms)
+        world.cut()
+        world.run(1200)
+        held.add(world.open_count())
+        assert world.dual_ms == 0, world.story()
+        world.heal()
+        world.run(1200)
+        assert world.dual_ms == 0 and world.open_count() == 1, world.story()
+    assert held == {0, 1}
+
+
+def test_with_one_direction_dead_from_the_start_nobody_holds_until_it_is_mended() -> None:
+    world = World(BARE, HOLD)
+    world.cuts = {(path, 2) for path in world.path_names}
+    world.boot()
+    world.run(10_000)
+    assert world.open_count() == 0
+    assert {
+        module.node.roles.machine.reason for module in world.modules.values() if module.node
+    } == {Reason.HELD_BY_POLICY}
+    world.heal()
+    world.run(2000)
+    assert world.open_count() == 1
+    assert world.dual_ms == 0
