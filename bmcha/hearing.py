@@ -64,8 +64,10 @@ class Hearing:
             return
         is_new = monitor.last_heard_ns is None or heard_ns > monitor.last_heard_ns
         monitor.summarised(heard_ns)
-        if is_new:
-            self._hear(event.path, header, heartbeat, heard_ns)
+        is_accepted = is_new and self._hear(event.path, header, heartbeat, heard_ns)
+        if is_accepted and not monitor.hears_peer():
+            # The beats that were reported were not believed then; this one has others before it.
+            monitor.heard(heard_ns, monitor.settings.recovery_beats_min)
 
     def overdue(self, event: PathOverdue, now_ns: int) -> None:
         if event.path not in self._monitors:

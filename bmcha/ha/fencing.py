@@ -2,8 +2,9 @@
 
 Stagger, read the lines once more, give one pulse, look for its effect; whether to fence at all is
 `bmcha.ha.role_rules`, which is asked again up to the pulse. The fence is *verified* when the reset
-line's own sense rises, or a line of the peer that was up falls; not verified for long, the claim
-goes on with an alarm (docs/adr/0011-fencing-and-lease.md). Pure; called by `bmcha.ha.taking`.
+line's own sense rises, a line of the peer that was up falls, or the peer speaks in a new life; not
+verified for long, the claim goes on with an alarm (docs/adr/0011-fencing-and-lease.md). Pure;
+called by `bmcha.ha.taking`.
 """
 
 from __future__ import annotations
@@ -40,12 +41,14 @@ class _Phase(Enum):
 
 @dataclass(slots=True)
 class Fence:
-    """``rank``: the own place in the succession."""
+    """``rank``: the own place in the succession. ``life``: the peer's boot id before the reset;
+    None: it was never heard."""
 
     slot: int
     rank: int
     timers: TimerSettings
     begun_ns: int
+    life: int | None = None
     _phase: _Phase = _Phase.STAGGERED
     _before: LineLevels = field(default_factory=LineLevels)
     _looked_ns: int = 0
@@ -81,6 +84,10 @@ class Fence:
         if self._phase is _Phase.PULSED and self._shows_reset(levels):
             return Step.VERIFIED
         return Step.WAIT
+
+    def heard(self, life: int | None) -> Step:
+        """The peer's last word is of ``life``: a new one began with the reset."""
+        return Step.WAIT if self.is_pending or life == self.life else Step.VERIFIED
 
     def deadline_ns(self) -> int:
         """When `tick` should be called at the latest."""

@@ -95,8 +95,10 @@ class PeerView:
         self.draft = None
         self.handover = None
 
-    def fenced(self) -> None:
-        """This life was ended by a reset: what is still on its way from it counts no more."""
+    def fenced(self, life: int | None) -> None:
+        """``life`` was ended by a reset: what is still on its way from it counts no more."""
+        if life != self.boot_id:
+            return
         self.is_fenced = True
         self.draft = None
         self.handover = None

@@ -50,9 +50,9 @@ class Taking:
         if decision.fenced_peer is None:
             self._claim(decision.is_active_line_doubted, now_ns)
         elif self.fence is None:
-            slot = list(seat.peers)[decision.fenced_peer].slot
+            peer = list(seat.peers)[decision.fenced_peer]
             rank = seat.settings.succession.rank(seat.own_slot)
-            self.fence = Fence(slot, rank, seat.settings.timers, now_ns)
+            self.fence = Fence(peer.slot, rank, seat.settings.timers, now_ns, peer.boot_id)
 
     def _claim(self, is_active_line_doubted: bool, now_ns: int) -> None:
         seat = self._seat
@@ -90,7 +90,11 @@ class Taking:
 
     def tick(self, now_ns: int) -> Outcome:
         if self.fence is not None:
-            return self._do_fence(self.fence.tick(now_ns), now_ns)
+            peer = self._seat.peers.get(self.fence.slot)
+            heard = self.fence.heard(peer.boot_id) if peer is not None else FenceStep.WAIT
+            return self._do_fence(
+                self.fence.tick(now_ns) if heard is FenceStep.WAIT else heard, now_ns
+            )
         if self.claim is None:
             return Outcome.UNDER_WAY
         if self.claim.is_listening and not self.is_answer_awaited:
@@ -126,7 +130,7 @@ class Taking:
             case FenceStep.PULSE:
                 seat.emit(PulseReset(fence.slot, seat.settings.timers.reset_pulse_ms), ReadLines())
             case FenceStep.VERIFIED:
-                peer.fenced()
+                peer.fenced(fence.life)
                 self._claim(peer.lines.levels.active is True, now_ns)
                 seat.own.is_unverified = False
                 return Outcome.FENCED

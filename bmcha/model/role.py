@@ -175,7 +175,7 @@ class Reason(_Sentence):
     )
     PEER_FENCED = (
         37,
-        "The peer was reset, and its lines show it: it holds nothing.",
+        "The peer was reset, as its lines or its restart show: it holds nothing.",
         "Mend the paths: see `bmcha paths`. Then see why the peer was silent.",
     )
     FENCE_CALLED_OFF = (

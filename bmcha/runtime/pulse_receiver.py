@@ -28,6 +28,8 @@ from bmcha.wire.frame import judge_address, says_own_slot
 
 SEQUENCE_MODULUS = 1 << 32
 NS_PER_US = 1000
+LATE_MAX_NS = 500 * NS_PER_MS
+"""No queue on the way holds a frame for longer."""
 
 # The draft's fields whose change wakes the node. The others move with every beat or are read
 # when something else is news; the twice-a-second summary brings them.
@@ -52,30 +54,33 @@ class SequenceGuard:
     """Tells new frames from repeated ones, and counts what is missing between them.
 
     Sequences are compared modulo 2^32, so that the count may wrap after a year of uptime. Of a
-    sender that restarted, the boot id it had before never comes back: a frame of it was late.
+    sender that restarted, a frame of the boot id before was late. If it is the present one that
+    falls silent meanwhile, its own word was the late one, and the boot id before is heard again.
     """
 
     def __init__(self) -> None:
         self._boot_id: int | None = None
         self._former_boot_id: int | None = None
         self._sequence = 0
+        self._new_ns = 0
         self.lost_count = 0
         self.repeated_count = 0
 
-    def is_new(self, header: Header) -> bool:
-        if header.boot_id != self._boot_id:
-            if header.boot_id == self._former_boot_id:
-                self.repeated_count += 1
-                return False
-            self._former_boot_id, self._boot_id = self._boot_id, header.boot_id
-            self._sequence = header.sequence
-            return True
+    def is_new(self, header: Header, heard_ns: int) -> bool:
+        is_other = header.boot_id != self._boot_id
         ahead_count = (header.sequence - self._sequence) % SEQUENCE_MODULUS
-        if ahead_count == 0 or ahead_count >= SEQUENCE_MODULUS // 2:
+        is_former = is_other and header.boot_id == self._former_boot_id
+        if is_former and heard_ns - self._new_ns < LATE_MAX_NS:
             self.repeated_count += 1
             return False
-        self.lost_count += ahead_count - 1
-        self._sequence = header.sequence
+        if is_other:
+            self._former_boot_id, self._boot_id = self._boot_id, header.boot_id
+        elif ahead_count == 0 or ahead_count >= SEQUENCE_MODULUS // 2:
+            self.repeated_count += 1
+            return False
+        else:
+            self.lost_count += ahead_count - 1
+        self._sequence, self._new_ns = header.sequence, heard_ns
         return True
 
 
@@ -154,7 +159,7 @@ class PulseReceiver:
         if judge_address(header, settings.chassis_id, settings.own_slot, settings.peer_slot):
             self._hear_other(header, message, heard_ns)
             return None
-        if not self._guard.is_new(header):
+        if not self._guard.is_new(header, heard_ns):
             return None
         self.rx_count += 1
         if not isinstance(message, Heartbeat):

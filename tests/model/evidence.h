@@ -314,7 +314,8 @@ is_line_up(int me)
 static int
 is_fence_seen(int me)
 {
-    return fence_seen[ME.before_line][ME.before_health][read_line(me, ACTIVE_LINE)]
+    return ME.known == PRESENT ||   /* a new life: the pulse has ended the one that was known */
+           fence_seen[ME.before_line][ME.before_health][read_line(me, ACTIVE_LINE)]
                      [read_line(me, HEALTH)];
 }
 

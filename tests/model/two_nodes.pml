@@ -442,7 +442,10 @@ end:do
             if
             :: c_expr { (is_fence_seen(Pnode->me)) } ->
                 c_code { say("  %d saw the reset", Pnode->me); };
-                n[me].fenced = 1; forget_word();
+                if
+                :: n[me].known != PRESENT -> n[me].fenced = 1; forget_word()
+                :: else
+                fi;
                 n[me].doubt = c_expr { (is_line_up(Pnode->me)) }
             :: else -> n[me].doubt = 1
             fi;

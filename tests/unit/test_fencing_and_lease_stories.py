@@ -7,7 +7,7 @@ import pytest
 from bmcha.model.event import MaintenanceAsked, StopAsked
 from bmcha.model.role import Reason, Role
 from bmcha.model.settings import BoardClass
-from tests.unit.test_two_nodes import alarms_of, become, changes_of, reason_of
+from tests.unit.test_two_nodes import alarms_of, become, changes_of, reason_of, status_of
 from tests.world import World
 
 RESET, LEASE = BoardClass.RESET, BoardClass.LEASE
@@ -123,6 +123,21 @@ def test_a_reset_peer_whose_active_line_is_stuck_up_is_not_waited_for() -> None:
     assert become(world, 2, Role.ACTIVE, 2 * DEAD_MS) <= DEAD_MS + 100
     assert reason_of(world.modules[2]) is Reason.PEER_FENCED
     assert world.dual_ms == 0
+
+
+def test_a_reset_peer_that_is_heard_to_boot_is_followed_though_its_line_is_stuck() -> None:
+    world = World(RESET).settled()
+    for line in ("active", "health"):
+        world.stick(2, line, True)
+    world.run(100)
+    world.cut()
+    assert world.run(1000, lambda: world.modules[1].life is None)
+    world.heal()
+    become(world, 2, Role.ACTIVE, 1000)
+    world.run(5000)
+    assert world.roles() == (Role.STANDBY, Role.ACTIVE)
+    assert boots(world) == (2, 1), "once is enough"
+    assert status_of(world, 1)["mirror"]["state"] == "SYNCED"  # type: ignore[index]
 
 
 def test_who_held_itself_since_does_not_reset_a_follower_that_it_never_heard() -> None:

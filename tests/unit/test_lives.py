@@ -56,6 +56,27 @@ def test_a_late_word_of_an_older_life_never_replaces_the_living_one() -> None:
     assert lives.heard("serial", NEWER, 40 * BEAT_NS, ()) and lives.present == NEWER
 
 
+def test_the_last_word_of_the_dead_makes_the_living_one_unheard_for_a_moment_only() -> None:
+    """Two frames were swapped on the path, and this node had never heard the older life."""
+    lives = Lives()
+    lives.heard("udp", NEW, 0, ())
+    assert lives.heard("udp", OLD, 1, ())
+    begun_ns = BEAT_NS
+    for beat_ns in range(begun_ns, begun_ns + AGREEMENT_NS, BEAT_NS):
+        assert not lives.heard("udp", NEW, beat_ns, ())
+    assert lives.heard("udp", NEW, begun_ns + AGREEMENT_NS, ()) and lives.present == NEW
+    assert not lives.heard("udp", OLD, begun_ns + AGREEMENT_NS + 1, ()), "left behind in turn"
+
+
+def test_a_life_that_is_left_behind_does_not_come_back_beside_the_one_that_followed_it() -> None:
+    lives = known("udp")
+    lives.heard("udp", NEW, BEAT_NS, ())
+    for beat in range(2, 40):
+        lives.heard("udp", NEW, beat * BEAT_NS, ())
+        assert not lives.heard("udp", OLD, beat * BEAT_NS + 1, ())
+    assert lives.present == NEW
+
+
 def test_a_node_that_began_with_a_late_word_finds_the_living_one() -> None:
     lives = Lives()
     assert lives.heard("serial", OLD, 0, ())

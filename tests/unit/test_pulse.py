@@ -25,6 +25,7 @@ from bmcha.runtime.frame_coder import Damage
 from bmcha.runtime.out_queue import OutQueue, WatchOrder
 from bmcha.runtime.published import DraftBoard, EchoBoard, LastHeard
 from bmcha.runtime.pulse import SUMMARY_NS, Pulse
+from bmcha.runtime.pulse_receiver import LATE_MAX_NS
 from bmcha.runtime.pulse_sender import SEND_TIMES_MAX, Outgoing
 from bmcha.runtime.pulse_settings import EchoLimits, PulseSettings
 
@@ -440,6 +441,17 @@ def test_r2_a_late_frame_of_the_boot_before_is_no_life(bench) -> None:
     bench.beat(header=bench.header(1, boot_id=PEER_BOOT + 1))
     assert bench.beat(header=bench.header(501)) is None
     assert bench.pulse.odd_counts["frames heard twice or too late"] == 1
+
+
+def test_r2_the_boot_before_is_heard_again_if_the_one_after_it_says_no_more(bench) -> None:
+    bench.settle()
+    bench.beat(header=bench.header(500))
+    bench.beat(header=bench.header(90, boot_id=PEER_BOOT + 1))  # of an older life, and late
+    bench.now_ns += LATE_MAX_NS - 1
+    assert bench.beat(header=bench.header(501)) is None
+    bench.now_ns += 1
+    assert bench.beat(header=bench.header(502)).header.boot_id == PEER_BOOT
+    assert bench.beat(header=bench.header(91, boot_id=PEER_BOOT + 1)) is None
 
 
 def test_r3_a_gap_counts_as_lost_frames(bench) -> None:

@@ -1,0 +1,36 @@
+"""Stories in which something was wrong once, cut down to what it took."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.sim.storm import run_story
+from tests.sim.story import parse_story
+
+FOUND = {
+    # A line that was stuck fell only after the peer had booted again: the fence called its new
+    # life ended, and it was never heard again.
+    "a reset that is seen late": """
+        seed 100004
+        setup board=reset policy=trust-silence tick_ms=50 deadtime_ms=500
+        era lines quiet 0
+        +20 stick 2 active 1 0
+        +1 pause-at 1 - 40 900
+        +2131 cut-all 2 - 0 0
+    """,
+    # Both restart, and the last word of a dead one arrives after the first of the living one, at a
+    # node that heard neither before: the living one was never heard again.
+    "the last word of the dead, on the only path": """
+        seed 100010
+        setup board=bare paths=1 tick_ms=50 deadtime_ms=400
+        era paths quiet 0
+        +61 jitter 2 udp 300 0
+        +1601 pull 1 - 0 0
+        +301 kill 2 - 0 0
+    """,
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_what_was_wrong_once_is_right(name: str) -> None:
+    assert run_story(parse_story(FOUND[name].splitlines())).violations == []
