@@ -1,6 +1,6 @@
 """`python -m tests.mutation [MODULE...]`: every mutant of the deciding code against its tests.
 
-Each mutant runs in a process of its own: first the tests of its module, then the stories of two
+Each mutant runs in a fork of its own: first the tests of its module, then the stories of two
 nodes, until one fails. A mutant that no test notices is a survivor; tests/mutation/survivors.txt
 says of each known one why it makes no difference. Exit code 1: a survivor that nobody explained,
 or an explanation without its survivor. Both cores; what is done is kept in build/mutants.json, so
@@ -12,14 +12,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 
+import pytest
+
+from tests.mutation.forks import Forks
 from tests.mutation.mutants import Mutant, mutants_of
 
 ROOT = Path(__file__).parents[2]
@@ -35,8 +36,8 @@ STORIES = (
     "tests/unit/test_fencing_and_lease_stories.py",
     "tests/unit/test_node.py",
     "tests/unit/test_answers.py",
+    "tests/unit/test_hold.py",
 )
-"""Quick ones first: most mutants are noticed at once."""
 RUN_S_MAX = 400
 """All tests of one mutant; one that hangs is noticed by that."""
 CACHE = "cache_dir=build/mutation_cache"
@@ -69,32 +70,21 @@ def name_of(mutant: Mutant) -> str:
     return f"{mutant.module.removeprefix('bmcha.ha.')} {mutant.kind.name}: {mutant.text}"
 
 
-def is_noticed(mutant: Mutant) -> bool:
-    own = f"tests/unit/test_{mutant.module.rpartition('.')[2]}.py"
-    tests = [own, *STORIES] if (ROOT / own).exists() else list(STORIES)
-    pytest = ("-x", "-q", "-p", "tests.mutation.plugin", "-o", CACHE)
-    command = [sys.executable, "-m", "pytest", *pytest, *dict.fromkeys(tests)]
-    environment = os.environ | {"BMCHA_MUTANT": f"{mutant.module}:{mutant.number}"}
-    try:
-        done = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, timeout=RUN_S_MAX
-        )
-    except subprocess.TimeoutExpired:
-        return True
-    if done.returncode not in (0, 1, 2):
-        sys.stderr.write(done.stdout.decode(errors="replace") + done.stderr.decode())
-        raise SystemExit(f"pytest ended with {done.returncode} at {mutant}")
-    return done.returncode != 0
+def tests_of(names: list[str]) -> list[str]:
+    """Of these modules, and the stories."""
+    own = [f"tests/unit/test_{name}.py" for name in names]
+    return [*dict.fromkeys([*(each for each in own if (ROOT / each).exists()), *STORIES])]
 
 
 class Record:
     """Which mutants were noticed; a changed file makes all of its mutants unknown. Survivors are
     not remembered: a new test may notice them."""
 
-    def __init__(self, is_afresh: bool) -> None:
+    def __init__(self, file: Path, is_afresh: bool) -> None:
+        self._file = file
         self._noticed: set[str] = set()
-        if DONE.exists() and not is_afresh:
-            self._noticed = set(json.loads(DONE.read_text()))
+        if file.exists() and not is_afresh:
+            self._noticed = set(json.loads(file.read_text()))
 
     def _key(self, mutant: Mutant) -> str:
         file = CODE / f"{mutant.module.rpartition('.')[2]}.py"
@@ -105,12 +95,30 @@ class Record:
 
     def note(self, mutant: Mutant) -> None:
         self._noticed.add(self._key(mutant))
-        DONE.parent.mkdir(exist_ok=True)
-        DONE.write_text(json.dumps(sorted(self._noticed), indent=0))
+        self._file.parent.mkdir(exist_ok=True)
+        self._file.write_text(json.dumps(sorted(self._noticed), indent=0))
 
 
-def judge(mutant: Mutant, record: Record) -> tuple[Mutant, bool]:
-    return mutant, record.is_noticed(mutant) or is_noticed(mutant)
+class Run:
+    """What became of each mutant."""
+
+    def __init__(self, found: list[Mutant], record: Record) -> None:
+        self.record = record
+        self.survivors: list[Mutant] = []
+        self.open = [mutant for mutant in found if not record.is_noticed(mutant)]
+        self._count = len(found) - len(self.open)
+        self._whole_count, self._begun_s = len(found), time.monotonic()
+
+    def tell(self, mutant: Mutant, is_noticed: bool) -> None:
+        if is_noticed:
+            self.record.note(mutant)
+        else:
+            self.survivors.append(mutant)
+            print(f"survived  {mutant}", flush=True)
+        self._count += 1
+        if self._count % 25 == 0:
+            spent_s = time.monotonic() - self._begun_s
+            print(f"{self._count} of {self._whole_count} mutants, {spent_s:.0f} s", flush=True)
 
 
 def main() -> int:
@@ -118,22 +126,18 @@ def main() -> int:
     parser.add_argument("module", nargs="*", help="of bmcha.ha; default: all that decide")
     parser.add_argument("--at-once", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--afresh", action="store_true", help="forget what an earlier run found")
+    parser.add_argument("--record", type=Path, default=DONE, help="what was noticed before")
+    parser.add_argument("--tests", action="append", help="run these files only")
     options = parser.parse_args()
     names = options.module or modules()
-    found, record = list(all_mutants(names)), Record(options.afresh)
-    begun_s, survivors = time.monotonic(), []
-    with ThreadPoolExecutor(options.at_once) as pool:
-        runs = pool.map(lambda mutant: judge(mutant, record), found)
-        for count, (mutant, is_seen) in enumerate(runs, 1):
-            if is_seen:
-                record.note(mutant)
-            else:
-                survivors.append(mutant)
-                print(f"survived  {mutant}", flush=True)
-            if count % 25 == 0:
-                spent_s = time.monotonic() - begun_s
-                print(f"{count} of {len(found)} mutants, {spent_s:.0f} s", flush=True)
-    return verdict(found, survivors)
+    found = list(all_mutants(names))
+    run = Run(found, Record(options.record, options.afresh))
+    forks = Forks(run.open, run.tell, options.at_once, RUN_S_MAX)
+    words = ["-s", "-q", "-x", "-o", CACHE]
+    code = pytest.main([*words, *(options.tests or tests_of(names))], plugins=[forks])
+    if code != pytest.ExitCode.OK:
+        return 2
+    return verdict(found, run.survivors)
 
 
 def verdict(found: list[Mutant], survivors: list[Mutant]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -68,11 +68,33 @@ def test_every_deciding_module_has_mutants_and_every_explanation_its_mutant() ->
     assert all(known_survivors().values()), "each says why"
 
 
-def test_without_the_rule_for_an_unreadable_slot_a_test_fails() -> None:
-    (mutant, *_) = (each for each in all_mutants(["role_rules"]) if "is_slot_known" in each.text)
-    command = (sys.executable, "-m", "pytest", "-x", "-q", "-p", "tests.mutation.plugin")
-    words = ("-o", "cache_dir=build/mutation_cache", "tests/unit/test_role_rules.py", "-k", "slot")
-    for name, expected in (("", 0), (f"{mutant.module}:{mutant.number}", 1)):
-        environment = os.environ | {"BMCHA_MUTANT": name}
-        done = subprocess.run([*command, *words], cwd=ROOT, env=environment, capture_output=True)
-        assert done.returncode == expected, done.stdout.decode()
+def run_mutants_of(module: str, tests: str, record: Path) -> subprocess.CompletedProcess[str]:
+    words = ("--tests", f"tests/unit/{tests}.py", "--record", str(record), "--at-once", "1")
+    command = [sys.executable, "-m", "tests.mutation", module, *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_what_its_tests_see_is_noticed_and_kept(tmp_path: Path) -> None:
+    record = tmp_path / "mutants.json"
+    done = run_mutants_of("strap_watch", "test_strap_watch", record)
+    count = len(list(all_mutants(["strap_watch"])))
+    assert count > 5 and f"{count} mutants, 0 survived" in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 0
+    assert len(json.loads(record.read_text())) == count
+
+
+def test_what_no_test_sees_survives_and_is_told(tmp_path: Path) -> None:
+    done = run_mutants_of("strap_watch", "test_identity", tmp_path / "mutants.json")
+    assert done.returncode == 1
+    for mutant in all_mutants(["strap_watch"]):
+        assert f"unexplained  {mutant}" in done.stdout, done.stdout + done.stderr
+
+
+def test_tests_that_fail_anyway_prove_nothing(tmp_path: Path) -> None:
+    broken = tmp_path / "test_broken.py"
+    broken.write_text("def test_broken():\n    raise AssertionError\n")
+    command = [sys.executable, "-m", "tests.mutation", "strap_watch", "--tests", str(broken)]
+    record = ("--record", str(tmp_path / "mutants.json"))
+    done = subprocess.run([*command, *record], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode not in (0, 1)
+    assert "the tests fail without a mutant, too" in done.stdout + done.stderr
