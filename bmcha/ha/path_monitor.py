@@ -164,7 +164,13 @@ class PathMonitor:
         return self.health is not PathHealth.SILENT or self._is_recovering
 
     def told(self, echo: PathEcho, said_ns: int) -> None:
-        """The peer said, on any path, what it hears of us on this one."""
+        """The peer said, on any path, what it hears of us on this one. When it heard us last only
+        moves on: a word by which that was much earlier came over a slower path."""
+        known = self.hearing_of_us
+        if known is not None and known.age_ns is not None and not echo.is_never:
+            is_overtaken = said_ns - echo.age_ns < known.said_ns - known.age_ns - self._warn_ns
+            if is_overtaken:
+                return
         self.hearing_of_us = HearingOfUs(said_ns, None if echo.is_never else echo.age_ns)
         if self.last_heard_ns is not None and not echo.is_never:
             self.prove(min(self.last_heard_ns, said_ns - echo.age_ns))

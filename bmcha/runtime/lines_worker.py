@@ -37,9 +37,7 @@ class LinesWorker:
         self._lines = lines
         self._post = post
         self._clock = clock
-        self._own_slot = own_slot
-        self._are_straps_doubted = False
-        self._straps_due_ns = clock() + STRAPS_NS
+        self._straps = StrapRounds(own_slot, clock()) if own_slot is not None else None
         self._stopped = Flag()
         self.pace = Pace(clock)
 
@@ -51,23 +49,35 @@ class LinesWorker:
             if posted is None or _differs(read, posted) or read.read_ns - posted.read_ns >= POST_NS:
                 self._post(read)
                 posted = read
-            if self._own_slot is not None and read.read_ns >= self._straps_due_ns:
-                self._look_at_straps(self._own_slot)
+            if self._straps is not None and read.read_ns >= self._straps.due_ns:
+                self._look_at_straps(self._straps)
             self._lines.wait(POLL_S)
 
     def stop(self) -> None:
         self._stopped.set()
 
-    def _look_at_straps(self, own_slot: int) -> None:
+    def _look_at_straps(self, rounds: StrapRounds) -> None:
         try:
             read = StrapsRead(self._lines.read_straps())
         except PortError as error:
             read = StrapsRead(None, str(error))
-        was_doubted, self._are_straps_doubted = self._are_straps_doubted, read.slot != own_slot
-        if self._are_straps_doubted or was_doubted:
+        if rounds.is_news(read, self._clock()):
             self._post(read)
-        wait_ns = DOUBTED_STRAPS_NS if self._are_straps_doubted else STRAPS_NS
-        self._straps_due_ns = self._clock() + wait_ns
+
+
+class StrapRounds:
+    """When the slot straps are to be read again, and which readings the node must have: those that
+    differ from the slot of the start, and the first that does not any more."""
+
+    def __init__(self, own_slot: int, now_ns: int) -> None:
+        self._own_slot = own_slot
+        self._are_doubted = False
+        self.due_ns = now_ns + STRAPS_NS
+
+    def is_news(self, read: StrapsRead, now_ns: int) -> bool:
+        were_doubted, self._are_doubted = self._are_doubted, read.slot != self._own_slot
+        self.due_ns = now_ns + (DOUBTED_STRAPS_NS if self._are_doubted else STRAPS_NS)
+        return self._are_doubted or were_doubted
 
 
 def _differs(read: LinesRead, posted: LinesRead) -> bool:

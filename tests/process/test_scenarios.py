@@ -37,6 +37,7 @@ TEACHING = {
     "start-cut-off": ("gated", "lease"),
     "stop-active": ("gated", "lease", "bare"),
     "stop-cut-continue": ("gated", "lease"),
+    "strap-broken": ("gated",),
 }
 KILLED_IN_A_CLAIM = {("fencer-killed", "reset", 2)}
 """How far it had come by then is a matter of milliseconds."""

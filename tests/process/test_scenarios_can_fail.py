@@ -141,6 +141,10 @@ CRIPPLED = [
     # The path is dead both ways, or well.
     Crippled("one-way-udp", "gated", " --one-way active", "", "alarm path-udp-one-way"),
     Crippled("one-way-serial", "bare", " --one-way standby", "", "alarm path-serial-one-way"),
+    Crippled(
+        "strap-broken", "gated", "mm2.SLOT_ID0 high", "mm2.HEALTH high", "alarm slot-straps-changed"
+    ),
+    Crippled("strap-broken", "gated", "mm2.SLOT_ID0 follow", "mm2.HEALTH follow", "role 2 STANDBY"),
     Crippled("stuck-health", "gated", "mm1.HEALTH low", "mm1.HEALTH high", "line-fault-slot1"),
     *(
         Crippled("stuck-health", board, "at 7 kill", "at 6.9 stop 2\nat 7 kill", "survivor ACTIVE")

@@ -17,6 +17,7 @@ from bmcha.model.event import (
     LockoutClearAsked,
     MaintenanceAsked,
     StopAsked,
+    StrapsRead,
     SwitchoverAsked,
 )
 from bmcha.model.moment import NS_PER_MS
@@ -28,6 +29,7 @@ from tests.world import Module, World
 from tests.world.life import Halt, Interrupt
 from tests.world.wires import Rewrite
 
+UNREADABLE = StrapsRead(None, "the slot straps contradict their check")
 OWN_CHASSIS, FOREIGN_CHASSIS = 7, 8
 RESTART_MS = 100
 """From a death to the new life, where something restarts the service."""
@@ -130,7 +132,7 @@ class Doer:
         """Also what was pulled is put back."""
         return self.boot(module)
 
-    def boot(self, module: Module, has_slot: bool = True, chassis_id: int = OWN_CHASSIS) -> bool:
+    def boot(self, module: Module, chassis_id: int = OWN_CHASSIS) -> bool:
         if module.life is not None or module.is_held:
             return False
         module.hardware.is_powered = True
@@ -138,13 +140,19 @@ class Doer:
         self._load_firmware(module)
         has_crashed = self._random.random() < 0.2
         restart = Restart(1, CRASH_HOLD_OFF_MS, "storm") if has_crashed else None
-        module.boot(has_slot, restart)
+        module.boot(restart)
         self.world.line_changed()
         return True
 
     def _start_blind(self, _: Deed, module: Module) -> bool:
         """Its straps cannot be read."""
-        return self.boot(module, has_slot=False)
+        module.straps = UNREADABLE
+        return self.boot(module)
+
+    def _straps(self, deed: Deed, module: Module) -> bool:
+        """From now on they say this slot, or nothing; who runs keeps the slot of its start."""
+        module.straps = StrapsRead(deed.value) if deed.value else UNREADABLE
+        return module.life is not None
 
     def _start_foreign(self, _: Deed, module: Module) -> bool:
         """It belongs to another chassis, which the sieve that reads the wire tells."""
@@ -319,6 +327,7 @@ class Doer:
         for module in world.modules.values():
             module.is_store_broken, module.store_ms = False, 3
             module.hardware.is_gate_broken = module.are_sensors_bad = False
+            module.straps = StrapsRead(module.slot)
             if module.life is not None:
                 module.life.interrupt = None
                 if not module.life.has_slot or module.settings.chassis_id != OWN_CHASSIS:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bmcha.config import load_config
 from bmcha.model.effect import EnterRole
-from bmcha.model.event import StopAsked, SwitchoverAsked
+from bmcha.model.event import StopAsked, StrapsRead, SwitchoverAsked
 from bmcha.model.role import Role
 from bmcha.model.settings import BoardClass, NodeSettings
 from bmcha.sim import module_config
@@ -319,6 +319,12 @@ class Player:
         reader, name = 3 - slot, line.lower()
         if line == "RESET":
             self.world.modules[slot].is_reset_deaf = level is False
+        elif line in self.known.straps:
+            place = self.known.straps.index(line)
+            is_up = bool(slot >> place & 1) if level is None else level
+            bits = self.world.modules[slot].straps.slot or 0
+            bits = bits & ~(1 << place) | is_up << place
+            self.world.modules[slot].straps = StrapsRead(bits)
         elif level is None:
             self.world.stuck.pop((reader, name), None)
             self.world.tell_lines()

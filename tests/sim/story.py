@@ -164,6 +164,7 @@ WEIGHTS = {
     "gate-broken": 1,
     "gate-ok": 1,
     "start-blind": 1,
+    "straps": 1,
     "start-foreign": 2,
     "switchover": 4,
     "maintenance": 2,
@@ -213,6 +214,8 @@ def _make_deed(random: Random, setup: Setup, name: str) -> Deed:
             return replace(deed, value=random.choice((1, 2, 3, 10)))
         case "firmware":
             return replace(deed, what=random.choice(("old", "new", "same")))
+        case "straps":
+            return replace(deed, value=random.choice((0, 1, 2, 3)))
         case "switchover":
             return replace(deed, value=random.choice((0, 1)))
         case "maintenance":

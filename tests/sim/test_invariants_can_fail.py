@@ -17,6 +17,7 @@ from bmcha.ha import seat as seats
 from bmcha.ha.rule_record import RoleDecision, RoleInputs, Verdict
 from bmcha.model.event import Tick
 from bmcha.model.message import Delta, DeltaAck
+from bmcha.model.restart import Restart
 from bmcha.model.role import Reason, Role
 from bmcha.node import Node
 from bmcha.runtime import mailbox
@@ -24,8 +25,8 @@ from bmcha.runtime.pulse_sender import PulseSender
 from tests.sim import judge as judging
 from tests.sim.storm import run_story
 from tests.sim.story import parse_story
-from tests.world import hardware, wires
-from tests.world import life as lives
+from tests.world import Module, hardware, wires
+from tests.world.life import Life
 
 Patch = pytest.MonkeyPatch
 CALM = ("+100 nothing 0 - 0 0",)
@@ -104,10 +105,13 @@ def test_beats_of_a_node_that_decides_nothing_are_seen(monkeypatch: Patch) -> No
 
 
 def test_a_holder_without_a_slot_is_seen(monkeypatch: Patch) -> None:
-    def guessing(settings: object, slot: int | None, *rest: object) -> Node:
-        return Node(settings, slot or 1, *rest)  # type: ignore[arg-type]
+    real = Life.__init__
 
-    monkeypatch.setattr(lives, "Node", guessing)
+    def guessing(self: Life, module: Module, has_slot: bool, restart: Restart | None) -> None:
+        real(self, module, True, restart)
+        self.has_slot = has_slot
+
+    monkeypatch.setattr(Life, "__init__", guessing)
     deeds = ("+10 pull 2 - 0 0", "+10 kill 1 - 0 0", "+10 start-blind 1 - 0 0")
     assert broken_by((*deeds, "+6000 nothing 0 - 0 0")) == "slotless"
 

@@ -14,6 +14,7 @@ from bmcha.model.event import (
     Question,
     StatusAsked,
     StopAsked,
+    StrapsRead,
     SwitchoverAsked,
 )
 from bmcha.model.role import Reason, Role
@@ -172,7 +173,8 @@ def starting(board: BoardClass) -> World:
 
 def without_slot(board: BoardClass) -> World:
     world = World(board)
-    world.modules[1].boot(has_slot=False)
+    world.modules[1].straps = StrapsRead(None, "unreadable")
+    world.modules[1].boot()
     world.boot(2).run(100)
     return world
 

@@ -68,7 +68,7 @@ def test_a_peer_is_heard_from_its_first_beat() -> None:
 def test_an_older_word_of_the_same_life_is_dropped_but_its_echo_counts() -> None:
     peer = new_peer()
     hear(peer, Role.ACTIVE, revision=5)
-    peer.hear(beat(draft(Role.STANDBY, revision=4), 400, 400), OWN_BOOT, ms(START_MS + 1))
+    peer.hear(beat(draft(Role.STANDBY, revision=4), 400, 400), OWN_BOOT, ms(START_MS + 400))
     assert peer.draft is not None and peer.draft.role is Role.ACTIVE
     assert peer.hears_us() is False
 
@@ -194,11 +194,25 @@ def test_the_peer_hears_us_if_it_does_on_any_path() -> None:
     assert peer.hears_us() is False
 
 
+def test_a_beat_from_the_time_of_a_cut_does_not_unsay_that_we_are_heard_again() -> None:
+    """Both paths came back; what the slower one brings was sent before the peer heard anything."""
+    peer = new_peer()
+    hear(peer)
+    peer.hear(beat(draft(), 20_000, 20_000), OWN_BOOT, ms(START_MS + 20_000))
+    assert peer.hears_us() is False
+    peer.hear(beat(draft(), 5, 5), OWN_BOOT, ms(START_MS + 20_010))
+    assert peer.hears_us() is True
+    peer.hear(beat(draft(), 19_980, 19_980), OWN_BOOT, ms(START_MS + 20_040))
+    assert peer.hears_us() is True
+    peer.hear(beat(draft(), 300, 300), OWN_BOOT, ms(START_MS + 20_305))
+    assert peer.hears_us() is False, "a new cut"
+
+
 def test_the_peer_calls_us_silent_when_its_last_path_does() -> None:
     peer = new_peer()
     hear(peer)
-    peer.hear(beat(draft(), 100, 300), OWN_BOOT, ms(START_MS))
-    assert peer.calls_us_silent_at_ns() == ms(START_MS + DEAD_MS - 100)
+    peer.hear(beat(draft(), 100, 300), OWN_BOOT, ms(START_MS + 300))
+    assert peer.calls_us_silent_at_ns() == ms(START_MS + 300 + DEAD_MS - 100)
 
 
 def test_messages_go_on_the_best_path_first_and_on_none_that_is_silent() -> None:

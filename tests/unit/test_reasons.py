@@ -18,6 +18,7 @@ from bmcha.model.event import (
     PathSummarised,
     StopAsked,
     StoreFailed,
+    StrapsRead,
     SwitchoverAsked,
 )
 from bmcha.model.hearsay import Opinion, OpinionsHeard, Twin
@@ -81,7 +82,8 @@ def boot_listening() -> World:
 
 def own_slot_unreadable() -> World:
     world = World(GATED)
-    world.later(1, lambda: world.modules[1].boot(has_slot=False))
+    world.modules[1].straps = StrapsRead(None, "unreadable")
+    world.later(1, world.modules[1].boot)
     return wait_for(world, 1, Reason.OWN_SLOT_UNREADABLE)
 
 
@@ -166,15 +168,12 @@ def duplicate_slot() -> World:
     """A starter that hears an ACTIVE which says its slot."""
     world = World(BARE)
     world.boot(2)
-    node = world.modules[2].node
-    assert node is not None
     for _ in range(2):
         world.run(500)
         twin = Twin(7, Role.ACTIVE, 1, world.now_ns)
         counts = PathCounts(0, 0, 0, 0, 0, 0, None, twin=twin)
-        node.step(PathSummarised("udp", None, None, None, counts, ""), world.now_ns)
-    assert reasons_of(world.modules[2])[-1] is Reason.DUPLICATE_SLOT
-    return world
+        world.modules[2].ask(PathSummarised("udp", None, None, None, counts, ""))
+    return wait_for(world, 2, Reason.DUPLICATE_SLOT)
 
 
 def cut_off() -> World:
@@ -303,10 +302,10 @@ def standby_before_starting() -> World:
 
 
 def peer_in_fault() -> World:
-    world = World(BARE)
-    world.modules[1].boot(has_slot=False)
-    world.boot(2)
-    return wait_for(world, 2, Reason.PEER_IN_FAULT)
+    """A starter whose slot another one has, too: it claims nothing, and is heard to."""
+    world = duplicate_slot()
+    world.run(500)
+    return wait_for(world.boot(1), 1, Reason.PEER_IN_FAULT)
 
 
 def peer_said_goodbye() -> World:

@@ -242,6 +242,7 @@ def test_the_shipped_scenarios_are_these() -> None:
         "start-cut-off",
         "stop-active",
         "stop-cut-continue",
+        "strap-broken",
         "stuck-health",
         "switchover",
         "udp-loss",

@@ -14,6 +14,7 @@ from bmcha.model.event import (
     SettingsReloaded,
     StatusAsked,
     StopAsked,
+    StrapsRead,
     SwitchoverAsked,
 )
 from bmcha.model.reading import Quality, SensorCell
@@ -594,7 +595,8 @@ def test_a_holder_whose_epoch_is_older_than_its_peers_store_takes_a_newer_one() 
 
 def test_a_module_that_cannot_read_its_slot_never_takes_the_chassis() -> None:
     world = World(GATED)
-    world.modules[1].boot(has_slot=False)
+    world.modules[1].straps = StrapsRead(None, "unreadable")
+    world.modules[1].boot()
     world.boot(2)
     world.run(5000)
     assert world.roles() == (Role.FAULT, Role.ACTIVE)

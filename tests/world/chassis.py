@@ -134,7 +134,7 @@ class World:
     def _deliver(self, path: str, target_slot: int, frame: Frame) -> None:
         target = self.modules[target_slot]
         if target.life is not None and target.hardware.is_powered:
-            target.life.paths[path].deliver(frame)
+            target.life.deliver(path, frame)
 
     @property
     def cuts(self) -> set[tuple[str, int]]:

@@ -21,6 +21,7 @@ from bmcha.model.restart import Restart
 from bmcha.node import Node
 from bmcha.runtime.effect_runner import EffectRunner, Outlets, PathOutlet
 from bmcha.runtime.frame_coder import FrameCoder
+from bmcha.runtime.lines_worker import StrapRounds
 from bmcha.runtime.mailbox import Mailbox
 from bmcha.runtime.node_loop import NodeLoop
 from bmcha.runtime.out_queue import OutQueue
@@ -142,7 +143,8 @@ class PathEnd:
 
 
 class Life:
-    """``door`` names it for the loop: the node may be exchanged for one that is watched."""
+    """``door`` names it for the loop: the node may be exchanged for one that is watched. One that
+    does not know its slot has no paths."""
 
     def __init__(self, module: Module, has_slot: bool, restart: Restart | None) -> None:
         world = module.world
@@ -160,7 +162,7 @@ class Life:
         self.drafts = DraftBoard()
         echoes = EchoBoard(len(settings.paths))
         self.paths: dict[str, PathEnd] = {}
-        for path in settings.paths:
+        for path in settings.paths if has_slot else ():
             queue = OutQueue()
             told = pulse_settings(settings, path, self.slot, self.boot_id)
             pulse = Pulse(told, self.drafts, echoes, queue, now_ns)
@@ -180,6 +182,8 @@ class Life:
         self._sensor_alarm = Alarm(self._read_sensors)
         self._lines_alarm = Alarm(self._poll_lines)
         self._lines_told: LinesRead | None = None
+        self._straps = StrapRounds(self.slot, now_ns)
+        self._straps_alarm = Alarm(self._read_straps)
 
     def _outlets(self) -> Outlets:
         ports = self.ports
@@ -205,10 +209,12 @@ class Life:
             self.agenda.set(alarm, self.agenda.now_ns + jitter_ns())
         self.agenda.wake(self._sensor_alarm)
         self.agenda.wake(self._lines_alarm)
+        self._await_straps()
 
     def end(self) -> None:
         self.has_ended = True
-        for alarm in (self._loop_alarm, self._sensor_alarm, self._lines_alarm):
+        alarms = (self._loop_alarm, self._sensor_alarm, self._lines_alarm, self._straps_alarm)
+        for alarm in alarms:
             self.agenda.drop(alarm)
         for end in self.paths.values():
             self.agenda.drop(end.alarm)
@@ -241,6 +247,10 @@ class Life:
         finally:
             self.is_busy = False
 
+    def deliver(self, path: str, frame: Frame) -> None:
+        if path in self.paths:
+            self.paths[path].deliver(frame)
+
     def post(self, event: Event | None) -> bool:
         if event is None or self.has_ended:
             return True
@@ -268,6 +278,18 @@ class Life:
             return
         self.post_lines()
         self.agenda.set(self._lines_alarm, self.agenda.now_ns + LINES_NS)
+
+    def _read_straps(self) -> None:
+        if self.is_still:
+            return
+        read = self.module.straps
+        if self._straps.is_news(read, self.clock()):
+            self.post(read)
+        self._await_straps()
+
+    def _await_straps(self) -> None:
+        if self.has_slot:
+            self.agenda.set(self._straps_alarm, self.module.world_ns(self._straps.due_ns))
 
     def post_lines(self) -> None:
         if not self.is_still:

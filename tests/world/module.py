@@ -7,7 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from bmcha.model.effect import Answer
-from bmcha.model.event import Event
+from bmcha.model.event import Event, StrapsRead
 from bmcha.model.moment import NS_PER_MS
 from bmcha.model.reading import EventCell
 from bmcha.model.restart import Restart
@@ -38,6 +38,7 @@ class Module:
             world.board, slot, world.policy, world.path_names, world.deadtime_ms
         )
         self.random = Random(f"{world.seed} module {slot}")
+        self.straps = StrapsRead(slot)
         self.stored_epoch = 0
         self.is_held = False
         self.is_reset_deaf = False
@@ -88,14 +89,14 @@ class Module:
 
     # ---- its life
 
-    def boot(self, has_slot: bool = True, restart: Restart | None = None) -> None:
-        """A new life; one that there was is over."""
+    def boot(self, restart: Restart | None = None) -> None:
+        """A new life; one that there was is over. It knows its slot if the straps say it."""
         if self.life is not None:
             self.die()
         self.boots += 1
         self.hardware.is_process_alive = True
         self._is_stopped = self._is_hung = False
-        self.life = Life(self, has_slot, restart)
+        self.life = Life(self, self.straps.slot == self.slot, restart)
         self.world.watcher.booted(self.life)
         self.life.begin()
 
