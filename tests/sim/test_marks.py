@@ -45,6 +45,10 @@ ELSEWHERE = {
     "rule verdicts.judge_goodbye: Verdict(False, Reason.LINE_FAULT_SUSPECTED)": STUCK,
     "rule verdicts.judge_goodbye: "
     "Verdict(True, Reason.UNVERIFIED_TAKEOVER, is_active_line_doubted=True)": STUCK,
+    # A board with a PRESENCE line alone.
+    "rule role_rules._owes_answer: False #2": (
+        "test_no_evidence_but_an_answer_or_a_proof_of_its_end_opens_beside_a_peer"
+    ),
     # A line that is down and has not spoken: between the reading and the end of the probe.
     "rule verdicts._judge_silent_gated: Verdict(True, Reason.PEER_ABSENT)": ENUMERATED,
     "rule verdicts._judge_silent_gated: "
