@@ -295,13 +295,13 @@ class Node:
 
     def _entered(self, effect: EnterRole, now_ns: int) -> None:
         self.chronicle.entering(effect, now_ns)
+        if effect.role in (Role.STANDBY, Role.FAULT) and self.chassis.is_holding:
+            self.chassis.let_go()  # what was read last belongs to the epoch that ends
         self.chassis.new_epoch(effect.epoch)
         if effect.role is Role.ACTIVE and self._was_role is not Role.ACTIVE:
             self.chassis.take_over(effect.epoch, now_ns)
         elif effect.role is Role.RELINQUISHING:
             self.chassis.freeze()
-        elif effect.role in (Role.STANDBY, Role.FAULT) and self.chassis.is_holding:
-            self.chassis.let_go()
         self.chronicle.entered(effect, now_ns)
         if self.chassis.is_holding:
             self.chassis.note_run(effect.role, now_ns)

@@ -95,6 +95,8 @@ class Judge(Watcher):
             return False
         if any(module.is_stopped or module.is_hung for module in world.modules.values()):
             return False
+        if len({module.settings.chassis_id for module in world.modules.values()}) > 1:
+            return False  # neither takes the other's word
         return any(
             all(world.wires.is_clean(path, slot) for slot in (1, 2)) for path in world.path_names
         )

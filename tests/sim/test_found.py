@@ -28,6 +28,18 @@ FOUND = {
         +1601 pull 1 - 0 0
         +301 kill 2 - 0 0
     """,
+    # The loser of a split brain wrote what it had read last under the winner's epoch.
+    "the last readings of who lets go to a newer epoch": """
+        seed 146
+        setup board=bare paths=1 tick_ms=75 deadtime_ms=500
+        era paths quiet 0
+        +306 cut 0 udp 0 0
+        era paths quiet 0
+        +0 cut-all 0 - 0 0
+        +700 pause-at 1 - 8 2
+        +220 heal 2 - 0 0
+        +1500 stop 1 - 1 0
+    """,
 }
 
 

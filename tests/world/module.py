@@ -101,7 +101,8 @@ class Module:
         self.life.begin()
 
     def boot_id(self) -> int:
-        return self.slot * 100_000 + self.boots
+        """Far from one another, as what is drawn at random: joins are counted up from it."""
+        return self.slot * 10_000_000 + self.boots * 1_000
 
     def load_store(self) -> tuple[int, list[EventCell]]:
         """As `bmcha.hal.sqlite_store`: a record that is there already is left as it is."""
