@@ -3,6 +3,7 @@
 Run by test_supervisor.py; prints what happens to lines and log, one a line.
 """
 
+import os
 import sys
 import threading
 import time
@@ -122,7 +123,9 @@ def main(behaviour: str) -> int:
         on_stopping=lambda: say("stopping"),
         on_failure=lambda sentence: say(f"told: {sentence}"),
         on_hard_end=lambda: say("hard end"),
-        on_hangup=lambda: say("hung up"),
+        # From the handler, perhaps in the middle of another one's word: stdout's buffer is not for
+        # that, and would raise.
+        on_hangup=lambda: os.write(sys.stdout.fileno(), b"hung up\n"),
     )
     supervisor = Supervisor(lines, say, mailbox.post, hooks)
     return supervisor.run(loop, [Worker(behaviour)], lambda: say("ready"))
