@@ -155,7 +155,7 @@ CRIPPLED = [
     Crippled("disk-full", "gated", "disk 1 full", "disk 1 ok", "4 alarm store-failed"),
     Crippled("disk-full", "bare", "disk 1 ok", "disk 1 full", "no alarm store-failed"),
     Crippled("simultaneous-start", "gated", "at 1 start 1", "at 1 stop 2", "settle 20: "),
-    Crippled("simultaneous-start", "bare", "at 1.2", "at 1.1 cut all\nat 1.2", "never dual"),
+    Crippled("simultaneous-start", "bare", "at 1 start 1", "at 1 stop 2", "settle 20: "),
     # The newcomer does not come up, or the holder is gone too early.
     Crippled(
         "newcomer-while-active",
