@@ -2,9 +2,9 @@
 
 Stagger, read the lines once more, give one pulse, look for its effect; whether to fence at all is
 `bmcha.ha.role_rules`, which is asked again up to the pulse. The fence is *verified* when the reset
-line's own sense rises, a line of the peer that was up falls, or the peer speaks in a new life; not
-verified for long, the claim goes on with an alarm (docs/adr/0011-fencing-and-lease.md). Pure;
-called by `bmcha.ha.taking`.
+line's own sense rises, a line of the peer that was up falls, or the peer speaks in a new life. It
+is *needless* when the peer speaks in the same life and holds nothing. Neither for long, the claim
+goes on with an alarm (docs/adr/0011-fencing-and-lease.md). Pure; called by `bmcha.ha.taking`.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ class Step(Enum):
     LOOK = auto()
     PULSE = auto()
     VERIFIED = auto()
+    NEEDLESS = auto()
     UNVERIFIED = auto()
 
 
@@ -85,9 +86,14 @@ class Fence:
             return Step.VERIFIED
         return Step.WAIT
 
-    def heard(self, life: int | None) -> Step:
-        """The peer's last word is of ``life``: a new one began with the reset."""
-        return Step.WAIT if self.is_pending or life == self.life else Step.VERIFIED
+    def heard(self, life: int | None, holds_nothing: bool) -> Step:
+        """The peer's last word is of ``life``, a new one if it began with the reset.
+        ``holds_nothing``: the word is fresh, and says so."""
+        if self.is_pending:
+            return Step.WAIT
+        if life != self.life:
+            return Step.VERIFIED
+        return Step.NEEDLESS if holds_nothing else Step.WAIT
 
     def deadline_ns(self) -> int:
         """When `tick` should be called at the latest."""

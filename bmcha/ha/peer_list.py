@@ -89,6 +89,9 @@ class PeerList:
     def slowest_interval_ns(self) -> int:
         return max((m.interval_ns for peer in self for m in peer.monitors), default=0)
 
+    def longest_deadtime_ns(self) -> int:
+        return max((m.deadtime_ns for peer in self for m in peer.monitors), default=0)
+
     def gap_limit_ns(self, without_paths_ns: int) -> int:
         """Two beats before the dead time, as the peer announced it, of the slowest path that works
         both ways; with none, of the fastest."""

@@ -248,6 +248,11 @@ class PeerView:
     def _says_nothing_is_held(self) -> bool:
         return self._says(Role.STARTING, Role.STANDBY)
 
+    def holds_nothing(self) -> bool:
+        """By its last word."""
+        is_released = self.draft is not None and self.draft.is_released
+        return is_released or self._says(Role.STARTING, Role.STANDBY, Role.FAULT)
+
     # ---- jeopardy: one path left
 
     def is_in_jeopardy_on(self, path: str) -> bool:

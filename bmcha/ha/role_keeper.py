@@ -258,6 +258,7 @@ class RoleKeeper:
             is_take_back_due=self._letting_go.is_take_back_due(now_ns),
             is_in_maintenance=self.maintenance.is_on(now_ns),
             is_fence_pending=self._taking.is_fence_pending,
+            is_answer_overdue=self._taking.is_answer_overdue(now_ns),
             is_last_claimant=claimant(self.seen_epoch, self.settings.succession) == self.own_slot,
             is_locked_out=self.flaps.is_locked,
             is_cut_off=self._is_cut_off(now_ns),
@@ -347,6 +348,8 @@ class RoleKeeper:
             self._enter(Role.STANDBY, Reason.CONTEST_LOST, now_ns)
         elif outcome is Outcome.FENCED:
             self._change_reason(Reason.PEER_FENCED, now_ns)
+        elif outcome is Outcome.RELEASED:
+            self._change_reason(Reason.PEER_RELEASED, now_ns)
         elif outcome is Outcome.UNFENCED:
             self._change_reason(Reason.UNVERIFIED_TAKEOVER, now_ns)
 

@@ -92,18 +92,27 @@ def _decide_claiming(i: RoleInputs) -> RoleDecision:
             return RoleDecision(Role.STANDBY, Reason.PEER_IS_ACTIVE)
         if peer.role is Role.FENCING and (peer.is_earlier or peer.hears_us is False):
             return RoleDecision(Role.STANDBY, Reason.CONTEST_LOST)
-    if not holds_on_silence(i):
+    if i.board is not BoardClass.BARE:
         return _stay(i)
     owing = [peer for peer in i.peers if _owes_answer(i, peer)]
-    if any(peer.is_silent or peer.hears_us is False for peer in owing):
+    if holds_on_silence(i) and any(peer.is_silent or peer.hears_us is False for peer in owing):
         return RoleDecision(Role.STANDBY, Reason.HELD_BY_POLICY)
-    return RoleDecision(i.role, i.reason, is_answer_awaited=bool(owing))
+    is_awaited = any(not _is_passed_over(i, peer) for peer in owing)
+    return RoleDecision(i.role, i.reason, is_answer_awaited=is_awaited)
+
+
+def _is_passed_over(i: RoleInputs, peer: PeerEvidence) -> bool:
+    """It will not answer, and silence is trusted. One that says it hears nothing from here may only
+    not have heard this node yet."""
+    return peer.is_silent or (peer.hears_us is False and i.is_answer_overdue)
 
 
 def _owes_answer(i: RoleInputs, peer: PeerEvidence) -> bool:
     """It may live, and has not said yet that it knows of this claim and makes none. Whoever holds
-    or claims never says so: two can not both be answered (0016-hold-needs-an-answer.md)."""
+    or claims never says so: two can not both be answered (0016-a-claim-needs-an-answer.md)."""
     if peer.has_said_goodbye or not (peer.is_heard or peer.was_heard):
+        return False
+    if peer.role is Role.FAULT:
         return False
     if peer.has_line_spoken and judge_spoken_line(i, peer) is not None:
         return False

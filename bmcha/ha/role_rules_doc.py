@@ -117,6 +117,7 @@ WORDS = {
     "is_last_claimant": ("its slot made the last claim", "another slot made the last claim"),
     "is_locked_out": ("locked out", "not locked out"),
     "is_cut_off": ("cut off, by a third opinion", "not known to be cut off"),
+    "is_answer_overdue": ("has claimed for a dead time", "has claimed for less than a dead time"),
     "is_fence_pending": ("no pulse given yet", "no fence, or the pulse was given"),
     "peer.is_earlier": ("peer earlier in the succession", "peer later in the succession"),
     "peer.is_heard": ("peer heard", "peer not heard"),
@@ -199,7 +200,7 @@ row does not mention is not looked at. Lines: up is asserted; unknown is not wir
 known to lie. The reasons are explained in [role-machine.md](role-machine.md), the classes of boards
 in [hardware.md](hardware.md); why the rules are so, in the records
 [6](adr/0006-silent-peer.md), [11](adr/0011-fencing-and-lease.md) and
-[16](adr/0016-hold-needs-an-answer.md).
+[16](adr/0016-a-claim-needs-an-answer.md).
 
 These go before the tables:
 

@@ -61,7 +61,8 @@ class RoleInputs:
     ``has_yielded``: it already let go once for a peer that hears nothing, and was not heard since.
     ``is_take_back_due``: nobody took what it let go. ``is_last_claimant``: its slot made
     the newest claim that was ever seen, in this life or before. ``is_fence_pending``: it is going
-    to reset a peer, and no pulse was given yet. ``is_locked_out``: too many failovers.
+    to reset a peer, and no pulse was given yet. ``is_answer_overdue``: the claim has waited for a
+    dead time to be answered. ``is_locked_out``: too many failovers.
     ``is_cut_off``: a reference outside the chassis fell silent together with the paths.
     """
 
@@ -84,6 +85,7 @@ class RoleInputs:
     is_locked_out: bool = False
     is_cut_off: bool = False
     is_fence_pending: bool = False
+    is_answer_overdue: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,11 @@ from bmcha.model.event import LinesRead
 
 
 class Outcome(Enum):
-    """FENCED and UNFENCED: the claim goes on, and its reason has changed."""
+    """FENCED, RELEASED and UNFENCED: the claim goes on, and its reason has changed."""
 
     UNDER_WAY = auto()
     FENCED = auto()
+    RELEASED = auto()
     UNFENCED = auto()
     TAKEN = auto()
     LOST = auto()
@@ -38,6 +39,11 @@ class Taking:
     @property
     def is_fence_pending(self) -> bool:
         return self.fence is not None and self.fence.is_pending
+
+    def is_answer_overdue(self, now_ns: int) -> bool:
+        if self.claim is None or not self.claim.is_listening:
+            return False
+        return now_ns - self.claim.begun_ns >= self._seat.peers.longest_deadtime_ns()
 
     def begin(self) -> None:
         """Before FENCING is entered: the epoch is on every word from then on."""
@@ -90,8 +96,7 @@ class Taking:
 
     def tick(self, now_ns: int) -> Outcome:
         if self.fence is not None:
-            peer = self._seat.peers.get(self.fence.slot)
-            heard = self.fence.heard(peer.boot_id) if peer is not None else FenceStep.WAIT
+            heard = self._fence_heard(self.fence)
             return self._do_fence(
                 self.fence.tick(now_ns) if heard is FenceStep.WAIT else heard, now_ns
             )
@@ -100,6 +105,12 @@ class Taking:
         if self.claim.is_listening and not self.is_answer_awaited:
             return self._do(self.claim.answered())
         return self._do(self.claim.tick(self._seat.own.active_sense, now_ns))
+
+    def _fence_heard(self, fence: Fence) -> FenceStep:
+        peer = self._seat.peers.get(fence.slot)
+        if peer is None:
+            return FenceStep.WAIT
+        return fence.heard(peer.boot_id, peer.is_heard() and peer.holds_nothing())
 
     def renew(self, now_ns: int) -> None:
         """A peer that makes no claim knows a newer epoch: its answer could not be told from one to
@@ -134,6 +145,9 @@ class Taking:
                 self._claim(peer.lines.levels.active is True, now_ns)
                 seat.own.is_unverified = False
                 return Outcome.FENCED
+            case FenceStep.NEEDLESS:
+                self._claim(False, now_ns)
+                return Outcome.RELEASED
             case FenceStep.UNVERIFIED:
                 self._claim(True, now_ns)
                 return Outcome.UNFENCED

@@ -129,7 +129,7 @@ def hold_is_forgotten(i: RoleInputs) -> RoleDecision:
 
 
 def no_answer_is_awaited(i: RoleInputs) -> RoleDecision:
-    """With isolation_policy = hold, a claim opens although the peer may not know of it."""
+    """Where no line can tell, a claim opens although the peer may not know of it."""
     return replace(decide(i), is_answer_awaited=False)
 
 
@@ -194,6 +194,12 @@ BROKEN = (
         "no answer is awaited",
         _decides(no_answer_is_awaited),
         Case("bare-hold", 1, ("cut",)),
+        "two-hands",
+    ),
+    Broken(
+        "no answer is awaited where silence is trusted",
+        _decides(no_answer_is_awaited),
+        Case("bare", 1, ("kill",)),
         "two-hands",
     ),
     Broken(

@@ -102,6 +102,8 @@ def build() -> Path:
 
 
 def _run(command: list[str], folder: Path) -> None:
+    if shutil.which(command[0]) is None:
+        raise ModelTrouble(f"{command[0]} is not installed: apt-get install {command[0]}")
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=BUILD_S)
     if done.returncode:
         raise ModelTrouble(f"{command[0]} failed:\n{done.stdout}{done.stderr}")

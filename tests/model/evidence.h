@@ -232,6 +232,7 @@ gather(int me)
         ME.wait >= setting[ME.why == LEASE_ENDED ? s_take_back_lease : s_take_back];
     seen_as[e_is_last_claimant] = ME.seen > 0 && ME.seen % 2 == me;
     seen_as[e_is_fence_pending] = ME.phase == PENDING;
+    seen_as[e_is_answer_overdue] = ME.phase == LISTENING && ME.wait >= setting[s_dead];
     seen_as[e_peer_is_earlier] = me == 1;
     seen_as[e_peer_is_heard] = heard;
     seen_as[e_peer_is_silent] = is_silent(me);
@@ -319,10 +320,18 @@ is_fence_seen(int me)
                      [read_line(me, HEALTH)];
 }
 
+/* A late word of the life that was to be reset: it held nothing any more. */
+static int
+is_fence_needless(int me)
+{
+    return IS_HEARD(ME) &&
+           (ME.word_role == STARTING || ME.word_role == STANDBY || ME.word_released);
+}
+
 static int
 is_fence_over(int me)
 {
-    return is_fence_seen(me) || ME.wait >= setting[s_unverified];
+    return is_fence_seen(me) || is_fence_needless(me) || ME.wait >= setting[s_unverified];
 }
 
 static int
@@ -352,8 +361,9 @@ static const char *const broken_names[] = {
     "roles-keep-changing", "model-too-small",
 };
 
-/* Without lines two may hold for a beat or two, until one hears the other; and with the policy to
- * trust silence (`may_be_dual` 2) for as long as every path is silent. */
+/* Without lines two may hold for a beat or two, until one hears the other; where silence is trusted
+ * (`may_be_dual` 2) also for as long as every path is silent, and with one direction dead until the
+ * one that hears has seen that it is not heard. Never where the world silences nobody who lives. */
 static int
 is_dual_counted(void)
 {
@@ -363,7 +373,11 @@ is_dual_counted(void)
 static int
 is_two_hands(void)
 {
-    return holds(0) && holds(1) && (!setting[s_may_be_dual] || now.dual > setting[s_dual]);
+    int is_one_way = setting[s_may_be_dual] == 2 && (now.cut[0] || now.cut[1]);
+    int most = setting[s_dual] + (is_one_way ? setting[s_warn] : 0);
+
+    return holds(0) && holds(1) &&
+           (!setting[s_may_be_dual] || setting[s_is_silence_death] || now.dual > most);
 }
 
 /* A healthy holder that is heard is not taken over from, unless it handed over. */
@@ -385,20 +399,6 @@ does_write_land(int i)
     if (setting[s_may_be_dual] && (now.n[i].beside || now.n[i].gap <= setting[s_gap]))
         return 0;   /* both claimed in the same beat; judged as two hands */
     return now.n[i].gate && is_let_through && holds(1 - i) && setting[s_may_be_dual] < 2;
-}
-
-/* Where silence is trusted, a claim is known by frames alone: whoever waits for its turn and loses
- * every path in the very beats in which the other claims cannot know of it (docs/adr/0012-model-
- * check.md). There paths are lost only before the nodes have met, or while one holds and the other knows. */
-static int
-may_cut(void)
-{
-    if (!setting[s_may_be_dual] || now.n[0].proc != RUNNING || now.n[1].proc != RUNNING)
-        return 1;
-    for (int i = 0; i < 2; i++)
-        if (holds(i) && (now.n[1 - i].proc != RUNNING || now.n[1 - i].word_role == ACTIVE))
-            return 1;
-    return 0;
 }
 
 static int

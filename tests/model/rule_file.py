@@ -84,6 +84,9 @@ STEPS = {
     claiming.Step.LET_GO: 5,
     claiming.Step.LISTEN: 6,
 }
+SILENCING = 0b101111
+"""Faults that keep a module which lives from being heard: of the paths, and a stop. The bits of
+two_nodes.pml."""
 ACTS = {act: number for number, act in enumerate(OutputAct, start=1)}
 
 
@@ -171,6 +174,7 @@ def rules_text(
         *_announcements(board),
         *_fence(),
         *(f"setting {name} {value}" for name, value in _settings(board, rules, ticks).items()),
+        f"setting is_silence_death {not kinds & SILENCING:d}",
         f"setting faults {faults}",
         f"setting kinds {kinds}",
     ]

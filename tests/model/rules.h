@@ -19,7 +19,7 @@ enum { PART_MAX = 8192, CHILD_MAX = 8, EPOCH_COUNT = 64, ROLE_COUNT = 8, WORD_MA
 #define EVIDENCE(X)                                                                              \
     X(role) X(why) X(is_boot_window_over) X(must_listen) X(is_own_gap_too_long)                   \
     X(are_outputs_shut) X(has_yielded) X(is_take_back_due) X(is_last_claimant)                    \
-    X(is_fence_pending) X(peer_is_earlier) X(peer_is_heard) X(peer_is_silent)                     \
+    X(is_fence_pending) X(is_answer_overdue) X(peer_is_earlier) X(peer_is_heard) X(peer_is_silent)                     \
     X(peer_has_said_goodbye) X(peer_role) X(peer_is_released) X(peer_is_epoch_newer)              \
     X(peer_hears_us) X(peer_will_claim_on_silence) X(peer_calls_us_silent_soon)                   \
     X(peer_has_handed_over) X(peer_presence) X(peer_health) X(peer_active)                        \
@@ -32,8 +32,9 @@ enum { PART_MAX = 8192, CHILD_MAX = 8, EPOCH_COUNT = 64, ROLE_COUNT = 8, WORD_MA
 #define SETTING(X)                                                                               \
     X(dead) X(warn) X(soon) X(gap) X(watchdog) X(initdead) X(window) X(rank) X(unverified)         \
     X(deaf) X(store) X(contest) X(listen) X(lost) X(take_back) X(probe_again) X(late)              \
-    X(has_presence) X(has_health) X(has_active) X(is_gated) X(is_lease) X(lease) X(take_back_lease) X(may_be_dual)            \
-    X(holds_on_silence) X(dual) X(settle) X(churn) X(faults) X(kinds) X(lies)                  \
+    X(has_presence) X(has_health) X(has_active) X(is_gated) X(is_lease) X(lease)                  \
+    X(take_back_lease) X(may_be_dual)                                                             \
+    X(holds_on_silence) X(is_silence_death) X(dual) X(settle) X(churn) X(faults) X(kinds) X(lies)                  \
     X(role_STARTING) X(role_STANDBY) X(role_FENCING) X(role_ACTIVE) X(role_RELINQUISHING)         \
     X(role_FAULT)
 

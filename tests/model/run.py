@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.model.cases import LARGE, SMALL
-from tests.model.checker import KINDS, Case, check
+from tests.model.checker import KINDS, Case, ModelTrouble, check
 
 SECONDS_MAX = 3 * 3600
 
@@ -30,7 +30,11 @@ def main(arguments: Sequence[str]) -> int:
         )
     else:
         cases = [c for c in (SMALL if chosen.small else LARGE) if chosen.board in (None, c.board)]
-    results = [_search(case) for case in cases]
+    try:
+        results = [_search(case) for case in cases]
+    except ModelTrouble as trouble:
+        print(f"make model: {trouble}", file=sys.stderr)
+        return 1
     return 0 if all(results) else 1
 
 

@@ -56,7 +56,7 @@ Frame late[2];                /* to each node: a delayed or doubled frame on its
 bool cut[2];                  /* frames of this node are lost */
 unsigned lie : 5;             /* a line that lies: 1 + reader * 9 + line * 3 + what it reads */
 unsigned faults : 3;          /* still allowed */
-unsigned dual : 3;            /* ticks in which two held, where that may be */
+unsigned dual : 4;            /* ticks in which two held, where that may be, since the last heal */
 unsigned calm : 6;            /* ticks in which nobody held although somebody should */
 unsigned claims : 3;          /* since the world last did something */
 unsigned pulses : 2;          /* since the world last did something but to boot */
@@ -447,7 +447,7 @@ end:do
                 :: else
                 fi;
                 n[me].doubt = c_expr { (is_line_up(Pnode->me)) }
-            :: else -> n[me].doubt = 1
+            :: else -> n[me].doubt = c_expr { (!is_fence_needless(Pnode->me)) }
             fi;
             n[me].wait = 0;
             c_code { examine(Pnode->me, 0); claim_step = first_step; };
@@ -581,13 +581,13 @@ end:do
     :: d_step { n[me].proc == ABSENT ->
         told("inserts"); n[me].proc = ENDED; happened(); watch() }
 
-    :: d_step { may(CUT) && !cut[me] && lie == 0 && c_expr { (may_cut()) } ->
+    :: d_step { may(CUT) && !cut[me] && lie == 0 ->
         told("cuts off"); cut[me] = 1; fault(); watch() }
-    :: d_step { may(CUT) && me == 0 && !cut[0] && !cut[1] && lie == 0 && c_expr { (may_cut()) } ->
+    :: d_step { may(CUT) && me == 0 && !cut[0] && !cut[1] && lie == 0 ->
         told("cuts both off, and"); cut[0] = 1; cut[1] = 1; fault(); watch() }
-    :: d_step { cut[me] -> told("heals"); cut[me] = 0; happened(); watch() }
+    :: d_step { cut[me] -> told("heals"); cut[me] = 0; dual = 0; happened(); watch() }
     :: d_step { me == 0 && cut[0] && cut[1] ->
-        told("heals both, and"); cut[0] = 0; cut[1] = 0; happened(); watch() }
+        told("heals both, and"); cut[0] = 0; cut[1] = 0; dual = 0; happened(); watch() }
 
     :: d_step { may(LOSE) && box[me].there ->
         told("loses a frame to"); clear(box[me]); fault(); watch() }

@@ -36,7 +36,7 @@ STORIES = (
     "tests/unit/test_fencing_and_lease_stories.py",
     "tests/unit/test_node.py",
     "tests/unit/test_answers.py",
-    "tests/unit/test_hold.py",
+    "tests/unit/test_answered_claim.py",
 )
 RUN_S_MAX = 400
 """All tests of one mutant; one that hangs is noticed by that."""

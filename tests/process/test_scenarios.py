@@ -18,13 +18,11 @@ from tests.sim.play import Played, play, states_of
 
 # Where no line can tell of the other one, and where two things are broken at once: the outputs of a
 # stopped holder stay open, a holder that is well behind two cuts is taken for dead. Each until what
-# caused it ends: by the times in the file, and a second more. Two that claim at once on bare: for a
-# beat.
+# caused it ends: by the times in the file, and a second more.
 SPLITTING_MS = {
     ("stop-active", "bare"): 3500,
     ("stop-active", "lease"): 2500,
     ("cut-both", "bare"): 3500,
-    ("simultaneous-start", "bare"): 100,
     ("reset-line-broken", "reset"): 2500,
 }
 BOARDS = ("gated", "bare")

@@ -13,11 +13,12 @@ from tests.world import timers
 
 BEGUN_NS = ms(10_000)
 HOLDING = LineLevels(True, True, True, False)
+LIFE, NEXT_LIFE = 2001, 2002
 UNVERIFIED_NS = ms(timers().unverified_takeover_ms)
 
 
 def fence(rank: int = 0) -> Fence:
-    return Fence(slot=2, rank=rank, timers=timers(), begun_ns=BEGUN_NS)
+    return Fence(slot=2, rank=rank, timers=timers(), begun_ns=BEGUN_NS, life=LIFE)
 
 
 def pulsed(before: LineLevels = HOLDING) -> Fence:
@@ -87,3 +88,19 @@ def test_a_pulse_without_effect_is_repeated_until_the_fence_is_given_up() -> Non
         pulses += step is Step.PULSE
     assert now_ns - BEGUN_NS == UNVERIFIED_NS
     assert pulses == UNVERIFIED_NS // PULSE_AGAIN_NS
+
+
+@pytest.mark.parametrize("holds_nothing", [False, True])
+def test_a_word_of_a_new_life_verifies_the_fence(holds_nothing: bool) -> None:
+    assert pulsed().heard(NEXT_LIFE, holds_nothing) is Step.VERIFIED
+
+
+def test_a_word_of_the_same_life_makes_the_fence_needless_only_if_it_holds_nothing() -> None:
+    assert pulsed().heard(LIFE, holds_nothing=False) is Step.WAIT
+    assert pulsed().heard(LIFE, holds_nothing=True) is Step.NEEDLESS
+
+
+@pytest.mark.parametrize("life", [LIFE, NEXT_LIFE])
+def test_no_word_ends_a_fence_before_its_pulse(life: int) -> None:
+    """Then the rules are asked again, which may call it off."""
+    assert fence().heard(life, holds_nothing=True) is Step.WAIT

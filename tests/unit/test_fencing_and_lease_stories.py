@@ -140,6 +140,25 @@ def test_a_reset_peer_that_is_heard_to_boot_is_followed_though_its_line_is_stuck
     assert status_of(world, 1)["mirror"]["state"] == "SYNCED"  # type: ignore[index]
 
 
+@pytest.mark.parametrize("heal_ms", range(0, 900, 50))
+def test_a_peer_that_lets_go_after_a_pulse_that_did_not_reach_it_is_not_reset_again(
+    heal_ms: int,
+) -> None:
+    """Its reset line is broken; it is heard again, hears that it is passed over, and says so."""
+    world = World(RESET).settled()
+    world.modules[1].is_reset_deaf = True
+    world.cut()
+    become(world, 2, Role.FENCING, 2 * DEAD_MS)
+    world.run(60 + heal_ms)
+    world.modules[1].is_reset_deaf = False
+    world.heal()
+    become(world, 2, Role.ACTIVE, 500)
+    assert reason_of(world.modules[2]) is Reason.PEER_RELEASED
+    world.run(5000)
+    assert world.roles() == (Role.STANDBY, Role.ACTIVE)
+    assert boots(world) == (1, 1) and world.dual_ms == 0
+
+
 def test_who_held_itself_since_does_not_reset_a_follower_that_it_never_heard() -> None:
     """1 was ACTIVE, is reset, and boots cut off; 2 holds, stands still, and 1 takes over."""
     world = World(RESET).settled()

@@ -125,7 +125,8 @@ class Life:
                 return self
             if self.role is Role.FENCING and self.node.roles.claim is not None:
                 done += self.step(EpochStored(self.node.roles.held_epoch), 0)
-            done += self.hear(Role.STANDBY, path="serial")
+            epoch = self.node.roles.held_epoch
+            done += self.hear(Role.STANDBY, path="serial", epoch=epoch)
             done += self.read(own_active=self.role is Role.FENCING)
             done += self.step(Tick(), 20)
         raise AssertionError(self.role)

@@ -98,6 +98,7 @@ class Story:
     def become_active(self) -> Story:
         self.claim()
         self.store()
+        self.hear(draft(Role.STANDBY, epoch=self.keeper.held_epoch))
         self.settle()
         if self.keeper.claim is not None:
             self.settle(5)
@@ -156,8 +157,10 @@ def test_the_line_is_raised_when_the_epoch_is_stored_and_the_outputs_open_after_
     assert last_draft(effects).is_holding
 
 
-def test_a_bare_board_opens_with_the_stored_epoch() -> None:
+def test_a_bare_board_opens_when_the_epoch_is_stored_and_the_peer_knows_it() -> None:
     story = Story(BoardClass.BARE).claim()
+    story.hear(draft(Role.STANDBY, epoch=story.keeper.held_epoch))
+    assert driven(story.settle()) == []
     story.store()
     assert driven(story.settle()) == [OPEN]
 

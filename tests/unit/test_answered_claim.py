@@ -1,4 +1,5 @@
-"""Where silence means hold: nobody opens the outputs before the peer has answered the claim."""
+"""Where no line can tell, nobody opens the outputs before a peer that may live has answered the
+claim; where silence is trusted, a peer that is mute owes nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from tests.speech import draft
 from tests.unit.test_role_keeper import OPEN, Story, entered
 from tests.world import World
 
-BARE, HOLD = BoardClass.BARE, IsolationPolicy.HOLD
+BARE, HOLD, TRUST = BoardClass.BARE, IsolationPolicy.HOLD, IsolationPolicy.TRUST_SILENCE
 ANSWERED = PeerEvidence(
     is_earlier=False,
     is_heard=True,
@@ -26,8 +27,14 @@ ANSWERED = PeerEvidence(
 )
 
 
-def claiming(peer: PeerEvidence, board: BoardClass = BARE) -> RoleDecision:
-    inputs = RoleInputs(Role.FENCING, Reason.FIRST_IN_SUCCESSION, (peer,), board, HOLD)
+def claiming(
+    peer: PeerEvidence,
+    board: BoardClass = BARE,
+    policy: IsolationPolicy = HOLD,
+    is_overdue: bool = False,
+) -> RoleDecision:
+    reason = Reason.FIRST_IN_SUCCESSION
+    inputs = RoleInputs(Role.FENCING, reason, (peer,), board, policy, is_answer_overdue=is_overdue)
     return decide(inputs)
 
 
@@ -38,25 +45,40 @@ def is_opening(made: RoleDecision) -> bool:
 # ---- the rule
 
 
-def test_a_claim_that_the_peer_knows_of_opens() -> None:
-    assert is_opening(claiming(ANSWERED))
+@pytest.mark.parametrize("policy", list(IsolationPolicy))
+def test_a_claim_that_the_peer_knows_of_opens(policy: IsolationPolicy) -> None:
+    assert is_opening(claiming(ANSWERED, policy=policy))
 
 
-def test_a_claim_that_the_peer_may_not_know_of_waits() -> None:
-    made = claiming(replace(ANSWERED, knows_our_epoch=False))
+@pytest.mark.parametrize("policy", list(IsolationPolicy))
+def test_a_claim_that_the_peer_may_not_know_of_waits(policy: IsolationPolicy) -> None:
+    made = claiming(replace(ANSWERED, knows_our_epoch=False), policy=policy)
     assert made.role is Role.FENCING and made.is_answer_awaited
 
 
+@pytest.mark.parametrize("policy", list(IsolationPolicy))
 @pytest.mark.parametrize("role", [Role.ACTIVE, Role.FENCING])
-def test_the_word_of_one_that_holds_or_claims_is_no_answer(role: Role) -> None:
-    assert not is_opening(claiming(replace(ANSWERED, role=role)))
+def test_the_word_of_one_that_holds_or_claims_is_no_answer(
+    role: Role, policy: IsolationPolicy
+) -> None:
+    assert not is_opening(claiming(replace(ANSWERED, role=role), policy=policy))
 
 
-def test_no_evidence_but_an_answer_or_a_proof_of_its_end_opens_beside_a_peer() -> None:
-    """Every combination of what the rule looks at."""
+@pytest.mark.parametrize("policy", list(IsolationPolicy))
+def test_one_in_fault_owes_no_answer_because_it_never_claims(policy: IsolationPolicy) -> None:
+    peer = replace(ANSWERED, role=Role.FAULT, knows_our_epoch=False)
+    assert is_opening(claiming(peer, policy=policy))
+
+
+@pytest.mark.parametrize("policy", list(IsolationPolicy))
+def test_no_evidence_but_an_answer_or_a_proof_of_its_end_opens_beside_a_peer(
+    policy: IsolationPolicy,
+) -> None:
+    """Every combination of what the rule looks at. Where silence is trusted, it passes a silent peer
+    over, and after a dead time one that hears nothing from here."""
     spoken = (None, False)
-    for role, heard, silent, bye, released, knows, hears, presence in product(
-        (None, *Role), *[(False, True)] * 5, (False, True, None), spoken
+    for role, heard, silent, bye, released, knows, overdue, hears, presence in product(
+        (None, *Role), *[(False, True)] * 6, (False, True, None), spoken
     ):
         if (heard and (silent or bye)) or (role is None) is heard:
             continue
@@ -73,12 +95,17 @@ def test_no_evidence_but_an_answer_or_a_proof_of_its_end_opens_beside_a_peer() -
             has_line_spoken=presence is False,
             was_heard=True,
         )
-        answers = role not in (None, Role.ACTIVE, Role.FENCING, Role.RELINQUISHING) and knows
+        answers = role in (Role.STARTING, Role.STANDBY) and knows
         has_let_go = bye or presence is False or (role is Role.RELINQUISHING and released)
-        made = claiming(peer)
-        assert is_opening(made) == (answers or has_let_go), peer
-        if made.role is Role.STANDBY:
-            is_contest = made.reason in (Reason.CONTEST_LOST, Reason.PEER_IS_ACTIVE)
+        made = claiming(peer, policy=policy, is_overdue=overdue)
+        is_contest = made.reason in (Reason.CONTEST_LOST, Reason.PEER_IS_ACTIVE)
+        will_not_answer = silent or (hears is False and overdue)
+        is_passed_over = policy is TRUST and will_not_answer and not is_contest
+        may_open = answers or has_let_go or is_passed_over or role is Role.FAULT
+        assert is_opening(made) == may_open, peer
+        if policy is TRUST:
+            assert (made.role is Role.STANDBY) == is_contest, peer
+        elif made.role is Role.STANDBY:
             assert is_contest or made.reason is Reason.HELD_BY_POLICY
             assert is_contest or silent or hears is False
 
@@ -173,6 +200,44 @@ def test_two_never_hold_whenever_every_path_is_cut(after: str) -> None:
         world.run(1200)
         assert world.dual_ms == 0 and world.open_count() == 1, world.story()
     assert held == {0, 1}
+
+
+@pytest.mark.parametrize("policy", list(IsolationPolicy))
+def test_two_that_start_in_the_same_moment_never_hold_both(policy: IsolationPolicy) -> None:
+    """In touch, and their boot windows end at 60 moments around each other."""
+    for late_ms in range(60):
+        world = World(BARE, policy, seed=late_ms)
+        world.modules[1].boot()
+        world.run(late_ms)
+        world.modules[2].boot()
+        world.run(3000)
+        assert world.dual_ms == 0 and world.open_count() == 1, world.story()
+
+
+def test_a_peer_that_falls_silent_in_the_middle_of_a_claim_strands_nobody() -> None:
+    """Where silence is trusted: its dead time is waited for, and no longer."""
+    held = set()
+    for kill_ms in range(70, 130):
+        world = World(BARE, TRUST)
+        world.boot()
+        world.run(kill_ms)
+        world.kill(2)
+        world.run(1200)
+        held.add(world.open_count())
+    assert held == {1}
+
+
+@pytest.mark.parametrize("deaf", [1, 2])
+def test_a_peer_that_never_hears_this_module_strands_nobody(deaf: int) -> None:
+    """Where silence is trusted, and one direction is dead from the start."""
+    world = World(BARE, TRUST)
+    world.cuts = {(path, 3 - deaf) for path in world.path_names}
+    world.boot()
+    world.run(5000)
+    assert world.open_count() == 1
+    world.heal()
+    world.run(2000)
+    assert world.open_count() == 1
 
 
 def test_with_one_direction_dead_from_the_start_nobody_holds_until_it_is_mended() -> None:
