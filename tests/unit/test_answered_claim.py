@@ -74,8 +74,8 @@ def test_one_in_fault_owes_no_answer_because_it_never_claims(policy: IsolationPo
 def test_no_evidence_but_an_answer_or_a_proof_of_its_end_opens_beside_a_peer(
     policy: IsolationPolicy,
 ) -> None:
-    """Every combination of what the rule looks at. Where silence is trusted, it passes a silent peer
-    over, and after a dead time one that hears nothing from here."""
+    """Every combination of what the rule looks at. Where silence is trusted, a silent peer is
+    passed over, and after a dead time one that hears nothing from here."""
     spoken = (None, False)
     for role, heard, silent, bye, released, knows, overdue, hears, presence in product(
         (None, *Role), *[(False, True)] * 6, (False, True, None), spoken
