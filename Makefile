@@ -122,6 +122,7 @@ docs: env ## rewrite the generated pages
 	@.venv/bin/python -m bmcha.config.schema module > docs/schema/module.schema.json
 	@.venv/bin/python -m bmcha.config.schema board > docs/schema/board.schema.json
 	@.venv/bin/python -m bmcha.cli.man_page > docs/man/bmcha.1
+	@.venv/bin/python -m bmcha.cli.operator_page docs/operator.md
 
 .PHONY: captures
 captures: env ## take the pictures of the live view anew, from the real program

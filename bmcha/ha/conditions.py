@@ -103,7 +103,7 @@ def conditions_of(keeper: RoleKeeper, store_fault: str, now_ns: int) -> list[Con
 def _of_role(keeper: RoleKeeper) -> list[Condition]:
     role, reason = keeper.machine.role, keeper.machine.reason
     if role is Role.FAULT:
-        return [("own-fault", Severity.CRITICAL, f"{reason.sentence} {reason.remedy}")]
+        return [("own-fault", Severity.CRITICAL, reason.advice)]
     if reason in ISOLATED:
         return [("isolated", Severity.MAJOR, reason.sentence)]
     if keeper.own.is_unverified and role in (Role.FENCING, Role.ACTIVE):
@@ -118,8 +118,7 @@ def _of_opinions(keeper: RoleKeeper, now_ns: int) -> list[Condition]:
     if settings is None:
         return found
     if keeper.machine.reason is Reason.CUT_OFF:
-        text = f"{Reason.CUT_OFF.sentence} {Reason.CUT_OFF.remedy}"
-        found.append(("cut-off", Severity.CRITICAL, text))
+        found.append(("cut-off", Severity.CRITICAL, Reason.CUT_OFF.advice))
     if opinions.fault:
         text = f"the reference {settings.address} cannot be asked: {opinions.fault}"
         found.append(("reference-silent", Severity.MINOR, text))

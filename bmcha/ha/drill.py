@@ -80,7 +80,7 @@ class Drill:
     def asked(self, asked: DrillAsked, now_ns: int) -> None:
         refusal = self._refusal(asked.path)
         if refusal is not None:
-            listed = [{"id": refusal.name, "text": refusal.sentence}]
+            listed = [{"id": refusal.name, "text": refusal.advice}]
             body = {"result": "refused", "text": "drill refused", "refusals": listed, "items": []}
             self._seat.emit(Answer(asked.request_id, False, body))
             return

@@ -1,4 +1,4 @@
-"""Writes docs/role-machine.md from the role machine's table, the reasons and the refusals.
+"""Writes docs/role-machine.md from the role machine's table.
 
 Run as ``python -m bmcha.ha.role_machine_doc > docs/role-machine.md``; a test keeps the file equal
 to what this prints. Nothing in the service imports it.
@@ -7,7 +7,7 @@ to what this prints. Nothing in the service imports it.
 from __future__ import annotations
 
 from bmcha.ha.role_machine import TRANSITIONS
-from bmcha.model.role import Reason, Refusal, Role
+from bmcha.model.role import Role
 
 ROLES = {
     Role.STARTING: "Listens after its own start; outputs stay closed.",
@@ -20,8 +20,8 @@ ROLES = {
 
 HEAD = """# The role machine
 
-Generated from `bmcha/ha/role_machine.py` and `bmcha/model/role.py`; do not edit.
-`make docs` writes it anew, a test keeps it equal.
+Generated from `bmcha/ha/role_machine.py`; do not edit. `make docs` writes it anew, a test keeps
+it equal.
 
 ## Roles
 """
@@ -48,14 +48,11 @@ def document() -> str:
     lines += ["", "Two waits hold a change back. The **boot window** (`initdead_ms`) lets a node"]
     lines += ["that has just started listen before it claims from silence. The **hold-off**"]
     lines += ["(`hold_off_ms`) refuses a switchover that comes too soon after the last change;"]
-    lines += ["a takeover that evidence asks for never waits for it.", "", "## Reasons", ""]
-    lines += ["| Reason | Sentence | What to do |", "|---|---|---|"]
-    lines += [f"| {each.name} | {each.sentence} | {each.remedy or '-'} |" for each in Reason]
-    lines += ["", "## Refusals", "", "| Refusal | Sentence | Yields to --force |", "|---|---|---|"]
+    lines += ["a takeover that evidence asks for never waits for it.", ""]
     lines += [
-        f"| {each.name} | {each.sentence} | {'yes' if each.yields_to_force else 'no'} |"
-        for each in Refusal
+        "Every reason that a change is given, and every refusal of a switchover or a drill, is in"
     ]
+    lines += ["[operator.md](operator.md#every-reason), with what to do about it."]
     return "\n".join(lines)
 
 

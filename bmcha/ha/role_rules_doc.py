@@ -197,8 +197,8 @@ what must never be decided (`tests/unit/test_role_rules.py`).
 
 Each row is one way through the rules, its conditions in the order in which they are asked. What a
 row does not mention is not looked at. Lines: up is asserted; unknown is not wired, unreadable, or
-known to lie. The reasons are explained in [role-machine.md](role-machine.md), the classes of boards
-in [hardware.md](hardware.md); why the rules are so, in the records
+known to lie. The reasons are explained in [operator.md](operator.md#every-reason), the classes of
+boards in [hardware.md](hardware.md); why the rules are so, in the records
 [6](adr/0006-silent-peer.md), [11](adr/0011-fencing-and-lease.md) and
 [16](adr/0016-a-claim-needs-an-answer.md).
 

@@ -210,9 +210,9 @@ def take_back_after_ns(reason: Reason, settings: NodeSettings, peer: PeerView | 
 
 def refused(request_id: int, found: frozenset[Refusal], active_slot: int | None) -> Answer:
     """``active_slot``: the peer that says it is ACTIVE, whom the operator has to ask."""
-    texts = {each: each.sentence for each in sorted(found, key=lambda each: int(each.value))}
+    texts = {each: each.advice for each in sorted(found, key=lambda each: int(each.value))}
     if Refusal.NOT_ACTIVE in found and active_slot is not None:
-        told = Refusal.NOT_ACTIVE.sentence.removesuffix(".")
+        told = Refusal.NOT_ACTIVE.advice.removesuffix(".")
         texts[Refusal.NOT_ACTIVE] = f"{told}: slot {active_slot}."
     listed = [{"id": each.name, "text": text} for each, text in texts.items()]
     body = {"result": "refused", "text": "switchover refused", "refusals": listed}
@@ -225,8 +225,8 @@ def ended(relinquishing: Relinquishing, is_done: bool, epoch: int, now_ns: int) 
     done = f"slot {relinquishing.target_slot} is ACTIVE"
     body = {
         "result": "done" if is_done else "failed",
-        "text": done if is_done else failed.sentence,
-        "refusals": [] if is_done else [{"id": failed.name, "text": failed.sentence}],
+        "text": done if is_done else failed.advice,
+        "refusals": [] if is_done else [{"id": failed.name, "text": failed.advice}],
         "epoch": epoch,
         "took_ms": ms_from_ns(now_ns - relinquishing.begun_ns),
     }

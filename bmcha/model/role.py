@@ -1,8 +1,9 @@
 """The roles a node can have, and why it has them.
 
 Every decision carries a ``Reason`` and every "no" a ``Refusal``; each is an enumeration with a
-sentence, and the console, the log and the control socket show that sentence, so a decision reads
-the same everywhere. Numbers are wire values: append, never renumber.
+sentence and a remedy, and the console, the log and the control socket show them, so a decision
+reads the same everywhere. docs/operator.md lists them all, from here. Numbers are wire values:
+append, never renumber.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class Role(Enum):
 
 class _Sentence(Enum):
     """An enumeration whose members carry a wire number, a sentence, and what a person should do:
-    "" where nothing needs to be done, or where the sentence says it."""
+    "" where nothing needs to be done."""
 
     sentence: str
     remedy: str
@@ -35,6 +36,11 @@ class _Sentence(Enum):
         member.sentence = sentence
         member.remedy = remedy
         return member
+
+    @property
+    def advice(self) -> str:
+        """The sentence, and what to do."""
+        return f"{self.sentence} {self.remedy}".rstrip()
 
 
 @unique
@@ -218,28 +224,48 @@ class Reason(_Sentence):
 
 @unique
 class Refusal(_Sentence):
-    """Why a command was not done. The sentence ends with what to do."""
+    """Why a command was not done, and what to do about it."""
 
-    NOT_ACTIVE = 1, "This module is not ACTIVE. Ask the ACTIVE module."
-    ALREADY_THERE = 2, "The asked slot is ACTIVE already. Nothing needs to be done."
-    NO_SUCH_SLOT = 3, "No such slot in this chassis. Name one of the configured slots."
-    PEER_NOT_HEARD = 4, "The peer is not heard on any path. See `bmcha paths`; mend one first."
-    PEER_DOES_NOT_HEAR = 5, "The peer does not hear this module. See `bmcha paths`; mend one first."
-    PEER_NOT_STANDBY = 6, "The peer is not STANDBY. Wait until `bmcha status` shows it so."
-    PEER_UNHEALTHY = 7, "The peer's health is worse than this module's. Mend it, or use --force."
-    PEER_HEALTH_LINE_DOWN = 8, "The peer's HEALTH line is down. Mend the peer first."
-    MIRROR_NOT_SYNCED = 9, "The peer has not got the whole picture yet. Wait, or use --force."
-    ROLE_TOO_FRESH = 10, "The last role change is too recent (hold-off). Wait, or use --force."
-    CHANGE_UNDER_WAY = 11, "A role change is under way. Wait until it has ended."
-    STOPPING = 12, "The service is stopping."
-    HANDOVER_FAILED = 13, "The peer did not confirm in time. See `bmcha why` on both modules."
+    NOT_ACTIVE = 1, "This module is not ACTIVE.", "Ask the ACTIVE module."
+    ALREADY_THERE = 2, "The asked slot is ACTIVE already.", "Nothing needs to be done."
+    NO_SUCH_SLOT = 3, "No such slot in this chassis.", "Name one of the configured slots."
+    PEER_NOT_HEARD = (
+        4,
+        "The peer is not heard on any path.",
+        "See `bmcha paths`; mend one first.",
+    )
+    PEER_DOES_NOT_HEAR = (
+        5,
+        "The peer does not hear this module.",
+        "See `bmcha paths`; mend one first.",
+    )
+    PEER_NOT_STANDBY = 6, "The peer is not STANDBY.", "Wait until `bmcha status` shows it so."
+    PEER_UNHEALTHY = (
+        7,
+        "The peer's health is worse than this module's.",
+        "Mend it, or use --force.",
+    )
+    PEER_HEALTH_LINE_DOWN = 8, "The peer's HEALTH line is down.", "Mend the peer first."
+    MIRROR_NOT_SYNCED = (
+        9,
+        "The peer has not got the whole picture yet.",
+        "Wait, or use --force.",
+    )
+    ROLE_TOO_FRESH = (
+        10,
+        "The last role change is too recent (hold-off).",
+        "Wait, or use --force.",
+    )
+    CHANGE_UNDER_WAY = 11, "A role change is under way.", "Wait until it has ended."
+    STOPPING = 12, "The service is stopping.", "When it has ended, ask the other module."
+    HANDOVER_FAILED = 13, "The peer did not confirm in time.", "See `bmcha why` on both modules."
     LOCKED_OUT = (
         14,
-        "Too many failovers: moves are locked out. Find out why, then `bmcha lockout clear`, or"
-        " use --force.",
+        "Too many failovers: moves are locked out.",
+        "Find out why, then `bmcha lockout clear`, or use --force.",
     )
-    DRILL_UNDER_WAY = 15, "A drill is under way already. Wait a second and ask again."
-    NO_SUCH_PATH = 16, "There is no such path. Name one of those in `bmcha paths`."
+    DRILL_UNDER_WAY = 15, "A drill is under way already.", "Wait a second and ask again."
+    NO_SUCH_PATH = 16, "There is no such path.", "Name one of those in `bmcha paths`."
 
     @property
     def yields_to_force(self) -> bool:

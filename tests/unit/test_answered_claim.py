@@ -10,6 +10,7 @@ import pytest
 
 from bmcha.ha.role_rules import decide
 from bmcha.ha.rule_record import PeerEvidence, RoleDecision, RoleInputs
+from bmcha.model.event import SwitchoverAsked
 from bmcha.model.role import Reason, Role
 from bmcha.model.settings import BoardClass, IsolationPolicy
 from tests.speech import draft
@@ -253,3 +254,59 @@ def test_with_one_direction_dead_from_the_start_nobody_holds_until_it_is_mended(
     world.run(2000)
     assert world.open_count() == 1
     assert world.dual_ms == 0
+
+
+@pytest.mark.parametrize("is_lone", [False, True])
+def test_told_to_hold_two_that_start_cut_off_wait_for_a_path(is_lone: bool) -> None:
+    """Unless each is allowed to be alone: then that is what both think they are."""
+    world = World(BARE, HOLD)
+    for module in world.modules.values():
+        module.settings = replace(module.settings, is_lone_start_allowed=is_lone)
+    world.cut()
+    world.boot()
+    world.run(10_000)
+    assert world.open_count() == (2 if is_lone else 0)
+    world.heal()
+    world.run(2000)
+    assert world.open_count() == 1
+
+
+def test_told_to_hold_a_holder_that_is_not_heard_keeps_the_chassis() -> None:
+    world = World(BARE, HOLD).settled()
+    world.cut(source=1)
+    world.run(5000)
+    assert world.roles() == (Role.ACTIVE, Role.STANDBY)
+    standby = world.modules[2].node
+    assert standby is not None and standby.roles.machine.reason is Reason.HELD_BY_POLICY
+
+
+def reasons_of(world: World) -> list[Reason]:
+    nodes = [module.node for module in world.modules.values()]
+    return [node.roles.machine.reason for node in nodes if node is not None]
+
+
+def test_told_to_hold_one_that_stood_still_and_is_cut_off_lets_go_and_waits() -> None:
+    world = World(BARE, HOLD).settled()
+    world.modules[1].is_stopped = True
+    world.run(200)
+    world.cut()
+    world.run(3000)
+    world.modules[1].is_stopped = False
+    world.run(3000)
+    assert world.open_count() == 0 and reasons_of(world) == [Reason.HELD_BY_POLICY] * 2
+    world.heal()
+    world.run(2000)
+    assert world.open_count() == 1 and world.dual_ms == 0
+
+
+def test_told_to_hold_a_handover_to_one_that_falls_silent_is_not_taken_back() -> None:
+    world = World(BARE, HOLD).settled()
+    world.modules[1].ask(SwitchoverAsked(1, "test", None, False))
+    world.run(1)
+    world.modules[2].is_stopped = True
+    world.run(5000)
+    assert world.open_count() == 0
+    assert reasons_of(world)[0] is Reason.HELD_BY_POLICY
+    world.modules[2].is_stopped = False
+    world.run(2000)
+    assert world.open_count() == 1 and world.dual_ms == 0

@@ -109,22 +109,3 @@ def test_the_hold_off_counts_from_the_last_change_and_a_start_is_none() -> None:
 
 def test_the_page_about_the_role_machine_is_what_the_table_says() -> None:
     assert PAGE.read_text() == document() + "\n", "write it anew with `make docs`"
-
-
-NORMAL = {
-    *(Reason.BOOT_LISTENING, Reason.PEER_IS_ACTIVE, Reason.PEER_IS_CLAIMING),
-    *(Reason.PEER_CLAIMS_FIRST, Reason.HANDED_OVER, Reason.FIRST_IN_SUCCESSION),
-    *(Reason.RANK_DELAY_OVER, Reason.STANDBY_BEFORE_STARTING, Reason.PEER_SAID_GOODBYE),
-    *(Reason.PEER_RELEASED, Reason.HANDOVER_ASKED, Reason.SWITCHOVER_ASKED, Reason.FAILBACK),
-}
-"""Reasons with which all is well, or which somebody asked for."""
-
-
-def test_every_reason_that_is_not_normal_says_what_to_do() -> None:
-    assert {reason for reason in Reason if not reason.remedy} <= NORMAL
-
-
-def test_a_reason_and_its_remedy_are_whole_sentences() -> None:
-    for reason in Reason:
-        assert reason.sentence.endswith(".")
-        assert not reason.remedy or reason.remedy.endswith(".")

@@ -225,7 +225,7 @@ def test_a_refusal_lists_every_reason_in_one_order() -> None:
     assert (answer.request_id, answer.is_done) == (9, False)
     assert answer.body["result"] == "refused"
     assert answer.body["refusals"] == [
-        {"id": each.name, "text": each.sentence}
+        {"id": each.name, "text": each.advice}
         for each in (Refusal.PEER_NOT_HEARD, Refusal.STOPPING)
     ]
 

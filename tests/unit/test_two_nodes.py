@@ -307,6 +307,35 @@ def test_an_active_line_that_contradicts_its_node_is_an_alarm(seen_by: int, leve
     assert alarms_of(world.modules[seen_by]) == {f"active-line-fault-slot{3 - seen_by}"}
 
 
+def cut_beside_a_lying_active_line(board: BoardClass) -> World:
+    """The STANDBY sees the holder's line down; of that alone there is an alarm."""
+    world = World(board).settled()
+    world.stick(2, "active", False)
+    world.run(1500)
+    assert "active-line-fault-slot1" in alarms_of(world.modules[2])
+    world.cut()
+    world.run(3000)
+    return world
+
+
+@pytest.mark.parametrize("board", [BoardClass.GATED, BoardClass.RESET])
+def test_a_lying_active_line_and_every_path_cut_are_two_faults_and_two_hold(
+    board: BoardClass,
+) -> None:
+    """What no board promises to survive (docs/adr/0006-silent-peer.md). A beat ends it."""
+    world = cut_beside_a_lying_active_line(board)
+    assert world.roles() == (Role.ACTIVE, Role.ACTIVE)
+    world.heal()
+    world.run(1000)
+    assert world.roles() == (Role.STANDBY, Role.ACTIVE)
+
+
+def test_beside_a_lying_active_line_a_lease_ends_all_the_same() -> None:
+    world = cut_beside_a_lying_active_line(BoardClass.LEASE)
+    assert Reason.LEASE_OVER in changes_of(world.modules[1])
+    assert world.roles() == (Role.STANDBY, Role.ACTIVE)
+
+
 def alarms_during(world: World, module: Module, duration_ms: int) -> set[str]:
     found: set[str] = set()
     for _ in range(duration_ms // 10):
@@ -375,8 +404,9 @@ def test_a_line_that_bounces_for_a_moment_is_not_even_an_alarm() -> None:
     assert not alarms_of(world.modules[2])
 
 
-def test_a_pulled_active_is_followed_at_once() -> None:
-    world = World(GATED).settled()
+@pytest.mark.parametrize("board", [board for board in BOARDS if board is not BARE])
+def test_a_pulled_active_is_followed_at_once(board: BoardClass) -> None:
+    world = World(board).settled()
     world.pull(1)
     assert become(world, 2, Role.ACTIVE, DEAD_MS) < 60
     assert reason_of(world.modules[2]) is Reason.PEER_ABSENT
@@ -390,11 +420,12 @@ def test_a_pulled_active_whose_line_is_stuck_up_is_followed_all_the_same() -> No
     assert "unverified-takeover" in alarms_of(world.modules[2])
 
 
-def test_a_module_whose_gate_is_broken_leaves_the_chassis_to_the_other() -> None:
-    world = World(GATED).settled()
+@pytest.mark.parametrize("board", [board for board in BOARDS if board is not BARE])
+def test_a_module_whose_gate_is_broken_leaves_the_chassis_to_the_other(board: BoardClass) -> None:
+    world = World(board).settled()
     world.modules[1].hardware.is_gate_broken = True
     world.tell_lines()
-    become(world, 2, Role.ACTIVE, 1500)
+    become(world, 2, Role.ACTIVE, 760)
     world.run(6000)
     assert world.roles() == (Role.STANDBY, Role.ACTIVE)
     assert len(world.modules[1].roles) < 8 and world.unheld_ms < 1600
