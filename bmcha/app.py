@@ -12,8 +12,8 @@ import contextlib
 import faulthandler
 import os
 import time
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from bmcha import __version__
 from bmcha.config import Config, check_own_slot, load_config
@@ -126,7 +126,7 @@ class _Service:
             self._own_slot,
             self._mailbox.post,
             clock,
-            {"reload": self._ask_reload, "report": self._ask_report},
+            {"reload": self._reload_asked, "report": self._report_asked},
         )
         self._reloader = Reloader(
             config,
@@ -143,6 +143,7 @@ class _Service:
             notify_service_manager,
             self._own_slot,
             lambda entered: self._box.on_role(self._clerk.ask, entered),
+            self._settings_adopted,
         )
         self._image = ImageWriter(image, self._boot_id, self._own_slot, clock)
         chassis, post = config.node.chassis, self._mailbox.post
@@ -197,14 +198,20 @@ class _Service:
             on_stopping=lambda: notify_service_manager("STOPPING=1"),
             on_failure=self._box.failed,
             on_hard_end=self._log.close,
-            on_hangup=lambda: self._ask_reload(None),
+            on_hangup=lambda: self._ask_reload(None, "SIGHUP", False),
         )
 
-    def _ask_reload(self, request_id: int | None) -> bool:
-        asked_by = "SIGHUP" if request_id is None else "control"
-        return self._clerk.ask(lambda: self._reloader.reload(request_id, asked_by))
+    def _reload_asked(self, request_id: int, params: Mapping[str, Any]) -> bool:
+        return self._ask_reload(request_id, "control", params["force"])
 
-    def _ask_report(self, request_id: int) -> bool:
+    def _ask_reload(self, request_id: int | None, asked_by: str, is_forced: bool) -> bool:
+        return self._clerk.ask(lambda: self._reloader.reload(request_id, asked_by, is_forced))
+
+    def _settings_adopted(self, number: int) -> None:
+        self._reloader.adopted(number)
+        self._clerk.ask(self._reloader.catch_up)
+
+    def _report_asked(self, request_id: int, _params: Mapping[str, Any]) -> bool:
         return self._clerk.ask(lambda: self._reporter.report(request_id))
 
     def _apply(self, config: Config) -> None:

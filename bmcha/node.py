@@ -19,11 +19,13 @@ from bmcha.chassis.mirror_sender import PathRoom
 from bmcha.chronicle import Chronicle
 from bmcha.ha.chassis_word import ChassisWord
 from bmcha.ha.conditions import conditions_of
+from bmcha.ha.isolation import refusals_of_risk
 from bmcha.ha.path_monitor import PathMonitor
 from bmcha.ha.role_keeper import RoleKeeper
-from bmcha.ha.service_state import reload_body, reload_sentence
+from bmcha.ha.service_state import reload_body, reload_refused_body, reload_sentence
 from bmcha.hearing import Hearing
 from bmcha.model.effect import (
+    AdoptSettings,
     Answer,
     DriveLine,
     Effect,
@@ -65,7 +67,7 @@ from bmcha.model.hearsay import OpinionsHeard
 from bmcha.model.moment import ns_from_ms
 from bmcha.model.reading import EventCell
 from bmcha.model.restart import Restart
-from bmcha.model.role import Role, Severity
+from bmcha.model.role import Refusal, Role, Severity
 from bmcha.model.settings import NodeSettings, PathKind
 
 FRAME_OVERHEAD_BYTES = 72
@@ -245,13 +247,31 @@ class Node:
     def _reloaded(self, event: SettingsReloaded, now_ns: int) -> None:
         """What has begun by the old settings (a claim, a handover) ends by them."""
         settings = event.settings
+        if settings.chassis != self.settings.chassis:
+            role, is_lone = self.roles.machine.role, self.settings.is_lone_start_allowed
+            found = refusals_of_risk(role, self.roles.peers, is_lone, event.is_forced)
+            if found:
+                self._refuse_reload(event, found, now_ns)
+                return
         self.settings = self.facts.settings = settings
         self.roles.reconfigure(settings)
         self.chassis.reconfigure(settings.chassis)
+        self._emit(AdoptSettings(event.number))
         text = reload_sentence(event)
         self.chassis.record(Severity.INFO, "settings", text, now_ns)
         if event.request_id is not None:
             self._emit(Answer(event.request_id, True, reload_body(event)))
+
+    def _refuse_reload(
+        self, event: SettingsReloaded, found: frozenset[Refusal], now_ns: int
+    ) -> None:
+        body = reload_refused_body(found)
+        text = f"{body['text']}, asked by {event.asked_by}: " + " ".join(
+            each["text"] for each in body["refusals"]
+        )
+        self.chassis.record(Severity.MINOR, "settings", text, now_ns)
+        if event.request_id is not None:
+            self._emit(Answer(event.request_id, False, body))
 
     # ---- out: the common tail of every step
 

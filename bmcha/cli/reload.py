@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: Commands) -> None:
-    commands.add(
+    parser = commands.add(
         "reload",
         "read the configuration again, without a restart",
         _reload,
@@ -26,8 +26,16 @@ def add(commands: Commands) -> None:
         Of a sound file everything that can change does, at once; what needs a restart is named, and
         what is in use stays. The same as SIGHUP and `systemctl reload`.
 
-        Exit code 0: everything that differs is in use now. 1: something needs a restart. 2: the
-        file has a mistake.""",
+        An ACTIVE module that hears no other one refuses new limits, fan curves and sensor settings:
+        the other may hold the chassis, too. --force overrides that.
+
+        Exit code 0: everything that differs is in use now. 1: something needs a restart, or it was
+        refused. 2: the file has a mistake.""",
+    )
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="though this module is ACTIVE and hears no other one",
     )
 
 
@@ -36,13 +44,16 @@ def _reload(args: argparse.Namespace) -> int:
 
 
 def _ask_for_it(client: ControlClient, args: argparse.Namespace) -> int:
-    body, code = do(client, "reload")
+    body, code = do(client, "reload", {"force": args.force})
     if body.get("needs_restart"):
         code = EXIT_FAILED
     elif body.get("problems"):
         code = EXIT_USAGE
     if args.json:
         print_json(body)
+    elif "refusals" in body:
+        lines = [f"bmcha: {body['text']}", *(f"  {each['text']}" for each in body["refusals"])]
+        print("\n".join(lines), file=sys.stderr)
     elif "problems" in body:
         lines = [*(problem["text"] for problem in body["problems"]), f"bmcha: {body['text']}"]
         print("\n".join(lines), file=sys.stderr)

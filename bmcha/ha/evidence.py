@@ -46,7 +46,7 @@ def evidence_of(
         is_earlier=succession.rank(peer.slot) < succession.rank(own_slot),
         is_heard=is_heard,
         is_silent=peer.is_silent(now_ns),
-        has_said_goodbye=peer.has_said_goodbye,
+        has_said_goodbye=peer.has_left,
         role=draft.role if draft is not None and is_heard else None,
         is_released=draft is not None and draft.is_released,
         is_epoch_newer=draft is not None and draft.epoch > held_epoch,
@@ -81,7 +81,7 @@ def evidence_of(
 
 def _is_lease_over(peer: PeerView, timers: TimerSettings, now_ns: int) -> bool:
     """It could take over and hears nothing of us, as far as can be known from here."""
-    is_there = peer.was_heard() and not peer.has_said_goodbye and not peer.was_absent_since()
+    is_there = peer.was_heard() and not peer.has_left and not peer.was_absent_since()
     if not is_there or peer.is_heard() or peer.lines.believed.presence is False:
         return False
     return now_ns >= peer.calls_us_silent_at_ns() + ns_from_ms(timers.lease_margin_ms)

@@ -41,6 +41,8 @@ class LineWatch:
         self.active_down_since_ns: int | None = None
         self.active_moved_ns: int | None = None
         self.health_down_since_ns: int | None = None
+        self.has_risen = False
+        """HEALTH or ACTIVE, since the peer said goodbye: somebody runs there again."""
         self.absent_ns: int | None = None
         """When PRESENCE was last read down twice in a row: nobody was in the slot then."""
         self.probe_nonce = 0
@@ -76,6 +78,9 @@ class LineWatch:
             self.active_moved_ns = read_ns
         if levels.presence is False and self.levels.presence is False:
             self.absent_ns = read_ns
+        was, now = self.levels, levels
+        if (now.health and was.health is False) or (now.active and was.active is False):
+            self.has_risen = True
         is_new_line_down = self._is_another_line_down(levels)
         self.levels = levels
         self._liars = frozenset(n for n in self._liars if getattr(levels, n) is False)
@@ -108,6 +113,9 @@ class LineWatch:
         """Every path is silent now: a line once called a liar is examined anew."""
         if self.step is Step.FAULT:
             self.step = Step.QUIET
+
+    def met_goodbye(self) -> None:
+        self.has_risen = False
 
     def met_new_life(self) -> None:
         """What a line said was about the peer's former life; of this one it has to speak anew."""

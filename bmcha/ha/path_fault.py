@@ -148,7 +148,7 @@ def _of_peer(of: Symptoms) -> Diagnosis:
             told = "its address answers pings: network and cable work"
             return Diagnosis(PathFault.PEER_PORT, (*evidence, told))
         return Diagnosis(PathFault.CABLE, evidence)
-    if peer.has_said_goodbye:
+    if peer.has_left:
         return Diagnosis(PathFault.PEER_LEFT, ("it said goodbye",))
     if levels.presence is False:
         return Diagnosis(PathFault.PEER_ABSENT, ("its PRESENCE line is down",))

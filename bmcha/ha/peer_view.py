@@ -92,6 +92,7 @@ class PeerView:
 
     def hear_goodbye(self) -> None:
         self.has_said_goodbye = True
+        self.lines.met_goodbye()
         self.draft = None
         self.handover = None
 
@@ -155,12 +156,15 @@ class PeerView:
         """Its word of the present life is known and a path still carries it."""
         return self.draft is not None and any(m.hears_peer() for m in self.monitors)
 
+    @property
+    def has_left(self) -> bool:
+        """It said goodbye, and as far as its lines tell nobody began to run there since."""
+        return self.has_said_goodbye and not self.lines.has_risen
+
     def is_gone(self) -> bool:
         """It was heard before, and has left, died or fallen silent."""
         has_died = self.lines.believed.health is False
-        return self.boot_id is not None and (
-            self.has_said_goodbye or has_died or not self.is_heard()
-        )
+        return self.boot_id is not None and (has_died or not self.is_heard())
 
     def is_silent(self, now_ns: int) -> bool:
         """Every path is past its dead time, and this node listened for that long."""
@@ -229,7 +233,7 @@ class PeerView:
 
         levels, is_heard = self.lines.believed, self.is_heard()
         is_unheld = is_heard and self._says_nothing_is_held()
-        is_stuck = self.has_said_goodbye and levels.active is True
+        is_stuck = self.has_left and levels.active is True
         is_unclear = levels.health is False and levels.active is not False
         is_rival = is_heard and self._says(Role.ACTIVE)
         is_lying = (is_rival and levels.active is False) or (is_unheld and levels.active is True)

@@ -16,9 +16,10 @@ from bmcha.model.settings import BoardClass, IsolationPolicy
 class PeerEvidence:
     """One peer. Lines: True up, False down, None not wired or unreadable.
 
-    ``is_heard``: by a path, in its present life. ``role`` and the flags after it are what it
-    says, and mean nothing when it is not heard. ``has_line_spoken``: a line is down, was read
-    twice, and no probe was answered. The ``is_..._over`` flags are waits that have run out.
+    ``is_heard``: by a path, in its present life. ``has_said_goodbye``: and none of its lines rose
+    since. ``role`` and the flags after it are what it says, and mean nothing when it is not heard.
+    ``has_line_spoken``: a line is down, was read twice, and no probe was answered. The
+    ``is_..._over`` flags are waits that have run out.
     ``is_deaf_rival``: for two beats it has said that it is ACTIVE and hears nothing from here.
     ``is_stranger``: never heard, while a module of another chassis speaks on its paths.
     ``was_heard`` and ``was_heard_active``: since this node's own start. ``is_lease_over``: it

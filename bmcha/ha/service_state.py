@@ -12,7 +12,7 @@ from typing import Any
 from bmcha.model.event import SettingChange, SettingsReloaded
 from bmcha.model.moment import NS_PER_S, ns_from_ms
 from bmcha.model.restart import Restart
-from bmcha.model.role import Severity
+from bmcha.model.role import Refusal, Severity
 
 STEADY_NS = 600 * NS_PER_S
 """Ten minutes without a crash: then the last one is no news any more. The shell's count of
@@ -68,6 +68,11 @@ def reload_body(event: SettingsReloaded) -> dict[str, Any]:
         "changed": [_change(change) for change in event.changes if not change.refusal],
         "needs_restart": [_change(change) for change in event.changes if change.refusal],
     }
+
+
+def reload_refused_body(found: frozenset[Refusal]) -> dict[str, Any]:
+    listed = [{"id": each.name, "text": each.advice} for each in found]
+    return {"result": "refused", "text": "reload refused, nothing was changed", "refusals": listed}
 
 
 def _change(change: SettingChange) -> dict[str, Any]:

@@ -148,6 +148,13 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class AdoptSettings:
+    """The node goes by the settings of `SettingsReloaded` ``number``; they are in use now."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class EndService:
     """Everything is released and said; the process may end."""
 
@@ -167,5 +174,6 @@ Effect = (
     | WriteImage
     | EnterRole
     | Answer
+    | AdoptSettings
     | EndService
 )

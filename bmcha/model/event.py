@@ -341,12 +341,14 @@ class SettingChange:
 @dataclass(frozen=True, slots=True)
 class SettingsReloaded:
     """``settings``: with everything that can change while the service runs; the rest is as it was.
-    ``request_id`` None: nobody waits for an `Answer`."""
+    ``request_id`` None: nobody waits for an `Answer`. ``number`` names it for `AdoptSettings`."""
 
     request_id: int | None
     asked_by: str
     settings: NodeSettings
     changes: tuple[SettingChange, ...]
+    number: int = 0
+    is_forced: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -266,12 +266,17 @@ class Refusal(_Sentence):
     )
     DRILL_UNDER_WAY = 15, "A drill is under way already.", "Wait a second and ask again."
     NO_SUCH_PATH = 16, "There is no such path.", "Name one of those in `bmcha paths`."
+    ISOLATED = (
+        17,
+        "This module holds the chassis and hears no other one, which may hold it too.",
+        "Mend a path first: see `bmcha paths`. If the other module holds nothing, use --force.",
+    )
 
     @property
     def yields_to_force(self) -> bool:
         return self in (
             *(Refusal.PEER_UNHEALTHY, Refusal.MIRROR_NOT_SYNCED),
-            *(Refusal.ROLE_TOO_FRESH, Refusal.LOCKED_OUT),
+            *(Refusal.ROLE_TOO_FRESH, Refusal.LOCKED_OUT, Refusal.ISOLATED),
         )
 
 

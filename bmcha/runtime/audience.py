@@ -47,12 +47,14 @@ class Audience:
         notify: Callable[[str], None],
         own_slot: int | None,
         on_role: Callable[[EnterRole], None],
+        on_settings: Callable[[int], None],
     ) -> None:
         self._followers = followers
         self._log = log
         self._notify = notify
         self._own_slot = own_slot
         self._on_role = on_role
+        self._on_settings = on_settings
         self._failures: dict[str, tuple[str, int]] = {}
         """By effect: why it failed last, and when."""
 
@@ -84,3 +86,6 @@ class Audience:
 
     def answered(self, answer: Answer) -> None:
         self._followers.answered(answer)
+
+    def settings_adopted(self, number: int) -> None:
+        self._on_settings(number)

@@ -82,6 +82,9 @@ PARAMETERS: Final[dict[str, dict[str, Parameter]]] = {
             f"seconds from 1 to {MAINTENANCE_S_MAX}, or 0 to end it",
         ),
     },
+    RELOAD: {
+        "force": Parameter(False, lambda force: isinstance(force, bool), "true or false"),
+    },
     DRILL: {
         "path": Parameter(
             None, lambda path: path is None or isinstance(path, str), "a path's name, or null"

@@ -47,8 +47,8 @@ POLL_S = 1.0
 ACCEPT_PAUSE_S = 0.05
 
 
-Desk = Callable[[int], bool]
-"""Takes a request by its number. False: there is no room for it."""
+Desk = Callable[[int, Mapping[str, Any]], bool]
+"""Takes a request by its number, with its parameters. False: there is no room for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +206,9 @@ class ControlServer:
         if client.waiting_count >= ANSWERS_WAITING_MAX:
             text = f"{ANSWERS_WAITING_MAX} requests wait for their answer already"
             self._fail(client, call, protocol.OVERRUN, text)
-        elif not (desk(request_id) if desk else self._post(_event_of(call, request_id))):
+        elif not (
+            desk(request_id, call.params) if desk else self._post(_event_of(call, request_id))
+        ):
             text = "the node has more to do than it can; try again"
             self._fail(client, call, protocol.OVERRUN, text)
         else:

@@ -18,6 +18,7 @@ from typing import Protocol
 
 from bmcha.hal.port import LinePort, PortError, WatchdogPort
 from bmcha.model.effect import (
+    AdoptSettings,
     Answer,
     DriveLine,
     Effect,
@@ -47,13 +48,16 @@ _OUTPUT_LINES = (OwnLine.ACTIVE, OwnLine.OUTPUT_ENABLE)
 
 
 class Audience(Protocol):
-    """Those who are told: the log, the service manager, who follows on the control socket."""
+    """Those who are told: the log, the service manager, who follows on the control socket, who
+    keeps the configuration."""
 
     def role_entered(self, entered: EnterRole, now_ns: int) -> None: ...
 
     def event_recorded(self, record: EventCell, now_ns: int) -> None: ...
 
     def answered(self, answer: Answer) -> None: ...
+
+    def settings_adopted(self, number: int) -> None: ...
 
 
 class Image(Protocol):
@@ -198,6 +202,8 @@ class EffectRunner:
                 outlets.audience.role_entered(effect, self._clock())
             case Answer():
                 outlets.audience.answered(effect)
+            case AdoptSettings(number):
+                outlets.audience.settings_adopted(number)
             case EndService():
                 self.has_ended = True
 

@@ -121,6 +121,9 @@ examine(int me, int is_tick)
         ME.moved = 1;
     if (presence == IS_DOWN)
         ME.absent = 1;
+    if (ME.bye && ((ME.healthy == IS_DOWN && health == IS_UP) ||
+                   (ME.claimed == IS_DOWN && claimed == IS_UP)))
+        ME.risen = 1;
     ME.presence = presence;
     ME.healthy = health;
     ME.claimed = claimed;
@@ -175,7 +178,7 @@ note_waits(int me, int is_tick)
     int heard = IS_HEARD(ME), health = believed(me, HEALTH), line = ME.claimed;
     int rank_ticks = me * setting[s_rank];
     int is_unheld = heard && (ME.word_role == STARTING || ME.word_role == STANDBY);
-    int is_stuck = ME.bye && line == IS_UP;
+    int is_stuck = ME.bye && !ME.risen && line == IS_UP;
     int is_unclear = health == IS_DOWN && line != IS_DOWN && !heard;
 
     if (!heard && !ME.silent_for && is_silent(me) && ME.lines == FAULTY)
@@ -236,7 +239,7 @@ gather(int me)
     seen_as[e_peer_is_earlier] = me == 1;
     seen_as[e_peer_is_heard] = heard;
     seen_as[e_peer_is_silent] = is_silent(me);
-    seen_as[e_peer_has_said_goodbye] = ME.bye;
+    seen_as[e_peer_has_said_goodbye] = ME.bye && !ME.risen;
     seen_as[e_peer_role] = heard ? ME.word_role : 0;
     seen_as[e_peer_is_released] = ME.word_released;
     seen_as[e_peer_is_epoch_newer] = ME.word_role != 0 && ME.word_epoch > ME.held;
@@ -256,7 +259,8 @@ gather(int me)
     seen_as[e_peer_was_heard] = ME.known != NOBODY;
     seen_as[e_peer_was_heard_active] = ME.was_active;
     seen_as[e_peer_is_lease_over] =
-        ME.known != NOBODY && !ME.bye && !ME.absent && !heard && believed(me, PRESENCE) != IS_DOWN &&
+        ME.known != NOBODY && !(ME.bye && !ME.risen) && !ME.absent && !heard &&
+        believed(me, PRESENCE) != IS_DOWN &&
         ME.unheard >= setting[s_lease];
     seen_as[e_peer_knows_our_epoch] =
         ME.word_role != 0 && ME.held != 0 && ME.word_epoch == ME.held;

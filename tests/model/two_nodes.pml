@@ -28,7 +28,8 @@ typedef Node {
     /* the peer, as it knows it */
     unsigned known : 2; unsigned age : 3; unsigned listened : 3;
     unsigned word_role : 3; unsigned word_epoch : 4;
-    bool word_released; bool word_handing; bool word_will; bool bye;
+    bool word_released; bool word_handing; bool word_will;
+    bool bye; bool risen;                               /* its goodbye; a line of it rose since */
     unsigned hears_us : 2; unsigned unheard : 3;        /* its echo, and how old that makes us */
     bool fenced; bool was_active;                       /* its life was ended here; seen to hold */
     bool moved; bool absent;                            /* its line, its slot, since its last beat */
@@ -124,7 +125,7 @@ inline forget_word() {
 
 inline begin_life() {
     forget_word();
-    n[me].bye = 0; n[me].fenced = 0; n[me].hears_us = 0; n[me].unheard = 0;
+    n[me].bye = 0; n[me].risen = 0; n[me].fenced = 0; n[me].hears_us = 0; n[me].unheard = 0;
     n[me].liar_p = 0; n[me].liar_h = 0;
     if
     :: n[me].lines == SPOKEN -> n[me].lines = QUIET
@@ -143,7 +144,7 @@ inline take(frame) {
             if
             :: n[me].known == (frame.is_former -> FORMER : PRESENT) ->
                 forget_word();
-                n[me].bye = 1
+                n[me].bye = 1; n[me].risen = 0
             :: else
             fi
         :: else ->
@@ -312,7 +313,7 @@ inline clear_node(i) {
     n[i].held = 0; n[i].boot = 0; n[i].listen = 0; n[i].wait = 0; n[i].known = NOBODY;
     n[i].age = OF(dead); n[i].listened = 0;
     n[i].word_role = 0; n[i].word_epoch = 0; n[i].word_released = 0; n[i].word_handing = 0;
-    n[i].word_will = 0; n[i].bye = 0; n[i].fenced = 0; n[i].was_active = 0; n[i].moved = 0;
+    n[i].word_will = 0; n[i].bye = 0; n[i].risen = 0; n[i].fenced = 0; n[i].was_active = 0; n[i].moved = 0;
     n[i].absent = 0; n[i].hears_us = 0; n[i].unheard = 0; n[i].silent_for = 0; n[i].unheld = 0;
     n[i].unheld_line = 0; n[i].unclear = 0; n[i].rival = 0; n[i].lines = QUIET;
     n[i].probed = 0; n[i].liar_p = 0; n[i].liar_h = 0; n[i].presence = 0; n[i].healthy = 0;

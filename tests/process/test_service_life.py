@@ -74,6 +74,26 @@ def test_a_reload_changes_what_can_change_and_names_the_rest(lone) -> None:
     assert lone.role() == "ACTIVE"
 
 
+def test_a_holder_that_hears_nobody_refuses_a_new_limit_and_takes_it_with_force(pair) -> None:
+    first, second = pair
+    first.start()
+    second.start()
+    wait_until(lambda: first.role() == "ACTIVE", "ACTIVE")
+    wait_until(lambda: second.role() == "STANDBY", "STANDBY")
+    second.signal(signal.SIGKILL)
+    wait_until(lambda: "peer-lost" in alarms(first), "the peer is lost")
+    edit(first, "board.toml", "high_milli = 45000", "high_milli = 29000")
+    code, told, complaint = reload(first)
+    assert (code, told) == (1, "")
+    assert complaint.startswith("bmcha: reload refused, nothing was changed\n  This module holds")
+    assert "use --force" in complaint
+    assert json_of(reload(first, "--json")[1])["refusals"][0]["id"] == "ISOLATED"
+    assert first.ask("sensors")["sensors"][0]["high_milli"] == 45000
+    code, told, _ = reload(first, "--force")
+    assert code == 0 and "sensors[0].high_milli  45000 -> 29000" in told
+    assert reload(first) == (0, "Nothing in the files differs from what is in use.\n", "")
+
+
 def test_a_hangup_reloads_and_a_bad_file_changes_nothing_and_ends_nothing(lone) -> None:
     lone.start()
     wait_until(lambda: lone.role() == "ACTIVE", "ACTIVE")

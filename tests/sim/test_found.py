@@ -28,6 +28,17 @@ FOUND = {
         +1601 pull 1 - 0 0
         +301 kill 2 - 0 0
     """,
+    # Who said goodbye was started again unheard, and took the chassis while the other stood still;
+    # its ACTIVE line, which had risen since, was taken for one that is stuck since the goodbye.
+    "a goodbye, and somebody who runs there again": """
+        seed 20667
+        setup board=reset policy=hold paths=2 tick_ms=50 deadtime_ms=400
+        era lines quiet 0
+        +0 stop-service 2 - 0 0
+        +0 start-foreign 2 - 0 0
+        +1 pause-in-write 1 - 1 1800
+        +4901 nothing 0 - 0 0
+    """,
     # The loser of a split brain wrote what it had read last under the winner's epoch.
     "the last readings of who lets go to a newer epoch": """
         seed 146

@@ -20,7 +20,7 @@ def test_an_effect_that_keeps_failing_is_logged_when_it_begins_changes_or_comes_
         assert level is Level.WARNING
         said.append(text)
 
-    audience = Audience(Nobody(), say, lambda state: None, 1, lambda entered: None)
+    audience = Audience(Nobody(), say, lambda state: None, 1, lambda _: None, lambda _: None)
     gone, back = "the device is gone", "the device says nonsense"
     tick_ns = AWAY_NS // 100
     for tick in range(300):

@@ -134,6 +134,9 @@ class World:
     def answered(self, answer: Answer) -> None:
         self._do("answer", answer.request_id)
 
+    def settings_adopted(self, number: int) -> None:
+        self._do("adopt", number)
+
 
 @pytest.fixture
 def world() -> World:

@@ -267,6 +267,36 @@ def test_an_active_line_that_stays_up_after_a_goodbye_is_a_contradiction() -> No
     assert peer.contradiction_since_ns == ms(START_MS + 3)
 
 
+DOWN, UP = LineLevels(True, False, False), LineLevels(True, True, True)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "has_left"),
+    [
+        ((UP,), (DOWN, DOWN), True),
+        ((DOWN,), (), True),
+        ((DOWN, UP), (UP, DOWN), True),
+        ((UP,), (UP,), True),
+        ((UP,), (LineLevels(), UP), True),
+        ((DOWN,), (LineLevels(False, False, False), DOWN), True),
+        ((UP,), (DOWN, LineLevels(True, True, False)), False),
+        ((UP,), (DOWN, LineLevels(True, False, True)), False),
+        ((UP,), (DOWN, UP, DOWN), False),
+    ],
+)
+def test_a_goodbye_counts_until_health_or_active_rises(
+    before: tuple[LineLevels, ...], after: tuple[LineLevels, ...], has_left: bool
+) -> None:
+    peer = new_peer()
+    hear(peer)
+    for levels in before:
+        peer.lines.read(levels, ms(START_MS))
+    peer.hear_goodbye()
+    for number, levels in enumerate(after, start=1):
+        peer.lines.read(levels, ms(START_MS + number))
+    assert peer.has_said_goodbye and peer.has_left is has_left
+
+
 def test_a_goodbye_on_a_board_without_an_active_line_contradicts_nothing() -> None:
     peer = new_peer()
     hear(peer)

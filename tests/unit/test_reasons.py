@@ -16,6 +16,7 @@ from bmcha.model.event import (
     MaintenanceAsked,
     PathCounts,
     PathSummarised,
+    SettingsReloaded,
     StopAsked,
     StoreFailed,
     StrapsRead,
@@ -597,6 +598,16 @@ def no_such_path() -> tuple[World, Module]:
     return world, world.modules[1]
 
 
+def isolated_holder() -> tuple[World, Module]:
+    world = settled(BARE)
+    world.kill(2)
+    world.run(1000)
+    holder = world.modules[1]
+    chassis = replace(holder.settings.chassis, sensor_stale_ms=9999)
+    holder.ask(SettingsReloaded(1, "test", replace(holder.settings, chassis=chassis), ()))
+    return world, holder
+
+
 def handover_failed() -> tuple[World, Module]:
     world = handover_timed_out()
     return world, world.modules[1]
@@ -619,6 +630,7 @@ REFUSALS: dict[Refusal, RefusalStory] = {
     Refusal.LOCKED_OUT: moves_locked_out,
     Refusal.DRILL_UNDER_WAY: drill_under_way,
     Refusal.NO_SUCH_PATH: no_such_path,
+    Refusal.ISOLATED: isolated_holder,
 }
 
 

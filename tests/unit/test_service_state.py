@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bmcha.ha.service_state import STEADY_NS, ServiceState, reload_body, reload_sentence
-from bmcha.model.effect import Answer
+from bmcha.model.effect import AdoptSettings, Answer
 from bmcha.model.event import (
     Question,
     SettingChange,
@@ -260,6 +260,52 @@ def test_whoever_asked_is_answered_and_the_log_says_what_changed(world) -> None:
     assert module.events[-1].text == (
         "settings read again, asked by control: changed timers.hold_off_ms; needs a restart: class"
     )
+
+
+def other_limit(settings: NodeSettings) -> NodeSettings:
+    (sensor,) = settings.chassis.sensors
+    sensors = (replace(sensor, high_milli=29_000),)
+    return replace(settings, chassis=replace(settings.chassis, sensors=sensors))
+
+
+def test_an_isolated_holder_takes_no_new_limit_unless_it_is_forced(world) -> None:
+    module, node = world.modules[1], world.modules[1].node
+    world.cut()
+    world.run(1000)
+    before = node.settings
+    asked = SettingsReloaded(7, "control", other_limit(before), (), number=3)
+    module.ask(asked)
+    world.run(600)
+    answer = module.answers[-1]
+    assert not answer.is_done and answer.body["refusals"][0]["id"] == "ISOLATED"
+    assert node.settings is before is node.facts.settings
+    assert "sensor-inlet-limit" not in alarms(node)
+    assert "reload refused, nothing was changed, asked by control" in module.events[-1].text
+    module.ask(replace(asked, is_forced=True))
+    world.run(600)
+    assert module.answers[-1].is_done
+    assert "sensor-inlet-limit" in alarms(node)
+
+
+def test_an_isolated_holder_takes_what_helps_it_out(world) -> None:
+    module, node = world.modules[1], world.modules[1].node
+    world.cut()
+    world.run(1000)
+    timers = replace(node.settings.timers, hold_off_ms=77)
+    module.ask(reloaded(replace(node.settings, timers=timers)))
+    world.run(1)
+    assert module.answers[-1].is_done and node.settings.timers.hold_off_ms == 77
+
+
+def test_the_shell_hears_which_reload_was_adopted_and_of_no_other(world) -> None:
+    node = world.modules[1].node
+    now_ns = world.now_ns + 1
+    asked = SettingsReloaded(None, "SIGHUP", other_limit(node.settings), (), number=5)
+    assert AdoptSettings(5) in node.step(asked, now_ns)
+    world.modules[2].die()
+    world.modules[1].node.roles.peers.listen_anew(now_ns)
+    back = replace(asked, settings=world.modules[1].settings, number=6)
+    assert AdoptSettings(6) not in node.step(back, now_ns)
 
 
 def test_a_reload_that_nobody_waits_for_and_that_changes_nothing_is_told_in_the_log(world) -> None:

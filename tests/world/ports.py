@@ -120,3 +120,5 @@ class Ports:
     def answered(self, answer: Answer) -> None:
         self._module.answers.append(answer)
         self._watcher.answered(self._life, answer)
+
+    def settings_adopted(self, number: int) -> None: ...
