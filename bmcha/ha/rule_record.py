@@ -62,7 +62,7 @@ class RoleInputs:
     ``is_take_back_due``: nobody took what it let go. ``is_last_claimant``: its slot made
     the newest claim that was ever seen, in this life or before. ``is_fence_pending``: it is going
     to reset a peer, and no pulse was given yet. ``is_locked_out``: too many failovers.
-    ``is_cut_off``: a reference outside the chassis fell silent together with the paths.
+    ``is_cut_off``: a reference outside the chassis fell silent with the paths, and forbids for now.
     """
 
     role: Role
