@@ -19,6 +19,7 @@ from bmcha import __version__
 from bmcha.config import Config, check_own_slot, load_config
 from bmcha.diag.log import Level, open_log
 from bmcha.diag.service_manager import ServiceWatchdog, notify_service_manager
+from bmcha.hal.arp_ping import ArpPing
 from bmcha.hal.board_lines import WiredLines
 from bmcha.hal.file_watchdog import NoWatchdog
 from bmcha.hal.hwmon import HwmonFans, HwmonSensors
@@ -32,7 +33,7 @@ from bmcha.hal.udp_link import UdpLink
 from bmcha.model.event import StoreFailed, WatchdogHasReset
 from bmcha.model.moment import NS_PER_MS
 from bmcha.model.restart import Restart
-from bmcha.model.settings import PathKind, PathSettings
+from bmcha.model.settings import PathKind, PathSettings, Via
 from bmcha.node import Node
 from bmcha.runtime.audience import Audience
 from bmcha.runtime.black_box import BlackBox
@@ -290,9 +291,8 @@ class _Service:
         asked = node.third_opinion
         if asked is None:
             return []
-        remotes = [path.remote[0] for path in node.paths if path.kind is PathKind.UDP]
-        addresses = list(dict.fromkeys([asked.address, *remotes]))
-        ping, log = IcmpPing(addresses), self._log.say
+        addresses, log = asked.asked(node.paths), self._log.say
+        ping = ArpPing(addresses, asked.interface) if asked.via is Via.ARP else IcmpPing(addresses)
         return [OpinionWorker(ping, addresses, asked, self._mailbox.post, clock, log)]
 
     def _outlets(self) -> Outlets:

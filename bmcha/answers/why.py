@@ -8,7 +8,7 @@ from bmcha.answers.waits import waits
 from bmcha.model.moment import NS_PER_S
 
 
-def _third_opinion(facts: Facts, is_cut_off: bool, now_ns: int) -> Body:
+def _third_opinion(facts: Facts, now_ns: int) -> Body:
     """Empty: nobody is asked."""
     asked, opinions = facts.settings.third_opinion, facts.roles.own.opinions
     if asked is None:
@@ -16,7 +16,7 @@ def _third_opinion(facts: Facts, is_cut_off: bool, now_ns: int) -> Body:
     told = {
         "reference": asked.address,
         "answers": opinions.answers(asked.address, asked, now_ns),
-        "cut_off": is_cut_off,
+        "cut_off": facts.roles.is_cut_off(now_ns),
     }
     return {"third_opinion": told | ({"fault": opinions.fault} if opinions.fault else {})}
 
@@ -34,7 +34,7 @@ def why(facts: Facts, now_ns: int) -> Body:
         "evidence": {
             "board": inputs.board.value,
             "boot_window_over": inputs.is_boot_window_over,
-            **_third_opinion(facts, inputs.is_cut_off, now_ns),
+            **_third_opinion(facts, now_ns),
             "peers": [
                 {
                     "slot": peer.slot,

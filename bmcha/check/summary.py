@@ -13,7 +13,14 @@ from bmcha.check.subject import Subject
 from bmcha.check.timing import line_load
 from bmcha.config.relations import yielding_ms
 from bmcha.model.board import LineFile, LineGpio, PulseLine, StrapCheck
-from bmcha.model.settings import BoardClass, IsolationPolicy, NodeSettings, PathKind, PathSettings
+from bmcha.model.settings import (
+    BoardClass,
+    IsolationPolicy,
+    NodeSettings,
+    PathKind,
+    PathSettings,
+    Via,
+)
 
 Row = tuple[str, str]
 
@@ -100,8 +107,9 @@ def _third_opinion(node: NodeSettings) -> Iterator[Row]:
     asked = node.third_opinion
     if asked is None:
         return
-    told = f"{asked.address} and the peer, pinged every {asked.period_ms} ms, silent after"
-    told = f"{told} {asked.silent_after_ms}"
+    who = f"{asked.address} and the peer" if len(asked.asked(node.paths)) > 1 else asked.address
+    how = f"asked by ARP on {asked.interface}" if asked.via is Via.ARP else "pinged"
+    told = f"{who}, {how} every {asked.period_ms} ms, silent after {asked.silent_after_ms}"
     is_heeded = (
         node.board_class is BoardClass.BARE
         and node.isolation_policy is IsolationPolicy.TRUST_SILENCE

@@ -39,11 +39,15 @@ MODULE_TEXTS: Final[Mapping[str, str]] = {
     "policy.failback": "Whether the chassis goes back to preferred_slot when its module is well.",
     "policy.preferred_slot": "The slot that shall hold the chassis, with failback.",
     "policy.failback_hold_off_s": "For so long the module there has to be STANDBY and well.",
-    "third_opinion": "Somebody outside the chassis who is pinged, beside the peer's udp addresses."
+    "third_opinion": "Somebody outside the chassis who is asked, beside the peer's udp addresses."
     " On a bare board with trust-silence a module whose reference fell silent together with its"
-    " paths is cut off, and claims nothing for a while. Without the table nobody is pinged.",
+    " paths is cut off, and claims nothing for a while. Without the table nobody is asked.",
     "third_opinion.address": "The reference: a host that always answers, as a switch or a gateway.",
-    "third_opinion.period_ms": "From one ping to the next.",
+    "third_opinion.via": "How they are asked: ping is ICMP echo over IP. arp is ARP over Ethernet:"
+    " IPv4 addresses on the link of one interface only, which needs none of its own; takes"
+    " CAP_NET_RAW.",
+    "third_opinion.interface": "The Ethernet interface that ARP goes over.",
+    "third_opinion.period_ms": "From one question to the next.",
     "third_opinion.silent_after_ms": "Unanswered for this long: silent. At least two periods, and"
     " less than the slowest path's deadtime_ms less a beat.",
     "third_opinion.forbid_max_s": "For how long at most a silent reference forbids a claim. 0: it"

@@ -8,10 +8,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from bmcha.config.table import Table, shown
-from bmcha.model.settings import PathSettings, ThirdOpinionSettings
+from bmcha.model.settings import PathSettings, ThirdOpinionSettings, Via
 
 _ADDRESS: Final = re.compile(r"[0-9A-Fa-f.:]{2,45}(?:%[A-Za-z0-9._-]{1,15})?")
 _ADDRESS_ALLOWED: Final = "the numeric address of one host: 192.168.1.1, or fe80::1%eth0"
+_INTERFACE: Final = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,15}")
+_INTERFACE_ALLOWED: Final = "the name of a network interface: eth0"
+_VIAS: Final = {via.value: via for via in Via}
 _DAY_S: Final = 24 * 3600
 
 Read = tuple[Table, ThirdOpinionSettings]
@@ -22,12 +25,19 @@ def read_third_opinion(table: Table) -> Read | None:
     entry = table.optional_table("third_opinion")
     if entry is None:
         return None
+    via = entry.choice("via", _VIAS, "ping")
     found = ThirdOpinionSettings(
         address=_address(entry),
         period_ms=entry.integer("period_ms", 50, 60_000, 300),
         silent_after_ms=entry.integer("silent_after_ms", 100, 600_000, 1000),
         forbid_max_s=entry.integer("forbid_max_s", 0, _DAY_S, 60),
+        via=via,
+        interface=_interface(entry, via),
     )
+    if via is Via.ARP and ":" in found.address:
+        allowed = "an IPv4 address: ARP knows no other, and asking by NDP is not offered"
+        remedy = 'name an IPv4 address, or write via = "ping"'
+        entry.refuse("address", shown(found.address), allowed, remedy=remedy)
     is_sound = entry.is_sound("period_ms", "silent_after_ms")
     if is_sound and found.silent_after_ms < 2 * found.period_ms:
         allowed = f"at least two periods = {2 * found.period_ms}: one answer may be lost"
@@ -58,6 +68,18 @@ def _check_is_third(
     if entry.is_sound("address") and found.address in of_paths:
         allowed = "a third party: not this module's address, nor its peer's"
         entry.refuse("address", shown(found.address), allowed)
+
+
+def _interface(entry: Table, via: Via) -> str:
+    if via is Via.ARP:
+        return entry.text("interface", _INTERFACE, _INTERFACE_ALLOWED)
+    if entry.has("interface"):
+        entry.ignore("interface")
+        if entry.is_sound("via"):
+            remedy = 'write via = "arp", or take the line out: the system\'s routes lead pings'
+            allowed = 'no interface with via = "ping"'
+            entry.refuse("interface", shown(entry.raw("interface")), allowed, remedy=remedy)
+    return ""
 
 
 def _address(entry: Table) -> str:

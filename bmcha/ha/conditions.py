@@ -11,7 +11,7 @@ from bmcha.ha.peer_view import PeerView
 from bmcha.ha.role_keeper import RoleKeeper
 from bmcha.model.moment import ns_from_ms
 from bmcha.model.role import Reason, Role, Severity
-from bmcha.model.settings import PathKind
+from bmcha.model.settings import BoardClass, PathKind
 
 Condition = tuple[str, Severity, str]
 
@@ -119,13 +119,24 @@ def _of_opinions(keeper: RoleKeeper, now_ns: int) -> list[Condition]:
         return found
     if keeper.machine.reason is Reason.CUT_OFF:
         found.append(("cut-off", Severity.CRITICAL, Reason.CUT_OFF.advice))
+    elif keeper.is_cut_off(now_ns):
+        found.append(("cut-off", Severity.MAJOR, _cut_off_text(keeper)))
     if opinions.fault:
         text = f"the reference {settings.address} cannot be asked: {opinions.fault}"
         found.append(("reference-silent", Severity.MINOR, text))
     elif opinions.answers(settings.address, settings, now_ns) is False:
-        text = f"the reference {settings.address} does not answer pings"
+        text = f"the reference {settings.address} does not answer"
         found.append(("reference-silent", Severity.MINOR, text))
     return found
+
+
+def _cut_off_text(keeper: RoleKeeper) -> str:
+    text = "this module's own network seems broken: paths and reference fell silent together"
+    if keeper.machine.role is not Role.ACTIVE:
+        return text
+    text += "; it goes on holding the chassis"
+    is_bare = keeper.settings.board_class is BoardClass.BARE
+    return f"{text}, and the peer may have taken it too" if is_bare else text
 
 
 def _of_maintenance(keeper: RoleKeeper, now_ns: int) -> list[Condition]:

@@ -71,7 +71,7 @@ class Diagnosis:
 
 @dataclass(frozen=True, slots=True)
 class Pinged:
-    """Do they answer pings? None: not asked, or not for long enough."""
+    """Do they answer? None: not asked, or not for long enough."""
 
     peer: bool | None = None
     reference: bool | None = None
@@ -145,7 +145,7 @@ def _of_peer(of: Symptoms) -> Diagnosis:
         if of.was_refused:
             return Diagnosis(PathFault.PEER_PORT, (*evidence, _refusal(of)))
         if of.pinged.peer and of.monitor.settings.kind is PathKind.UDP:
-            told = "its address answers pings: network and cable work"
+            told = "its address answers: network and cable work"
             return Diagnosis(PathFault.PEER_PORT, (*evidence, told))
         return Diagnosis(PathFault.CABLE, evidence)
     if peer.has_left:
@@ -166,14 +166,14 @@ def _of_pings(pinged: Pinged) -> Diagnosis:
     """Every path is silent, no line tells of the peer's software: what do third parties say?"""
     silent = "every path is silent"
     if pinged.peer:
-        return Diagnosis(PathFault.PEER_SOFTWARE, (silent, "its address answers pings"))
+        return Diagnosis(PathFault.PEER_SOFTWARE, (silent, "its address answers"))
     if pinged.reference:
-        told = "the reference answers pings"
+        told = "the reference answers"
         if pinged.peer is False:
             told = f"{told}, the peer's address does not"
         return Diagnosis(PathFault.PEER_OR_CABLE, (silent, told))
     if pinged.reference is False and pinged.peer is False:
-        told = "neither the reference nor the peer's address answers pings"
+        told = "neither the reference nor the peer's address answers"
         return Diagnosis(PathFault.CUT_OFF, (silent, told))
     return Diagnosis(PathFault.UNKNOWN, (silent, "no line tells of its software"))
 

@@ -261,11 +261,15 @@ class RoleKeeper:
             is_answer_overdue=self._taking.is_answer_overdue(now_ns),
             is_last_claimant=claimant(self.seen_epoch, self.settings.succession) == self.own_slot,
             is_locked_out=self.flaps.is_locked,
-            is_cut_off=self._is_cut_off(now_ns),
+            is_cut_off=self._is_claim_forbidden(now_ns),
         )
 
-    def _is_cut_off(self, now_ns: int) -> bool:
+    def is_cut_off(self, now_ns: int) -> bool:
+        """By a third opinion, for people to see; what it forbids is another question."""
         return self.own.opinions.is_cut_off(self.settings.third_opinion, self.peers, now_ns)
+
+    def _is_claim_forbidden(self, now_ns: int) -> bool:
+        return self.own.opinions.forbids_claim(self.settings.third_opinion, self.peers, now_ns)
 
     def _is_lone_start_due(self, now_ns: int) -> bool:
         if not self.settings.is_lone_start_allowed or self.peers.is_any_known():
@@ -375,7 +379,7 @@ class RoleKeeper:
             self.peers.heard_boot_id(),
             self.maintenance.word(now_ns),
             self.flaps.is_locked,
-            not self._is_cut_off(now_ns)
+            not self._is_claim_forbidden(now_ns)
             and any(is_claim_certain_on_silence(self.settings, peer) for peer in self.peers),
         )
         self._seat.emit(self._drafts.publish(draft))

@@ -64,7 +64,7 @@ class RoleInputs:
     the newest claim that was ever seen, in this life or before. ``is_fence_pending``: it is going
     to reset a peer, and no pulse was given yet. ``is_answer_overdue``: the claim has waited for a
     dead time to be answered. ``is_locked_out``: too many failovers.
-    ``is_cut_off``: a reference outside the chassis fell silent together with the paths.
+    ``is_cut_off``: a reference outside the chassis fell silent with the paths, and forbids for now.
     """
 
     role: Role

@@ -78,10 +78,11 @@ class LinePort(Protocol):
 
 
 class PingPort(Protocol):
-    """Echo requests to a few hosts, named by their places in a list. Owned by one thread."""
+    """Asks whether a few hosts are there, by ICMP echo or ARP; each is named by its place in a
+    list. Owned by one thread."""
 
     def open(self) -> None:
-        """PortError: the system allows it not. May be called again after `close`."""
+        """PortError: nobody can be asked now, and why. May be called again after `close`."""
 
     def close(self) -> None: ...
 

@@ -22,7 +22,7 @@ class Twin:
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """Of one address: when it last answered a ping; None: never since the start."""
+    """Of one address: when it last answered; None: never since the start."""
 
     address: str
     answered_ns: int | None
@@ -30,7 +30,7 @@ class Opinion:
 
 @dataclass(frozen=True, slots=True)
 class OpinionsHeard:
-    """After each round of pings. ``fault``: why nobody can be asked ("" when it can)."""
+    """After each round of questions. ``fault``: why nobody can be asked ("" when it can)."""
 
     opinions: tuple[Opinion, ...]
     told_ns: int

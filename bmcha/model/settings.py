@@ -5,6 +5,7 @@ All times are milliseconds here, as the operator writes them; the core converts 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, unique
 
@@ -167,14 +168,32 @@ class MoveSettings:
     failback_hold_off_s: int = 60
 
 
+@unique
+class Via(Enum):
+    """How third parties are asked."""
+
+    PING = "ping"
+    ARP = "arp"
+
+
 @dataclass(frozen=True, slots=True)
 class ThirdOpinionSettings:
-    """Who is pinged, and for how long its silence may forbid a claim; 0: it forbids nothing."""
+    """Who is asked, and for how long its silence may forbid a claim; 0: it forbids nothing.
+
+    ``interface``: what ARP goes over, "" otherwise."""
 
     address: str
     period_ms: int
     silent_after_ms: int
     forbid_max_s: int
+    via: Via = Via.PING
+    interface: str = ""
+
+    def asked(self, paths: Sequence[PathSettings]) -> tuple[str, ...]:
+        """The reference, then the other ends of the udp paths; ARP knows nobody with IPv6."""
+        remotes = [path.remote[0] for path in paths if path.kind is PathKind.UDP]
+        found = dict.fromkeys([self.address, *remotes])
+        return tuple(each for each in found if self.via is Via.PING or ":" not in each)
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,4 +335,4 @@ class NodeSettings:
     layout_id: int
     moves: MoveSettings = MoveSettings()
     third_opinion: ThirdOpinionSettings | None = None
-    """None: nobody is pinged."""
+    """None: nobody is asked."""

@@ -1,9 +1,9 @@
-"""The thread that asks third parties: pings the reference and the peers, and tells who answered.
+"""The thread that asks third parties, the reference and the peers, and tells who answered.
 
 One round a period: every address is asked once, and what is known then is told, as soon as all
-have answered and at the end of the period at the latest. It judges nothing. A system that allows
-no pings is said once, told with every round, and asked again now and then. An answer that comes
-later than the time after which an address counts as silent is none.
+have answered and at the end of the period at the latest. It judges nothing, and knows not how the
+port asks. A port that cannot be opened is said once, told with every round, and tried again now
+and then. An answer that comes later than the time after which an address counts as silent is none.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from bmcha.runtime.pace import Pace
 from bmcha.runtime.worker import Clock, Post, Say
 
 SEQUENCE_MODULUS = 1 << 16
-REOPEN_NS = 30 * NS_PER_S
+REOPEN_NS = 5 * NS_PER_S
+"""An interface may come up only after the service did, and a right costs nothing to try."""
 
 
 class OpinionWorker:

@@ -1,11 +1,11 @@
-"""Two real services, each in a network of its own, and a switch between them that answers pings.
+"""Two real services, each in a network of its own, and a switch between them that answers.
 
 Run inside a user and network namespace, where it is root (`tests.process.test_third_opinion`):
 
-    python -m tests.process.third_opinion_world FOLDER cut|kill
+    python -m tests.process.third_opinion_world FOLDER cut|cut-active|kill ping|arp
 
 It prints one JSON line: what was seen. Each module has one udp path over the switch and no other,
-so that the one cable of a module carries its path and its pings.
+so that the one cable of a module carries its path and its questions.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from tests.waiting import wait_until
 SWITCH = "10.9.0.254"
 ADDRESSES = {1: "10.9.0.1", 2: "10.9.0.2"}
 FORBID_S = 4
+VIAS = {"ping": "", "arp": 'via = "arp"\ninterface = "eth0"\n'}
 ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 """However this process ends, what it started does not outlive it."""
 CONFIG = """
@@ -43,6 +44,7 @@ hold_off_ms = 100
 [third_opinion]
 address = "{switch}"
 forbid_max_s = {forbid_s}
+{via}
 
 [[paths]]
 name = "udp"
@@ -101,6 +103,7 @@ class Placed(Module):
             "role": status["role"]["state"],
             "reason": status["role"]["reason"],
             "alarms": sorted(alarm["id"] for alarm in status["alarms"]),
+            "severities": {alarm["id"]: alarm["severity"] for alarm in status["alarms"]},
             "diagnosis": paths["diagnosis"]["fault"],
             "pinged": paths["pinged"],
         }
@@ -110,15 +113,18 @@ def make_switch() -> None:
     run("ip", "link", "add", "switch", "type", "bridge")
     run("ip", "address", "add", f"{SWITCH}/24", "dev", "switch")
     run("ip", "link", "set", "switch", "up")
+    # A port that was taken out of the switch is not answered for its address any more.
+    Path("/proc/sys/net/ipv4/conf/all/arp_ignore").write_text("1")
 
 
-def place(folder: Path, slot: int, network: Network) -> Placed:
+def place(folder: Path, slot: int, network: Network, via: str) -> Placed:
     module = Placed(folder / f"mm{slot}", slot, network)
     config = CONFIG.format(
         pid=network.holder.pid,
         slot=slot,
         switch=SWITCH,
         forbid_s=FORBID_S,
+        via=VIAS[via],
         peer=3 - slot,
         local=ADDRESSES[slot],
         remote=ADDRESSES[3 - slot],
@@ -140,6 +146,11 @@ def story(what: str, modules: dict[int, Placed], networks: dict[int, Network]) -
         during = modules[2].told()
         wait_until(lambda: modules[2].role() == "ACTIVE", "its patience ends")
         return {"before": before, "during": during, "first": modules[1].told()["role"]}
+    if what == "cut-active":
+        networks[1].cut()
+        wait_until(lambda: "cut-off" in modules[1].told()["alarms"], "slot 1 is named cut off")
+        wait_until(lambda: modules[2].role() == "ACTIVE", "slot 2 takes over, as ever")
+        return {"before": before, "during": modules[1].told(), "first": modules[1].told()["role"]}
     modules[1].close()
     wait_until(lambda: modules[2].role() == "ACTIVE", "slot 2 takes over")
     # A refusal is counted twice a second.
@@ -153,10 +164,10 @@ def _is_all_well(module: Placed) -> bool:
 
 
 def main() -> None:
-    folder, what = Path(sys.argv[1]), sys.argv[2]
+    folder, what, via = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
     make_switch()
     networks = {slot: Network(slot) for slot in (1, 2)}
-    modules = {slot: place(folder, slot, networks[slot]) for slot in (1, 2)}
+    modules = {slot: place(folder, slot, networks[slot], via) for slot in (1, 2)}
     try:
         print(json.dumps(story(what, modules, networks)))
     finally:

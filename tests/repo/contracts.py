@@ -194,6 +194,7 @@ DOORS = (
         (
             *("bmcha.wire.codec_native", "bmcha.image"),
             *("bmcha.hal.shm_region", "bmcha.hal.file_watch", "bmcha.hal.udp_link"),
+            "bmcha.hal.arp_ping",
         ),
     ),
 )

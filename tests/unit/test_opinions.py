@@ -1,4 +1,4 @@
-"""Third opinions: when a node counts as cut off, what that forbids, and for how long."""
+"""Third opinions: what they forbid, whom they name as cut off, and for how long."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from bmcha.ha.opinions import Opinions
 from bmcha.ha.path_fault import PathFault
 from bmcha.ha.role_rules import decide
 from bmcha.ha.rule_record import PeerEvidence, RoleInputs
+from bmcha.model.event import StopAsked
 from bmcha.model.hearsay import Opinion, OpinionsHeard
-from bmcha.model.role import Reason, Role
+from bmcha.model.role import Reason, Role, Severity
 from bmcha.model.settings import BoardClass, IsolationPolicy, ThirdOpinionSettings
 from tests.speech import ms
 from tests.unit.test_two_nodes import alarms_of
@@ -28,7 +29,7 @@ DEAD_MS = 700
 
 
 class Outside:
-    """What answers pings of either module: (slot, address) that do not, and who is not asked."""
+    """Who answers beside the paths: (slot, address) that do not, and whose node asks nobody."""
 
     def __init__(self, board: BoardClass = BARE, settings: ThirdOpinionSettings = SETTINGS) -> None:
         self.world = World(board)
@@ -62,6 +63,9 @@ class Outside:
             if peer_too:
                 self.silent.add((slot, PEER_ADDRESS))
 
+    def answer(self) -> None:
+        self.silent.clear()
+
     def reason(self, slot: int) -> tuple[Role | None, Reason]:
         node = self.world.modules[slot].node
         assert node is not None
@@ -81,7 +85,7 @@ def settled(**given: object) -> Outside:
     return outside
 
 
-# ---- who is cut off
+# ---- what is forbidden, and to whom
 
 
 def test_a_standby_whose_reference_falls_silent_with_the_paths_claims_nothing() -> None:
@@ -122,7 +126,7 @@ def _is_active(outside: Outside, slot: int) -> bool:
     return outside.world.modules[slot].role is Role.ACTIVE
 
 
-# ---- who is not
+# ---- what forbids nothing
 
 
 def test_a_reference_that_answers_lets_a_dead_peer_be_followed() -> None:
@@ -236,6 +240,145 @@ def test_a_cut_off_standby_does_not_announce_a_claim() -> None:
     assert not will_claim(outside, 2)
 
 
+# ---- who is named as cut off
+
+
+def cut_off_alarm(outside: Outside, slot: int) -> tuple[Severity, str] | None:
+    node = outside.world.modules[slot].node
+    assert node is not None
+    found = [a for a in node.chassis.alarms.raised() if a.alarm_id == "cut-off"]
+    return (found[0].severity, found[0].text) if found else None
+
+
+def is_called_cut_off(outside: Outside, slot: int) -> bool:
+    node = outside.world.modules[slot].node
+    assert node is not None
+    told: bool = why(node.facts, node._last_step_ns)["evidence"]["third_opinion"]["cut_off"]
+    return told
+
+
+@pytest.mark.parametrize("board", [BoardClass.GATED, BoardClass.LEASE, BARE])
+@pytest.mark.parametrize("forbid_s", [0, FORBID_S])
+def test_an_active_that_is_cut_off_is_named_and_goes_on(board: BoardClass, forbid_s: int) -> None:
+    outside = settled(board=board, settings=replace(SETTINGS, forbid_max_s=forbid_s))
+    outside.world.cut()
+    outside.silence(1)
+    outside.world.run(DEAD_MS)
+    named = cut_off_alarm(outside, 1)
+    assert named is not None and named[0] is Severity.MAJOR
+    assert "this module's own network seems broken" in named[1]
+    is_holding = outside.world.modules[1].role is Role.ACTIVE
+    assert is_holding == ("it goes on holding the chassis" in named[1])
+    assert is_holding == (board is not BoardClass.LEASE), "nobody echoes its lease"
+    assert ("the peer may have taken it too" in named[1]) == (board is BARE)
+    assert is_called_cut_off(outside, 1)
+    assert cut_off_alarm(outside, 2) is None, "its reference answers"
+
+
+def test_the_name_outlasts_what_is_forbidden() -> None:
+    outside = settled()
+    outside.world.cut()
+    outside.silence(2)
+    outside.world.run(DEAD_MS)
+    named = cut_off_alarm(outside, 2)
+    assert named is not None and named[0] is Severity.CRITICAL
+    assert outside.world.run(1000 * FORBID_S + 1000, lambda: _is_active(outside, 2))
+    outside.world.run(1000 * FORBID_S)
+    named = cut_off_alarm(outside, 2)
+    assert named is not None and named[0] is Severity.MAJOR
+
+
+@pytest.mark.parametrize("board", [BoardClass.GATED, BARE])
+def test_a_standby_that_is_forbidden_nothing_is_named_too(board: BoardClass) -> None:
+    outside = settled(board=board, settings=replace(SETTINGS, forbid_max_s=0))
+    outside.world.cut()
+    outside.silence(2)
+    outside.world.run(DEAD_MS)
+    named = cut_off_alarm(outside, 2)
+    assert named is not None and named[0] is Severity.MAJOR
+
+
+def test_the_name_ends_when_the_reference_answers_or_the_peer_is_heard() -> None:
+    for mend in (Outside.answer, lambda outside: outside.world.heal()):
+        outside = settled(board=BoardClass.GATED)
+        outside.world.cut()
+        outside.silence(1)
+        outside.world.run(DEAD_MS)
+        assert cut_off_alarm(outside, 1) is not None
+        mend(outside)
+        outside.world.run(DEAD_MS)
+        assert cut_off_alarm(outside, 1) is None
+
+
+def test_a_peer_that_answers_beside_its_paths_shows_that_the_network_works() -> None:
+    outside = settled()
+    outside.world.cut()
+    outside.silence(1, peer_too=False)
+    outside.world.run(DEAD_MS)
+    assert "reference-silent" in alarms_of(outside.world.modules[1])
+    assert cut_off_alarm(outside, 1) is None
+
+
+def test_a_reference_that_falls_silent_long_after_the_peer_speaks_of_itself() -> None:
+    outside = settled()
+    outside.world.kill(2)
+    outside.world.run(4000)
+    outside.silence(1)
+    outside.world.run(2000)
+    assert "reference-silent" in alarms_of(outside.world.modules[1])
+    assert cut_off_alarm(outside, 1) is None
+
+
+def test_a_reference_that_fell_silent_before_the_paths_speaks_of_itself() -> None:
+    outside = settled()
+    outside.silence(1, peer_too=False)
+    outside.world.run(2000)
+    outside.world.cut()
+    outside.silence(1)
+    outside.world.run(2000)
+    assert cut_off_alarm(outside, 1) is None
+
+
+def test_a_reference_that_falls_silent_while_a_peer_is_heard_speaks_of_itself() -> None:
+    outside = settled()
+    outside.world.cut("udp")
+    outside.silence(1)
+    outside.world.run(2000)
+    assert cut_off_alarm(outside, 1) is None
+
+
+def test_a_peer_whose_silence_a_line_explains_makes_nobody_cut_off() -> None:
+    outside = settled(board=BoardClass.GATED)
+    outside.world.kill(2)
+    outside.silence(1)
+    outside.world.run(2000)
+    assert "reference-silent" in alarms_of(outside.world.modules[1])
+    assert cut_off_alarm(outside, 1) is None, "its HEALTH line fell"
+
+
+def test_a_peer_that_said_goodbye_makes_nobody_cut_off() -> None:
+    outside = settled()
+    outside.world.modules[2].ask(StopAsked("a test"))
+    outside.silence(1)
+    outside.world.run(2000)
+    assert "reference-silent" in alarms_of(outside.world.modules[1])
+    assert cut_off_alarm(outside, 1) is None
+
+
+@pytest.mark.parametrize("why_not", ["fault", "thread"])
+def test_one_that_cannot_be_asked_or_was_not_just_now_names_nobody(why_not: str) -> None:
+    outside = settled()
+    outside.world.cut()
+    outside.silence(1)
+    if why_not == "fault":
+        outside.fault = "not allowed"
+    else:
+        outside.unasked.add(1)
+    outside.world.run(2000)
+    assert cut_off_alarm(outside, 1) is None
+    assert not is_called_cut_off(outside, 1)
+
+
 # ---- what is shown
 
 
@@ -264,4 +407,4 @@ def test_nothing_is_said_before_an_address_was_asked_for_long_enough() -> None:
     assert found.answers(REFERENCE, SETTINGS, ms(SILENT_MS - 1)) is None
     assert found.answers(REFERENCE, SETTINGS, ms(SILENT_MS)) is False
     assert found.answers(REFERENCE, None, ms(SILENT_MS)) is None
-    assert found.answers("198.51.100.1", SETTINGS, ms(SILENT_MS)) is False
+    assert found.answers("198.51.100.1", SETTINGS, ms(SILENT_MS)) is None, "it is not asked"
