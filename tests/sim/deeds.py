@@ -16,6 +16,7 @@ from bmcha.model.event import (
     DrillAsked,
     LockoutClearAsked,
     MaintenanceAsked,
+    SettingsReloaded,
     StopAsked,
     StrapsRead,
     SwitchoverAsked,
@@ -69,6 +70,7 @@ class Doer:
             **dict.fromkeys(("stick", "bounce", "blind"), self._line),
             **dict.fromkeys(("switchover", "maintenance", "stop-service"), self._ask),
             **dict.fromkeys(("lockout-clear", "drill"), self._ask),
+            "reload": self._reload,
             **dict.fromkeys(("sensors-bad", "sensors-ok"), self._sensors),
             **dict.fromkeys(("gate-broken", "gate-ok"), self._gate),
         }
@@ -261,6 +263,10 @@ class Doer:
         self.world.line_changed()
         return True
 
+    def _mute_reference(self, _: Deed, module: Module) -> bool:
+        module.is_reference_mute = True
+        return module.settings.third_opinion is not None
+
     def _sensors(self, deed: Deed, module: Module) -> bool:
         module.are_sensors_bad = deed.name == "sensors-bad"
         return True
@@ -316,6 +322,18 @@ class Doer:
                 module.ask(StopAsked("storm"))
         return True
 
+    def _reload(self, deed: Deed, module: Module) -> bool:
+        """With another fan minimum: what an isolated holder takes only when it is forced."""
+        if module.life is None:
+            return False
+        settings = module.life.node.settings
+        fans = tuple(replace(fan, pwm_min=60 + deed.more) for fan in settings.chassis.fans)
+        settings = replace(settings, chassis=replace(settings.chassis, fans=fans))
+        self._asked += 1
+        is_forced = deed.value == 1
+        module.ask(SettingsReloaded(self._asked, "storm", settings, (), self._asked, is_forced))
+        return True
+
     # ---- the end of an era
 
     def heal_all(self) -> None:
@@ -327,6 +345,7 @@ class Doer:
         for module in world.modules.values():
             module.is_store_broken, module.store_ms = False, 3
             module.hardware.is_gate_broken = module.are_sensors_bad = False
+            module.is_reference_mute = False
             module.straps = StrapsRead(module.slot)
             if module.life is not None:
                 module.life.interrupt = None

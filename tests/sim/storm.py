@@ -16,7 +16,13 @@ from itertools import pairwise
 from bmcha.answers.waits import waits
 from bmcha.model.moment import NS_PER_S
 from bmcha.model.role import Role
-from bmcha.model.settings import ChassisSettings, Failback, MoveSettings, NodeSettings
+from bmcha.model.settings import (
+    ChassisSettings,
+    Failback,
+    MoveSettings,
+    NodeSettings,
+    ThirdOpinionSettings,
+)
 from tests.sim.deeds import Doer
 from tests.sim.judge import Judge, Violation
 from tests.sim.story import Era, Setup, Story
@@ -56,6 +62,9 @@ def _moves(setup: Setup) -> MoveSettings:
         preferred_slot=1 if setup.is_failing_back else None,
         failback_hold_off_s=1,
     )
+
+
+REFERENCE = ThirdOpinionSettings("192.0.2.1", period_ms=100, silent_after_ms=250, forbid_max_s=2)
 
 
 def _chassis(chassis: ChassisSettings) -> ChassisSettings:
@@ -116,6 +125,7 @@ class Storm:
                 timers=replace(settings.timers, tick_ms=setup.tick_ms, **SHORTER),
                 moves=_moves(setup),
                 chassis=_chassis(settings.chassis),
+                third_opinion=REFERENCE if setup.has_reference else None,
             )
             module.jitter_ns = self.doer.jitter(module)
             module.sensor_milli = self._sensor_milli

@@ -44,6 +44,7 @@ class Setup:
     failovers_max: int = 0
     health_margin: int = 0
     is_failing_back: bool = False
+    has_reference: bool = False
 
     @property
     def path_names(self) -> tuple[str, ...]:
@@ -122,6 +123,7 @@ def _make_setup(random: Random) -> Setup:
         failovers_max=random.choice((0, 0, 0, 3)),
         health_margin=random.choice((0, 0, 0, 20)),
         is_failing_back=random.random() < 0.15,
+        has_reference=random.random() < 0.3,
     )
 
 
@@ -171,6 +173,8 @@ WEIGHTS = {
     "stop-service": 3,
     "lockout-clear": 1,
     "drill": 1,
+    "reload": 2,
+    "mute-reference": 2,
     "stick": 5,
     "bounce": 3,
     "unstick": 4,
@@ -218,6 +222,8 @@ def _make_deed(random: Random, setup: Setup, name: str) -> Deed:
             return replace(deed, value=random.choice((0, 1, 2, 3)))
         case "switchover":
             return replace(deed, value=random.choice((0, 1)))
+        case "reload":
+            return replace(deed, value=random.choice((0, 0, 1)), more=random.randrange(100))
         case "maintenance":
             return replace(deed, value=random.choice((0, 1, 5)))
         case "drill":

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from bmcha.model.effect import Effect
 from bmcha.model.event import Event, FanRead, LinesRead, SensorRead
+from bmcha.model.hearsay import Opinion, OpinionsHeard
 from bmcha.model.moment import NS_PER_MS
 from bmcha.model.reading import Quality
 from bmcha.model.restart import Restart
@@ -184,6 +185,9 @@ class Life:
         self._lines_told: LinesRead | None = None
         self._straps = StrapRounds(self.slot, now_ns)
         self._straps_alarm = Alarm(self._read_straps)
+        self._opinion_alarm = Alarm(self._ask_reference)
+        self._reference_ns: int | None = None
+        """When it answered last."""
 
     def _outlets(self) -> Outlets:
         ports = self.ports
@@ -209,12 +213,13 @@ class Life:
             self.agenda.set(alarm, self.agenda.now_ns + jitter_ns())
         self.agenda.wake(self._sensor_alarm)
         self.agenda.wake(self._lines_alarm)
+        self.agenda.wake(self._opinion_alarm)
         self._await_straps()
 
     def end(self) -> None:
         self.has_ended = True
         alarms = (self._loop_alarm, self._sensor_alarm, self._lines_alarm, self._straps_alarm)
-        for alarm in alarms:
+        for alarm in (*alarms, self._opinion_alarm):
             self.agenda.drop(alarm)
         for end in self.paths.values():
             self.agenda.drop(end.alarm)
@@ -290,6 +295,16 @@ class Life:
     def _await_straps(self) -> None:
         if self.has_slot:
             self.agenda.set(self._straps_alarm, self.module.world_ns(self._straps.due_ns))
+
+    def _ask_reference(self) -> None:
+        asked = self.node.settings.third_opinion
+        if self.is_still or asked is None:
+            return
+        now_ns = self.clock()
+        if not self.module.is_reference_mute:
+            self._reference_ns = now_ns
+        self.post(OpinionsHeard((Opinion(asked.address, self._reference_ns),), now_ns))
+        self.agenda.set(self._opinion_alarm, self.agenda.now_ns + asked.period_ms * NS_PER_MS)
 
     def post_lines(self) -> None:
         if not self.is_still:
