@@ -74,12 +74,18 @@ class Judge(Watcher):
         if world.open_count() < 2:
             self._dual_since_ns = None
             return
-        holds_on_silence = world.policy is IsolationPolicy.HOLD and world.board is BoardClass.BARE
-        if world.board.is_gated or holds_on_silence:
+        if world.board.is_gated or self._holds_on_silence():
             self.blame("two-hands", "both gates are open where that is never allowed")
         elif self._dual_since_ns is None:
             self._dual_since_ns = world.now_ns
             self.paths_changed()
+
+    def _holds_on_silence(self) -> bool:
+        """Where one may start alone, silence is trusted once, by order."""
+        world = self._world
+        may_be_alone = any(m.settings.is_lone_start_allowed for m in world.modules.values())
+        is_bare = world.board is BoardClass.BARE
+        return is_bare and world.policy is IsolationPolicy.HOLD and not may_be_alone
 
     def paths_changed(self) -> None:
         """After every deed and standstill: do the two hear each other, and since when?"""
