@@ -264,8 +264,10 @@ class Doer:
         return True
 
     def _mute_reference(self, _: Deed, module: Module) -> bool:
-        module.is_reference_mute = True
-        return module.settings.third_opinion is not None
+        if module.settings.third_opinion is None:
+            return False
+        module.does_reference_answer = False
+        return True
 
     def _sensors(self, deed: Deed, module: Module) -> bool:
         module.are_sensors_bad = deed.name == "sensors-bad"
@@ -345,7 +347,7 @@ class Doer:
         for module in world.modules.values():
             module.is_store_broken, module.store_ms = False, 3
             module.hardware.is_gate_broken = module.are_sensors_bad = False
-            module.is_reference_mute = False
+            module.does_reference_answer = True
             module.straps = StrapsRead(module.slot)
             if module.life is not None:
                 module.life.interrupt = None

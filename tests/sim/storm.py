@@ -127,6 +127,7 @@ class Storm:
                 chassis=_chassis(settings.chassis),
                 third_opinion=REFERENCE if setup.has_reference else None,
             )
+            module.does_reference_answer = True
             module.jitter_ns = self.doer.jitter(module)
             module.sensor_milli = self._sensor_milli
             sign = 1 if module.slot == 1 else -1

@@ -298,10 +298,10 @@ class Life:
 
     def _ask_reference(self) -> None:
         asked = self.node.settings.third_opinion
-        if self.is_still or asked is None:
+        if self.is_still or asked is None or self.module.does_reference_answer is None:
             return
         now_ns = self.clock()
-        if not self.module.is_reference_mute:
+        if self.module.does_reference_answer:
             self._reference_ns = now_ns
         self.post(OpinionsHeard((Opinion(asked.address, self._reference_ns),), now_ns))
         self.agenda.set(self._opinion_alarm, self.agenda.now_ns + asked.period_ms * NS_PER_MS)

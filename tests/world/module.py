@@ -55,8 +55,8 @@ class Module:
         self.writes: list[tuple[int, int, bool]] = []
         self.jitter_ns: Callable[[], int] = lambda: 0
         self.are_sensors_bad = False
-        self.is_reference_mute = False
-        """Whom its third opinion comes from does not answer it."""
+        self.does_reference_answer: bool | None = None
+        """Whom its third opinion comes from; None: nobody is asked."""
         self.sensor_milli: Callable[[int], int] = lambda index: SENSOR_MILLI
         self._is_stopped = False
         self._is_hung = False
