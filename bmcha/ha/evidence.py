@@ -75,6 +75,7 @@ def evidence_of(
         is_contradiction_over=is_over(
             peer.contradiction_since_ns, ns_from_ms(timers.unverified_takeover_ms), now_ns
         ),
+        is_fenced=peer.is_fenced,
         knows_our_epoch=draft is not None and 0 < held_epoch == draft.epoch,
     )
 

@@ -223,7 +223,7 @@ class RoleKeeper:
             return
         if self.machine.role is Role.ACTIVE:
             self._renew_epoch()
-        elif self.claim is not None and self.claim.is_listening:
+        elif self.claim is not None and self._taking.is_answer_awaited:
             self._taking.renew(now_ns)
 
     def _renew_epoch(self) -> None:
@@ -259,6 +259,7 @@ class RoleKeeper:
             is_in_maintenance=self.maintenance.is_on(now_ns),
             is_fence_pending=self._taking.is_fence_pending,
             is_answer_overdue=self._taking.is_answer_overdue(now_ns),
+            is_active_line_doubted=self._taking.is_active_line_doubted,
             is_last_claimant=claimant(self.seen_epoch, self.settings.succession) == self.own_slot,
             is_locked_out=self.flaps.is_locked,
             is_cut_off=self._is_claim_forbidden(now_ns),

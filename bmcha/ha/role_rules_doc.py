@@ -118,7 +118,9 @@ WORDS = {
     "is_locked_out": ("locked out", "not locked out"),
     "is_cut_off": ("cut off, by a third opinion", "not known to be cut off"),
     "is_answer_overdue": ("has claimed for a dead time", "has claimed for less than a dead time"),
+    "is_active_line_doubted": ("a line of the peer is doubted", "its lines are believed"),
     "is_fence_pending": ("no pulse given yet", "no fence, or the pulse was given"),
+    "peer.is_fenced": ("its life was ended by a reset", "not reset"),
     "peer.is_earlier": ("peer earlier in the succession", "peer later in the succession"),
     "peer.is_heard": ("peer heard", "peer not heard"),
     "peer.is_silent": ("every path silent", "not silent for long enough"),
@@ -268,9 +270,11 @@ def sections() -> Iterator[Section]:
     claim = {"role": Role.FENCING, **_CALM, "is_fence_pending": False}
     text = "A peer whose line proved the opposite of its last word is not listened to."
     yield Section("FENCING, the claim under way", text, decide, {**claim, **_WORD})
-    holds = {"board": BoardClass.BARE, "policy": IsolationPolicy.HOLD, "peer.is_heard": False}
-    title = "FENCING, the claim under way, the peer not heard, board bare, policy hold"
-    yield Section(title, "Elsewhere the claim goes on.", decide, {**claim, **holds})
+    for board in (BoardClass.BARE, BoardClass.GATED):
+        names = "bare" if board is BoardClass.BARE else "gated or reset"
+        title = f"FENCING, the claim under way, the peer not heard, board {names}"
+        given = {**claim, "board": board, "peer.is_heard": False}
+        yield Section(title, "On a lease board the claim goes on.", decide, given)
     for board in (BoardClass.GATED, BoardClass.LEASE):
         names = "lease" if board is BoardClass.LEASE else "gated, reset or bare"
         given = {"role": Role.ACTIVE, **_CALM, "board": board}

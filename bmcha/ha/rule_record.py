@@ -25,6 +25,7 @@ class PeerEvidence:
     ``was_heard`` and ``was_heard_active``: since this node's own start. ``is_lease_over``: it
     has not echoed this node for a lease. ``is_active_line_stuck``: up, and unmoved for long since
     its last beat. ``knows_our_epoch``: its word names the epoch of this node's claim.
+    ``is_fenced``: a reset from here has ended the life that was heard last.
     """
 
     is_earlier: bool
@@ -52,6 +53,7 @@ class PeerEvidence:
     is_lease_over: bool = False
     is_active_line_stuck: bool = False
     knows_our_epoch: bool = False
+    is_fenced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,8 @@ class RoleInputs:
     ``is_take_back_due``: nobody took what it let go. ``is_last_claimant``: its slot made
     the newest claim that was ever seen, in this life or before. ``is_fence_pending``: it is going
     to reset a peer, and no pulse was given yet. ``is_answer_overdue``: the claim has waited for a
-    dead time to be answered. ``is_locked_out``: too many failovers.
+    dead time to be answered. ``is_active_line_doubted``: the claim goes on although a line of a
+    peer says that it holds. ``is_locked_out``: too many failovers.
     ``is_cut_off``: a reference outside the chassis fell silent with the paths, and forbids for now.
     """
 
@@ -87,6 +90,7 @@ class RoleInputs:
     is_cut_off: bool = False
     is_fence_pending: bool = False
     is_answer_overdue: bool = False
+    is_active_line_doubted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,13 +35,18 @@ class Taking:
         self.claim: Claim | None = None
         self.fence: Fence | None = None
         self.is_answer_awaited = False
+        self._was_line_unclear = False
 
     @property
     def is_fence_pending(self) -> bool:
         return self.fence is not None and self.fence.is_pending
 
+    @property
+    def is_active_line_doubted(self) -> bool:
+        return self.claim is not None and self.claim.is_active_line_doubted
+
     def is_answer_overdue(self, now_ns: int) -> bool:
-        if self.claim is None or not self.claim.is_listening:
+        if self.claim is None:
             return False
         return now_ns - self.claim.begun_ns >= self._seat.peers.longest_deadtime_ns()
 
@@ -63,6 +68,7 @@ class Taking:
     def _claim(self, is_active_line_doubted: bool, now_ns: int) -> None:
         seat = self._seat
         self.fence = None
+        self.is_answer_awaited = self._was_line_unclear = False
         seat.own.is_unverified = is_active_line_doubted
         self.claim = Claim(
             epoch=seat.own.held_epoch,
@@ -89,10 +95,17 @@ class Taking:
             if levels is None:
                 return Outcome.UNDER_WAY
             return self._do_fence(self.fence.looked(levels, lines.read_ns), now_ns)
-        if self.claim is None:
+        if self.claim is None or self._must_look_again(lines):
             return Outcome.UNDER_WAY
         is_peer_active = any(levels.active is True for _, levels in lines.peers)
         return self._do(self.claim.looked(is_peer_active, lines.read_ns))
+
+    def _must_look_again(self, lines: LinesRead) -> bool:
+        """A line cannot be read: whether its peer owes an answer, the rules say before the next
+        look."""
+        was_unclear = self._was_line_unclear
+        self._was_line_unclear = any(levels.active is None for _, levels in lines.peers)
+        return self._was_line_unclear and (self.is_answer_awaited or not was_unclear)
 
     def tick(self, now_ns: int) -> Outcome:
         if self.fence is not None:

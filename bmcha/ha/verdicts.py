@@ -55,15 +55,21 @@ def judge_spoken_line(i: RoleInputs, peer: PeerEvidence) -> Verdict | None:
     return None
 
 
-def holds_on_silence(i: RoleInputs) -> bool:
-    """No line can tell, and nobody claims from a peer that does not hear it."""
-    return i.board is BoardClass.BARE and i.policy is IsolationPolicy.HOLD
+def must_answer(i: RoleInputs, peer: PeerEvidence) -> bool:
+    """No line can tell whether it holds, and two must never: nothing is claimed from it unless it
+    says that it knows. A gated board's ACTIVE line that cannot be read tells as little as none."""
+    if i.board is BoardClass.BARE:
+        return i.policy is IsolationPolicy.HOLD
+    return i.board.is_gated and peer.active is None
+
+
+def reason_of_no_answer(i: RoleInputs) -> Reason:
+    is_bare = i.board is BoardClass.BARE
+    return Reason.HELD_BY_POLICY if is_bare else Reason.ACTIVE_LINE_UNREADABLE
 
 
 def _judge_heard(i: RoleInputs, peer: PeerEvidence) -> Verdict:
     """Heard, and neither ACTIVE nor about to be: nobody holds the chassis."""
-    if holds_on_silence(i) and peer.hears_us is False and not peer.is_released:
-        return Verdict(False, Reason.HELD_BY_POLICY)
     if peer.role is Role.FAULT:
         return Verdict(True, Reason.PEER_IN_FAULT)
     if peer.role is Role.RELINQUISHING:
@@ -71,6 +77,8 @@ def _judge_heard(i: RoleInputs, peer: PeerEvidence) -> Verdict:
             return Verdict(False, Reason.PEER_CLAIMS_FIRST)
         asked = peer.has_handed_over
         return Verdict(True, Reason.HANDOVER_ASKED if asked else Reason.PEER_RELEASED)
+    if peer.hears_us is False and must_answer(i, peer):
+        return Verdict(False, reason_of_no_answer(i))
     if i.role is not Role.STARTING and peer.role is Role.STARTING:
         return Verdict(True, Reason.STANDBY_BEFORE_STARTING)
     is_pinned = i.is_in_maintenance  # then a STANDBY does not go before the restarted holder

@@ -8,7 +8,7 @@ PATHS = ("cut", "lose")
 FRAMES = ("delay", "double")
 LIVES = ("kill", "stop")
 SLOTS = ("pull",)
-LINES = ("lie",)
+LINES = ("lie", "blind")
 ORDERS = ("switch", "leave")
 
 BOARDS = ("gated", "reset", "lease", "bare", "bare-hold", "presence")
@@ -27,6 +27,8 @@ LARGE = (
     *(Case(board, 2, ("kill",)) for board in BOARDS),
     *(Case(board, 2, LIVES) for board in ("bare", "bare-hold")),
     *(Case(board, 2, ("cut", "kill")) for board in ("bare", "bare-hold")),
+    *(Case(board, 2, ("cut", "lose", *FRAMES)) for board in ("bare", "presence")),
+    *(Case(board, 2, ("cut", *ORDERS)) for board in ("bare", "presence")),
     *(Case("bare-hold", 2, kinds) for kinds in (("cut", "stop"), ("cut", *ORDERS))),
     *(Case("bare-hold", 2, kinds) for kinds in (("cut", "lose", *FRAMES), ("delay", *LIVES))),
 )

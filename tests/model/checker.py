@@ -36,6 +36,7 @@ KINDS = {
     "lie": 128,
     "switch": 256,
     "leave": 512,
+    "blind": 1024,
 }
 """What the world may do; the bits of two_nodes.pml."""
 

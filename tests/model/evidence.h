@@ -11,6 +11,7 @@
 #define IT now.n[1 - me]
 #define IS_HEARD(node) ((node).word_role != 0 && (node).age < setting[s_dead])
 enum { UNKNOWN, IS_DOWN, IS_UP };
+enum { KIND_LIE = 128, KIND_BLIND = 1024 };   /* as in two_nodes.pml */
 enum { PRESENCE, HEALTH, ACTIVE_LINE, LINES };
 
 extern int readtrail;   /* of the verifier: a trail is shown, not searched for */
@@ -207,14 +208,14 @@ note_word(int me)
         ME.yielded = 0;
     if (ME.word_epoch <= ME.held || ME.word_role == ACTIVE || ME.word_role == FENCING)
         return;
-    if (ME.role == ACTIVE || ME.phase == LISTENING) {
+    if (ME.role == ACTIVE || ME.awaits) {
         ME.seen = epoch_after[me][ME.seen];
         ME.held = ME.seen;
         say("  %d renews %d", me, ME.held);
     }
     if (ME.role == ACTIVE)
         ME.stored = ME.held;
-    else if (ME.phase == LISTENING)
+    else if (ME.awaits)
         ME.phase = STORING;
 }
 
@@ -235,7 +236,10 @@ gather(int me)
         ME.wait >= setting[ME.why == LEASE_ENDED ? s_take_back_lease : s_take_back];
     seen_as[e_is_last_claimant] = ME.seen > 0 && ME.seen % 2 == me;
     seen_as[e_is_fence_pending] = ME.phase == PENDING;
-    seen_as[e_is_answer_overdue] = ME.phase == LISTENING && ME.wait >= setting[s_dead];
+    seen_as[e_is_answer_overdue] =
+        (ME.phase == STORING || ME.phase == LISTENING) && ME.wait >= setting[s_dead];
+    seen_as[e_is_active_line_doubted] = ME.doubt;
+    seen_as[e_peer_is_fenced] = ME.fenced;
     seen_as[e_peer_is_earlier] = me == 1;
     seen_as[e_peer_is_heard] = heard;
     seen_as[e_peer_is_silent] = is_silent(me);
@@ -301,11 +305,18 @@ look_result(int me)
     return looked_step[me == 0][ME.doubt][read_line(me, ACTIVE_LINE) == IS_UP][is_over_now];
 }
 
+/* The line cannot be read, and the peer has to answer instead. */
+static int
+is_look_unclear(int me)
+{
+    return ME.awaits && read_line(me, ACTIVE_LINE) == UNKNOWN;
+}
+
 /* A look that changes nothing is left out. */
 static int
 is_look_worth(int me)
 {
-    return look_result(me) != WAIT;
+    return look_result(me) != WAIT && !is_look_unclear(me);
 }
 
 /* ---- the fence (bmcha/ha/fencing.py) */
@@ -405,11 +416,23 @@ does_write_land(int i)
     return now.n[i].gate && is_let_through && holds(1 - i) && setting[s_may_be_dual] < 2;
 }
 
+/* What cannot be read does not lie: it may fail beside paths that are cut. */
+static int
+is_no_lie(void)
+{
+    return now.lie == 0 || (now.lie - 1) % 3 == UNKNOWN;
+}
+
 static int
 is_worth_lying(int which)
 {
     int reader = (which - 1) / 9, line = (which - 1) / 3 % 3;
+    int is_blind = (which - 1) % 3 == UNKNOWN;
 
+    if (!(setting[s_kinds] & (is_blind ? KIND_BLIND | KIND_LIE : KIND_LIE)))
+        return 0;
+    if (!is_blind && (now.cut[0] || now.cut[1]))
+        return 0;
     return reader < 2 && setting[s_has_presence + line] && (setting[s_lies] >> (which - 1) % 3 & 1);
 }
 

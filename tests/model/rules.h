@@ -19,14 +19,14 @@ enum { PART_MAX = 8192, CHILD_MAX = 8, EPOCH_COUNT = 64, ROLE_COUNT = 8, WORD_MA
 #define EVIDENCE(X)                                                                              \
     X(role) X(why) X(is_boot_window_over) X(must_listen) X(is_own_gap_too_long)                   \
     X(are_outputs_shut) X(has_yielded) X(is_take_back_due) X(is_last_claimant)                    \
-    X(is_fence_pending) X(is_answer_overdue) X(peer_is_earlier) X(peer_is_heard) X(peer_is_silent)                     \
+    X(is_fence_pending) X(is_answer_overdue) X(is_active_line_doubted) X(peer_is_earlier) X(peer_is_heard) X(peer_is_silent)                     \
     X(peer_has_said_goodbye) X(peer_role) X(peer_is_released) X(peer_is_epoch_newer)              \
     X(peer_hears_us) X(peer_will_claim_on_silence) X(peer_calls_us_silent_soon)                   \
     X(peer_has_handed_over) X(peer_presence) X(peer_health) X(peer_active)                        \
     X(peer_has_line_spoken) X(peer_is_rank_delay_over) X(peer_is_claim_window_over)               \
     X(peer_is_contradiction_over) X(peer_is_deaf_rival) X(peer_was_heard)                         \
     X(peer_was_heard_active) X(peer_is_lease_over) X(peer_is_active_line_stuck)                   \
-    X(peer_knows_our_epoch)
+    X(peer_knows_our_epoch) X(peer_is_fenced)
 
 /* Waits in ticks, and what kind of run this is. */
 #define SETTING(X)                                                                               \

@@ -21,7 +21,7 @@ c_decl {
 
 typedef Node {
     unsigned proc : 2; unsigned role : 3; unsigned why : 3; unsigned phase : 3;
-    bool doubt; bool yielded; bool released; bool leaving; bool ticked;
+    bool doubt; bool awaits; bool yielded; bool released; bool leaving; bool ticked;
     unsigned gap : 3;                                   /* ticks since its last event */
     unsigned seen : 4; unsigned held : 4; unsigned stored : 4;      /* epochs */
     unsigned boot : 4; unsigned listen : 4; unsigned wait : 4;      /* waits of its own */
@@ -247,6 +247,8 @@ inline let_go() {
 #define settle(is_tick) c_code { judge(Pnode->me, is_tick); }; carry_through()
 
 inline carry_through() {
+    n[me].awaits = (c_expr { decided.role } == FENCING && n[me].role == FENCING &&
+        c_expr { decided.awaits } -> 1 : 0);
     if
     :: c_expr { decided.role } == n[me].role ->
         if
@@ -308,7 +310,7 @@ inline wake() {
 /* ---- lives */
 
 inline clear_node(i) {
-    n[i].role = STARTING; n[i].why = 0; n[i].phase = IDLE; n[i].doubt = 0; n[i].yielded = 0;
+    n[i].role = STARTING; n[i].why = 0; n[i].phase = IDLE; n[i].doubt = 0; n[i].awaits = 0; n[i].yielded = 0;
     n[i].released = 0; n[i].leaving = 0; n[i].ticked = 0; n[i].gap = 0; n[i].seen = 0;
     n[i].held = 0; n[i].boot = 0; n[i].listen = 0; n[i].wait = 0; n[i].known = NOBODY;
     n[i].age = OF(dead); n[i].listened = 0;
@@ -484,8 +486,11 @@ end:do
         c_code { say("look %d", Pnode->me); };
         wake();
         if
-        :: n[me].phase == LOOKING ->
-            c_code { now.n[Pnode->me].claimed = read_line(Pnode->me, ACTIVE_LINE); };
+        :: n[me].phase == LOOKING -> c_code { examine(Pnode->me, 0); }; settle(0)
+        :: else
+        fi;
+        if
+        :: n[me].phase == LOOKING && c_expr { (is_look_worth(Pnode->me)) } ->
             c_code { claim_step = look_result(Pnode->me); };
             do_step();
             c_code { say("  %d looked: %d", Pnode->me, now.n[Pnode->me].role); };
@@ -539,6 +544,7 @@ end:do
 #define LIE 128
 #define SWITCH 256
 #define LEAVE 512
+#define BLIND 1024
 #define may(kind) (faults > 0 && (OF(kinds) & kind))
 
 
@@ -582,9 +588,9 @@ end:do
     :: d_step { n[me].proc == ABSENT ->
         told("inserts"); n[me].proc = ENDED; happened(); watch() }
 
-    :: d_step { may(CUT) && !cut[me] && lie == 0 ->
+    :: d_step { may(CUT) && !cut[me] && c_expr { (is_no_lie()) } ->
         told("cuts off"); cut[me] = 1; fault(); watch() }
-    :: d_step { may(CUT) && me == 0 && !cut[0] && !cut[1] && lie == 0 ->
+    :: d_step { may(CUT) && me == 0 && !cut[0] && !cut[1] && c_expr { (is_no_lie()) } ->
         told("cuts both off, and"); cut[0] = 1; cut[1] = 1; fault(); watch() }
     :: d_step { cut[me] -> told("heals"); cut[me] = 0; dual = 0; happened(); watch() }
     :: d_step { me == 0 && cut[0] && cut[1] ->
@@ -634,7 +640,7 @@ end:do
     :: else \
     fi
 
-/* Lines that lie, one at a time, and the passing of time. */
+/* Lines that lie or cannot be read, one at a time, and the passing of time. */
 proctype world() {
     byte which;
 end:do
@@ -652,7 +658,7 @@ end:do
         c_code { forget_epochs(); lower_epochs(); };
         watch() }
     :: atomic {
-            may(LIE) && lie == 0 && !cut[0] && !cut[1] ->
+            (may(LIE) && lie == 0 && !cut[0] && !cut[1]) || (may(BLIND) && lie == 0) ->
             select (which : 1 .. 18);
             if
             :: c_expr { (is_worth_lying(Pworld->which)) } ->

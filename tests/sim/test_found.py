@@ -39,6 +39,29 @@ FOUND = {
         +1 pause-in-write 1 - 1 1800
         +4901 nothing 0 - 0 0
     """,
+    # One that could not read the other's ACTIVE line claimed on a word some beats old, while that
+    # other one, which it heard no more, had just claimed.
+    "a claim beside a line that cannot be read": """
+        seed 40124
+        setup board=reset policy=hold paths=2 tick_ms=50 deadtime_ms=700 failovers_max=3 is_failing_back=True
+        era lines quiet 0
+        era paths quiet 0
+        era lines quiet 0
+        era paths quiet 0
+        +1501 cut-all 0 - 0 0
+        +1800 start 1 - 0 0
+        era paths quiet 0
+        +308 die-at 2 - 40 2
+        +300 stop-service 1 - 0 0
+        +750 store-broken 1 - 0 0
+        era lines quiet 0
+        +200 stop 1 - 300 0
+        era paths quiet 0
+        +5 blind 1 active 0 0
+        +10 swizzle 1 - 0 700
+        +1000 cut-all 2 - 0 0
+        +1530 flip 2 serial 70 0
+    """,
     # The loser of a split brain wrote what it had read last under the winner's epoch.
     "the last readings of who lets go to a newer epoch": """
         seed 146

@@ -111,9 +111,85 @@ def test_no_evidence_but_an_answer_or_a_proof_of_its_end_opens_beside_a_peer(
             assert is_contest or silent or hears is False
 
 
+GATED = [board for board in BoardClass if board.is_gated]
+UNREADABLE = replace(ANSWERED, active=None, presence=True, health=True)
+
+
+@pytest.mark.parametrize("line", [False, True])
 @pytest.mark.parametrize("board", [board for board in BoardClass if board is not BARE])
-def test_where_lines_tell_no_answer_is_waited_for(board: BoardClass) -> None:
-    assert is_opening(claiming(replace(ANSWERED, knows_our_epoch=False), board))
+def test_where_a_line_tells_no_answer_is_waited_for(board: BoardClass, line: bool) -> None:
+    assert is_opening(claiming(replace(UNREADABLE, active=line, knows_our_epoch=False), board))
+
+
+def test_a_lease_board_never_promised_that_two_never_hold() -> None:
+    assert is_opening(claiming(replace(UNREADABLE, knows_our_epoch=False), BoardClass.LEASE))
+
+
+@pytest.mark.parametrize("board", GATED)
+def test_an_active_line_that_cannot_be_read_tells_as_little_as_none(board: BoardClass) -> None:
+    assert is_opening(claiming(UNREADABLE, board))
+    assert claiming(replace(UNREADABLE, knows_our_epoch=False), board).is_answer_awaited
+    given_up = RoleDecision(Role.STANDBY, Reason.ACTIVE_LINE_UNREADABLE)
+    silent = replace(UNREADABLE, is_heard=False, is_silent=True, role=None, hears_us=None)
+    assert claiming(silent, board) == given_up
+    assert claiming(replace(UNREADABLE, knows_our_epoch=False, hears_us=False), board) == given_up
+
+
+@pytest.mark.parametrize("board", GATED)
+def test_no_claim_is_begun_on_one_that_hears_nothing_beside_an_unreadable_line(
+    board: BoardClass,
+) -> None:
+    deaf = replace(UNREADABLE, hears_us=False)
+    waiting = RoleInputs(Role.STANDBY, Reason.PEER_IS_ACTIVE, (deaf,), board)
+    assert decide(waiting) == RoleDecision(Role.STANDBY, Reason.ACTIVE_LINE_UNREADABLE)
+    readable = replace(waiting, peers=(replace(deaf, active=False),))
+    assert decide(readable).role is Role.FENCING
+
+
+@pytest.mark.parametrize("board", GATED)
+def test_one_whose_end_is_proved_owes_no_answer_beside_an_unreadable_line(
+    board: BoardClass,
+) -> None:
+    """By its reset, or because its line was doubted for long: cooling does not wait."""
+    silent = replace(UNREADABLE, is_heard=False, is_silent=True, role=None, hears_us=None)
+    assert is_opening(claiming(replace(silent, is_fenced=True), board))
+    inputs = RoleInputs(Role.FENCING, Reason.UNVERIFIED_TAKEOVER, (silent,), board)
+    assert is_opening(decide(replace(inputs, is_active_line_doubted=True)))
+
+
+@pytest.mark.parametrize("reader", [1, 2])
+@pytest.mark.parametrize("board", GATED)
+def test_two_never_hold_though_a_line_cannot_be_read_and_paths_are_cut(
+    board: BoardClass, reader: int
+) -> None:
+    """One direction, or both, at many moments around the claim; then all is mended."""
+    for source, cut_ms in product((None, 1, 2), range(0, 700, 35)):
+        world = World(board)
+        world.stick(reader, "active", None)
+        world.boot()
+        world.run(cut_ms)
+        world.cut(source=source)
+        world.run(3500)
+        assert world.dual_ms == 0, world.story()
+        world.heal()
+        world.run(4000)
+        assert world.dual_ms == 0 and world.open_count() == 1, world.story()
+
+
+@pytest.mark.parametrize("reader", [1, 2])
+@pytest.mark.parametrize("board", list(BoardClass))
+def test_an_unreadable_line_delays_no_claim_by_more_than_an_answer(
+    board: BoardClass, reader: int
+) -> None:
+    world = World(board)
+    if board is not BARE:
+        world.stick(reader, "active", None)
+    world.boot()
+    world.run(200)
+    assert world.open_count() == 1
+    world.kill(1)
+    world.run(1500)
+    assert world.dual_ms == 0
 
 
 def test_a_lone_start_asks_nobody() -> None:

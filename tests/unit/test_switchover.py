@@ -64,6 +64,7 @@ def test_each_refusal_alone(refusal: Refusal) -> None:
 def test_only_what_is_not_asked_of_a_switchover_and_its_failure_are_not_known_beforehand() -> None:
     assert set(Refusal) - set(ALONE) == {
         *(Refusal.HANDOVER_FAILED, Refusal.DRILL_UNDER_WAY, Refusal.NO_SUCH_PATH),
+        Refusal.ISOLATED,
     }
 
 
