@@ -43,7 +43,7 @@ FOUND = {
     # other one, which it heard no more, had just claimed.
     "a claim beside a line that cannot be read": """
         seed 40124
-        setup board=reset policy=hold paths=2 tick_ms=50 deadtime_ms=700 failovers_max=3 is_failing_back=True
+        setup board=reset tick_ms=50 deadtime_ms=700 failovers_max=3 is_failing_back=True
         era lines quiet 0
         era paths quiet 0
         era lines quiet 0
