@@ -166,7 +166,7 @@ class Reason(_Sentence):
     )
     ACTIVE_LINE_UNREADABLE = (
         34,
-        "Every path is silent and the peer's ACTIVE line cannot be read: a claim would be a guess.",
+        "The peer does not answer, and its ACTIVE line cannot be read: a claim would be a guess.",
         "Mend the line, or a path: see `bmcha check` and `bmcha paths`.",
     )
     OTHER_CHASSIS = (

@@ -9,6 +9,7 @@ kept. `tests/sim/test_storms.py` runs it too. Exit code 1: something was broken.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -18,11 +19,12 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 from bmcha.model.effect import Answer, EnterRole
 from bmcha.model.settings import BoardClass
 from tests.sim.judge import Judge
-from tests.sim.marks import Marks, marked_rules
+from tests.sim.marks import Marks, all_marks, marked_rules
 from tests.sim.shrink import scenario_text, shrink
 from tests.sim.storm import Outcome, run_story
 from tests.sim.story import Story, make_story, parse_story, story_text
@@ -35,6 +37,10 @@ SEEDS_AT_ONCE = 5
 ORPHAN_LOOK_S = 1.0
 SHRUNK_MAX = 5
 """So many broken seeds of one run are cut down; more of them have the same cause."""
+
+
+TELLING_SEEDS = 300
+"""A shorter run says nothing about what no seed reaches."""
 
 
 class MarkingJudge(Judge):
@@ -174,11 +180,11 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _read_state() -> dict[str, float]:
-    try:
-        state: dict[str, float] = json.loads(STATE.read_text())
-    except (OSError, ValueError):
-        return {"next": 0, "seeds": 0, "broken": 0, "seconds": 0.0}
+def _read_state() -> dict[str, Any]:
+    """What all runs so far came to. ``marks``: what any of their seeds has reached."""
+    state = {"next": 0, "seeds": 0, "broken": 0, "seconds": 0.0, "marks": []}
+    with contextlib.suppress(OSError, ValueError):
+        state |= json.loads(STATE.read_text())
     return state
 
 
@@ -193,6 +199,7 @@ def _soak(asked: argparse.Namespace) -> int:
         report_broken(tally, asked.board, SHRUNK_MAX - len(total.broken) + len(tally.broken))
         state["seeds"] += tally.seeds
         state["broken"] += len(tally.broken)
+        state["marks"] = sorted({*state["marks"], *tally.marks})
         took_s = time.monotonic() - begun_s
         if asked.first is None:
             state["next"] = first + total.seeds
@@ -201,17 +208,26 @@ def _soak(asked: argparse.Namespace) -> int:
             print(_line(first, total, asked.seeds, took_s, state), flush=True)
     state["seconds"] += time.monotonic() - begun_s
     _keep(state)
+    if total.seeds >= TELLING_SEEDS:
+        print("\n".join(_unreached(set(state["marks"]))))
     return 1 if total.broken else 0
 
 
-def _keep(state: dict[str, float]) -> None:
+def _unreached(reached: set[str]) -> list[str]:
+    """What no seed of any run has reached; `tests/sim/test_marks.py` says which test does."""
+    missing = sorted(all_marks() - reached)
+    told = f"{len(reached & all_marks())} rules, reasons and refusals were reached by some seed"
+    return [f"{told}, {len(missing)} by none:" if missing else told, *(f"  {m}" for m in missing)]
+
+
+def _keep(state: dict[str, Any]) -> None:
     STATE.parent.mkdir(exist_ok=True)
     draft = STATE.with_suffix(".new")
     draft.write_text(json.dumps(state))
     draft.replace(STATE)
 
 
-def _line(first: int, total: Tally, seeds: int, took_s: float, state: dict[str, float]) -> str:
+def _line(first: int, total: Tally, seeds: int, took_s: float, state: dict[str, Any]) -> str:
     speed = total.seeds / max(took_s, 0.001)
     hours = (total.lived_s + total.told_s) / 3600
     return (
