@@ -197,12 +197,6 @@ BROKEN = (
         "two-hands",
     ),
     Broken(
-        "no answer is awaited where silence is trusted",
-        _decides(no_answer_is_awaited),
-        Case("bare", 1, ("kill",)),
-        "two-hands",
-    ),
-    Broken(
         "the second never claims",
         _decides(second_waits_for_ever),
         Case("gated", 1, ("kill",)),

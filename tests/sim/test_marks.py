@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bmcha.model.settings import IsolationPolicy
 from tests.sim.marks import Marks, all_marks, marked_rules
 from tests.sim.soak import run_seeds
 from tests.sim.storm import run_story
 from tests.sim.story import parse_story
+from tests.unit import test_answered_claim as answered
 from tests.unit.test_reasons import REASONS, REFUSALS
 
 TESTS = Path(__file__).parents[1]
@@ -46,7 +49,7 @@ ELSEWHERE = {
     "rule verdicts.judge_goodbye: "
     "Verdict(True, Reason.UNVERIFIED_TAKEOVER, is_active_line_doubted=True)": STUCK,
     # A board with a PRESENCE line alone.
-    "rule role_rules._owes_answer: False #2": (
+    "rule role_rules._owes_answer: False #4": (
         "test_no_evidence_but_an_answer_or_a_proof_of_its_end_opens_beside_a_peer"
     ),
     # A line that is down and has not spoken: between the reading and the end of the probe.
@@ -72,6 +75,34 @@ NAMED = {
         +100 cut-all 0 - 0 0
         +3000 nothing 0 - 0 0
     """,
+    "a holder that dies beside one that starts": """
+        setup board=bare policy=hold paths=3 deadtime_ms=400
+        era paths quiet 0
+        +900 kill 1 - 0 0
+    """,
+    "handed over by one whose successor dies": """
+        seed 70006
+        setup board=reset paths=3 tick_ms=75 is_lone=True
+        era paths quiet 0
+        +1 switchover 1 - 1 0
+        +2 kill 2 - 0 0
+    """,
+    "both directions lossy on a reset board": """
+        seed 70009
+        setup board=reset policy=hold paths=1 tick_ms=75 deadtime_ms=700
+        era paths quiet 0
+        +5 loss 1 udp 95 0
+        +3000 flip 2 udp 70 0
+    """,
+    "a bouncing PRESENCE line beside one that stands still": """
+        seed 70017
+        setup board=reset tick_ms=75 ahead_s=4000000 drift_ppm=1000
+        era lines quiet 0
+        era lines quiet 0
+        era lines quiet 0
+        +60 bounce 2 presence 0 0
+        +400 stop 1 - 1000 0
+    """,
     "both start cut off": """
         setup board=lease
         era paths quiet 0
@@ -82,8 +113,16 @@ NAMED = {
 }
 
 
+TOLD_ELSEWHERE: tuple[Callable[[], object], ...] = (
+    lambda: answered.test_two_never_hold_whenever_every_path_is_cut("a cold start"),
+    lambda: answered.test_two_that_claim_in_the_same_moment_never_hold_both(IsolationPolicy.HOLD),
+)
+
+
 def marks_of_named_stories() -> set[str]:
     with marked_rules():
+        for told in TOLD_ELSEWHERE:
+            told()
         for reason_story in REASONS.values():
             reason_story()
         for refusal_story in REFUSALS.values():
