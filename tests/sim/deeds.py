@@ -80,7 +80,9 @@ class Doer:
     def is_over_budget(self, deed: Deed) -> bool:
         if not self.may_lie:
             return deed.name in ("stick", "bounce")  # a line that cannot be read does not lie
-        return deed.name == "cut-all" or deed.what == self.world.path_names[-1]
+        # A module of another chassis is heard on no path: as if all were cut.
+        is_last_path = deed.what == self.world.path_names[-1]
+        return deed.name in ("cut-all", "start-foreign") or is_last_path
 
     def _nothing(self, _: Deed, __: Module) -> bool:
         return True
