@@ -24,9 +24,9 @@ from bmcha.runtime.supervisor import Hooks, Supervisor
 
 
 def say(text: str, level: Level = Level.INFO) -> None:
-    # In one piece, because several threads say something.
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    # In one piece, because several threads say something; and past the buffer, whose lock a thread
+    # that is left behind would hold at the interpreter's end.
+    os.write(sys.stdout.fileno(), f"{text}\n".encode())
 
 
 class Lines:

@@ -165,7 +165,7 @@ def test_two_never_hold_though_a_line_cannot_be_read_and_paths_are_cut(
     board: BoardClass, reader: int
 ) -> None:
     """One direction, or both, at many moments around the claim; then all is mended."""
-    for source, cut_ms in product((None, 1, 2), range(0, 700, 35)):
+    for source, cut_ms in product((None, 1, 2), range(0, 700, 70)):
         world = World(board)
         world.stick(reader, "active", None)
         world.boot()
@@ -174,7 +174,7 @@ def test_two_never_hold_though_a_line_cannot_be_read_and_paths_are_cut(
         world.run(3500)
         assert world.dual_ms == 0, world.story()
         world.heal()
-        world.run(4000)
+        world.run(1500)
         assert world.dual_ms == 0 and world.open_count() == 1, world.story()
 
 
