@@ -79,8 +79,8 @@ def differing(report: dict[str, Any], played: Played, name: str, board: str) -> 
 def test_the_simulator_agrees_on_the_roles(
     runs: ScenarioRuns, name: str, board: str, tmp_path: Path
 ) -> None:
-    """The same text in virtual time: the same roles, in the same order. Real chassis beside each other
-    may hold a module up for longer than it may stand still; then it is played once more, alone."""
+    """The same text in virtual time: the same roles, in the same order. Real chassis beside
+    each other may hold a module up for longer than it may stand still; then it is played alone."""
     played = play(*find_scenario(name), board, tmp_path)
     report = runs.report((name, board))
     if differing(report, played, name, board):
