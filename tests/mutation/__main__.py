@@ -38,6 +38,16 @@ STORIES = (
     "tests/unit/test_answers.py",
     "tests/unit/test_answered_claim.py",
 )
+TESTS_ELSEWHERE = {
+    "verdicts": ("role_rules_doc", "role_rules"),
+    "role_rules": ("role_rules_doc",),
+    "rule_record": ("role_rules_doc",),
+    "taking": ("role_keeper", "fencing_and_lease_stories"),
+    "letting_go": ("role_keeper",),
+    "seat": ("role_keeper",),
+    "own_state": ("role_keeper",),
+}
+"""By module, the files that tell of it beside test_MODULE.py. They are asked first."""
 RUN_S_MAX = 400
 """All tests of one mutant; one that hangs is noticed by that."""
 CACHE = "cache_dir=build/mutation_cache"
@@ -70,10 +80,20 @@ def name_of(mutant: Mutant) -> str:
     return f"{mutant.module.removeprefix('bmcha.ha.')} {mutant.kind.name}: {mutant.text}"
 
 
+def own_tests(name: str) -> list[str]:
+    """The files that tell of this module."""
+    stems = (name, *TESTS_ELSEWHERE.get(name, ()))
+    files = [f"tests/unit/test_{stem}.py" for stem in stems]
+    return [each for each in files if (ROOT / each).exists()]
+
+
 def tests_of(names: list[str]) -> list[str]:
     """Of these modules, and the stories."""
-    own = [f"tests/unit/test_{name}.py" for name in names]
-    return [*dict.fromkeys([*(each for each in own if (ROOT / each).exists()), *STORIES])]
+    return [*dict.fromkeys([*(each for name in names for each in own_tests(name)), *STORIES])]
+
+
+def is_own(mutant: Mutant, file: Path) -> bool:
+    return file in [ROOT / each for each in own_tests(mutant.module.rpartition(".")[2])]
 
 
 class Record:
@@ -132,7 +152,7 @@ def main() -> int:
     names = options.module or modules()
     found = list(all_mutants(names))
     run = Run(found, Record(options.record, options.afresh))
-    forks = Forks(run.open, run.tell, options.at_once, RUN_S_MAX)
+    forks = Forks(run.open, run.tell, is_own, options.at_once, RUN_S_MAX)
     words = ["-s", "-q", "-x", "-o", CACHE]
     code = pytest.main([*words, *(options.tests or tests_of(names))], plugins=[forks])
     if code != pytest.ExitCode.OK:

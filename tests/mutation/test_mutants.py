@@ -9,7 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutation.__main__ import all_mutants, known_survivors, modules, name_of
+from tests.mutation.__main__ import (
+    STORIES,
+    TESTS_ELSEWHERE,
+    all_mutants,
+    known_survivors,
+    modules,
+    name_of,
+    own_tests,
+)
 from tests.mutation.mutants import Kind, mutants_of, mutated
 
 SOURCE = """
@@ -66,6 +74,15 @@ def test_every_deciding_module_has_mutants_and_every_explanation_its_mutant() ->
     assert {"role_rules", "verdicts", "fencing", "claim", "peer_view"} <= set(modules())
     assert set(known_survivors()) <= {name_of(mutant) for mutant in found}
     assert all(known_survivors().values()), "each says why"
+
+
+def test_every_module_has_tests_that_are_asked_first() -> None:
+    assert all(own_tests(name) for name in modules() if list(all_mutants([name])))
+    elsewhere = [
+        f"tests/unit/test_{stem}.py" for stems in TESTS_ELSEWHERE.values() for stem in stems
+    ]
+    assert all((ROOT / file).is_file() for file in (*elsewhere, *STORIES))
+    assert set(TESTS_ELSEWHERE) <= set(modules())
 
 
 def run_mutants_of(module: str, tests: str, record: Path) -> subprocess.CompletedProcess[str]:
