@@ -42,7 +42,6 @@ TESTS_ELSEWHERE = {
     "verdicts": ("role_rules_doc", "role_rules"),
     "role_rules": ("role_rules_doc",),
     "rule_record": ("role_rules_doc",),
-    "taking": ("role_keeper", "fencing_and_lease_stories"),
     "letting_go": ("role_keeper",),
     "seat": ("role_keeper",),
     "own_state": ("role_keeper",),
