@@ -42,9 +42,6 @@ TESTS_ELSEWHERE = {
     "verdicts": ("role_rules_doc", "role_rules"),
     "role_rules": ("role_rules_doc",),
     "rule_record": ("role_rules_doc",),
-    "letting_go": ("role_keeper",),
-    "seat": ("role_keeper",),
-    "own_state": ("role_keeper",),
 }
 """By module, the files that tell of it beside test_MODULE.py. They are asked first."""
 RUN_S_MAX = 400

@@ -177,3 +177,7 @@ def test_a_holder_lets_go_for_one_with_a_newer_epoch_and_is_in_fault_then() -> N
     assert life.role == (Role.FAULT, Reason.DUPLICATE_SLOT)
     ways = [(change.from_role, change.to_role) for change in life.node.roles.machine.history]
     assert ways[-2:] == [(Role.ACTIVE, Role.STANDBY), (Role.STANDBY, Role.FAULT)]
+
+
+def test_a_twin_that_holds_goes_before_a_claim_whatever_the_epoch_of_that() -> None:
+    assert goes_first(there(Role.ACTIVE, LATER, epoch=3), Role.FENCING, held_epoch=9)
