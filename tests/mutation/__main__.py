@@ -39,6 +39,7 @@ STORIES = (
     "tests/unit/test_answered_claim.py",
 )
 TESTS_ELSEWHERE = {
+    "role_keeper": ("role_keeper_parts",),
     "verdicts": ("role_rules_doc", "role_rules"),
     "role_rules": ("role_rules_doc",),
     "rule_record": ("role_rules_doc",),

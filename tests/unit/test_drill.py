@@ -132,6 +132,15 @@ def test_only_the_first_answer_to_the_own_question_counts() -> None:
     assert drilled.items(BEGUN_MS + 10) == {"path udp to slot 2": "answered after 5.0 ms"}
 
 
+def test_a_second_drill_waits_for_the_end_of_the_first() -> None:
+    drilled = Drilled()
+    drilled.ask()
+    drilled.drill.asked(DrillAsked(DRILL_ID + 1, "test", None), ms(BEGUN_MS + 1))
+    (answer,) = drilled.seat.take_effects()
+    assert isinstance(answer, Answer) and answer.request_id == DRILL_ID + 1
+    assert [each["id"] for each in answer.body["refusals"]] == ["DRILL_UNDER_WAY"]
+
+
 def test_lines_that_nobody_read_are_not_proven() -> None:
     drilled = Drilled()
     drilled.peer.lines.read(SOUND, ms(BEGUN_MS - 1))

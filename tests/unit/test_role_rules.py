@@ -198,6 +198,42 @@ def test_of_two_silent_peers_the_one_that_held_is_fenced() -> None:
     assert decide(standby) == RoleDecision(Role.FENCING, Reason.FENCING_PEER, fenced_peer=1)
 
 
+def test_what_blocks_a_claim_is_the_reason_in_maintenance_too() -> None:
+    standby = RoleInputs(
+        Role.STANDBY, Reason.PEER_IS_ACTIVE, (CUT_OFF_FROM_A_HOLDER,), BoardClass.GATED
+    )
+    made = decide(replace(standby, is_in_maintenance=True))
+    assert made == RoleDecision(Role.STANDBY, Reason.ISOLATED)
+
+
+@pytest.mark.parametrize(
+    ("change", "is_last_claimant", "claims"),
+    [
+        ({}, False, False),
+        ({}, True, True),
+        ({"has_handed_over": True}, False, True),
+        ({"has_said_goodbye": True}, False, True),
+    ],
+)
+def test_in_maintenance_the_role_goes_only_where_it_was_or_where_a_person_sent_it(
+    change: dict[str, bool], is_last_claimant: bool, claims: bool
+) -> None:
+    free = replace(CUT_OFF_FROM_A_HOLDER, active=False, is_claim_window_over=True)
+    gone = replace(free, **change)  # type: ignore[arg-type]
+    standby = RoleInputs(Role.STANDBY, Reason.PEER_IS_ACTIVE, (gone,), BoardClass.GATED)
+    made = decide(replace(standby, is_in_maintenance=True, is_last_claimant=is_last_claimant))
+    assert (made.role is Role.FENCING) is claims
+    assert claims or made.reason is Reason.IN_MAINTENANCE
+
+
+def test_a_silent_peer_is_not_waited_for_where_silence_is_trusted() -> None:
+    silent = replace(CUT_OFF_FROM_A_HOLDER, presence=None, health=None, active=None)
+    claiming = RoleInputs(Role.FENCING, Reason.PEER_SILENT, (silent,))
+    assert not decide(claiming).is_answer_awaited
+    late = replace(silent, is_silent=False)
+    assert decide(replace(claiming, peers=(late,))).is_answer_awaited
+
+
 def test_a_beat_after_the_pulse_ends_the_attempt_too() -> None:
     heard = replace(CUT_OFF_FROM_A_HOLDER, is_heard=True, is_silent=False, role=Role.ACTIVE)
     made = fencing(heard, is_fence_pending=False)
