@@ -14,6 +14,7 @@ import json
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -62,14 +63,15 @@ def all_mutants(names: list[str]) -> Iterator[Mutant]:
         yield from mutants_of(f"bmcha.ha.{name}", (CODE / f"{name}.py").read_text())
 
 
-def known_survivors() -> dict[str, str]:
-    """By mutant, why it makes no difference. A line of the file: mutant, " -- ", reason. Line
-    numbers are left out, so that the file outlives edits elsewhere."""
-    found = {}
+def known_survivors() -> list[tuple[str, str]]:
+    """Each mutant, and why it makes no difference. A line of the file: mutant, " -- ", reason.
+    Line numbers are left out, so that the file outlives edits elsewhere; of several mutants with
+    the same text one line explains one."""
+    found = []
     for line in KNOWN.read_text().splitlines():
         if line.strip() and not line.startswith("#"):
             mutant, _, why = line.partition(" -- ")
-            found[mutant.strip()] = why.strip()
+            found.append((mutant.strip(), why.strip()))
     return found
 
 
@@ -158,17 +160,20 @@ def main() -> int:
 
 
 def verdict(found: list[Mutant], survivors: list[Mutant]) -> int:
-    known = known_survivors()
-    alive = {name_of(mutant) for mutant in survivors}
     asked = {name_of(mutant) for mutant in found}
-    unexplained = [str(mutant) for mutant in survivors if name_of(mutant) not in known]
-    idle = [name for name in known if name in asked and name not in alive]
+    idle = Counter(name for name, _ in known_survivors() if name in asked)
+    unexplained = []
+    for mutant in survivors:
+        if idle[name_of(mutant)]:
+            idle[name_of(mutant)] -= 1
+        else:
+            unexplained.append(str(mutant))
     print(f"{len(found)} mutants, {len(survivors)} survived, {len(unexplained)} unexplained")
     for line in unexplained:
         print(f"unexplained  {line}")
-    for line in idle:
+    for line in idle.elements():
         print(f"explained, but noticed  {line}")
-    return 1 if unexplained or idle else 0
+    return 1 if unexplained or idle.total() else 0
 
 
 if __name__ == "__main__":
