@@ -53,6 +53,13 @@ def test_two_lives_heard_once_each_prove_nothing() -> None:
     assert found.twin(ms(SUMMARY_MS)) is None
 
 
+def test_a_summary_that_tells_of_none_says_nothing() -> None:
+    found = watching(twin(Role.ACTIVE))
+    found.summarised("udp", None, ms(500))
+    found.summarised("udp", twin(Role.ACTIVE, at_ms=SUMMARY_MS), ms(500))
+    assert found.twin(ms(SUMMARY_MS)) is not None
+
+
 def test_two_beats_far_apart_prove_nothing() -> None:
     assert watching(twin(Role.ACTIVE), twin(Role.ACTIVE, at_ms=1501)).twin(ms(1501)) is None
     slow = watching(twin(Role.ACTIVE), twin(Role.ACTIVE, at_ms=1501), deadtime_ms=2000)
