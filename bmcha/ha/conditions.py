@@ -95,7 +95,7 @@ def conditions_of(keeper: RoleKeeper, store_fault: str, now_ns: int) -> list[Con
         if len(peer.monitors) > 1 and is_one_left:
             text = f"one path to slot {peer.slot} is left"
             found.append(("redundancy-degraded", Severity.MINOR, text))
-        if not left and not peer.is_heard():
+        if not left:
             found.append(("peer-lost", Severity.MAJOR, f"slot {peer.slot} is not heard"))
     return found
 

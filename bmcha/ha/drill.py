@@ -85,7 +85,6 @@ class Drill:
             self._seat.emit(Answer(asked.request_id, False, body))
             return
         self._asked, self._begun_ns, self._has_read = asked, now_ns, False
-        self._probes = {}
         for peer in self._seat.peers:
             for monitor in peer.monitors:
                 if asked.path in (None, monitor.name):

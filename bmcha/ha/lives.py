@@ -68,8 +68,6 @@ class Lives:
         return heard_ns - since_ns >= AGREEMENT_NS
 
     def _is_believed(self, boot_id: int, now_ns: int, down: Collection[str]) -> bool:
-        if self.present is None:
-            return True
         ours = [each.first_ns for each in self._on_path.values() if each.boot_id == boot_id]
         since_ns = min(ours)
         return all(

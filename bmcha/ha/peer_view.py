@@ -41,7 +41,6 @@ class PeerView:
         self.lines = LineWatch(probe_ns)
         self.boot_id: int | None = None
         self.draft: HeartbeatDraft | None = None
-        self.heard_since_ns: int | None = None
         self.has_said_goodbye = False
         self.is_fenced = False
         self.was_heard_active = False
@@ -83,8 +82,6 @@ class PeerView:
                 monitor.told(echo if is_of_this_life else NEVER_HEARD, heard_ns)
         if is_old:
             return
-        if self.heard_since_ns is None:
-            self.heard_since_ns = heard_ns
         self.draft = draft
         self.was_heard_active = self.was_heard_active or draft.role is Role.ACTIVE
         if draft.role is not Role.RELINQUISHING:
@@ -122,7 +119,6 @@ class PeerView:
         self.boot_id = boot_id
         self.draft = None
         self.handover = None
-        self.heard_since_ns = None
         self.has_said_goodbye = False
         self.is_fenced = False
         self.lines.met_new_life()
@@ -134,7 +130,6 @@ class PeerView:
         self.listen_from_ns = now_ns
         self.draft = None
         self.handover = None
-        self.heard_since_ns = None
         self.first_silent_ns = None
         for monitor in self.monitors:
             monitor.listen_anew(now_ns)
@@ -147,7 +142,6 @@ class PeerView:
             self.first_silent_ns = None
         elif self.first_silent_ns is None and self.is_silent(now_ns):
             self.first_silent_ns = now_ns
-            self.heard_since_ns = None
             self.lines.lost_touch()
 
     # ---- what is known
@@ -267,7 +261,7 @@ class PeerView:
         alive = [m for m in self.monitors if m.health is not PathHealth.SILENT]
         if len(self.monitors) < 2 or len(alive) != 1:
             self._lone_path = None
-            if len(alive) > 1 or len(self.monitors) < 2:
+            if len(alive) > 1:
                 self._last_path_proven = None
             return
         name = alive[0].name

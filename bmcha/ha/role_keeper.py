@@ -285,8 +285,6 @@ class RoleKeeper:
         if self._letting_go.release_if_due(word, now_ns):
             self._publish(word, now_ns)
         self._letting_go.carry_on(word, self._drafts.revision, now_ns)
-        if self.has_ended:
-            self._taking.end()
 
     def _move_unasked(self, word: ChassisWord, now_ns: int) -> None:
         due = self.moves.due(word, self.maintenance.is_on(now_ns), now_ns)

@@ -2,7 +2,7 @@
 
 Everything is imported and collected once. The first fork has no mutant: its tests must pass, and
 how long each took is the order for the others, so that most mutants end in the first second. A
-fork ends with the first test that fails.
+fork ends with the first test that fails, or that takes far longer than it did.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 
 import pytest
@@ -22,17 +23,26 @@ from tests.mutation.mutants import Mutant
 from tests.mutation.swap import put_in_place
 
 SURVIVED, NOTICED, NOT_IN_PLACE = 0, 1, 9
+SLOWER_MAX, SLACK_S = 20, 10
+"""So many times as long as without a mutant, and this on top, for a busy machine: it hangs."""
 Tell = Callable[[Mutant, bool], None]
 """Called with each mutant and whether a test noticed it, in the order in which they end."""
+IsOwn = Callable[[Mutant, Path], bool]
+"""Does this file of tests tell of the mutant's module?"""
 
 
 class Forks:
     """``run_s_max``: for all tests of one mutant; one that hangs is noticed by that."""
 
     def __init__(
-        self, mutants: Sequence[Mutant], tell: Tell, at_once: int, run_s_max: float
+        self,
+        mutants: Sequence[Mutant],
+        tell: Tell,
+        is_own: IsOwn,
+        at_once: int,
+        run_s_max: float,
     ) -> None:
-        self._mutants, self._tell = mutants, tell
+        self._mutants, self._tell, self._is_own = mutants, tell, is_own
         self._at_once, self._run_s_max = at_once, run_s_max
         self._running: dict[int, tuple[Mutant, float]] = {}
         self._took_s: dict[str, float] = {}
@@ -43,7 +53,8 @@ class Forks:
         for mutant in self._mutants:
             while len(self._running) >= self._at_once:
                 self._wait()
-            pid = _fork(partial(_judge, session, mutant, self._order(session, mutant)))
+            items = self._order(session, mutant)
+            pid = _fork(partial(_judge, session, mutant, items, self._took_s))
             self._running[pid] = (mutant, time.monotonic() + self._run_s_max)
         while self._running:
             self._wait()
@@ -51,10 +62,9 @@ class Forks:
 
     def _order(self, session: pytest.Session, mutant: Mutant) -> list[pytest.Item]:
         """The tests of its module first, the quick ones before the slow ones."""
-        own = f"test_{mutant.module.rpartition('.')[2]}"
 
         def place(item: pytest.Item) -> tuple[bool, float]:
-            return Path(str(item.path)).stem != own, self._took_s[item.nodeid]
+            return not self._is_own(mutant, item.path), self._took_s[item.nodeid]
 
         return sorted(session.items, key=place)
 
@@ -91,17 +101,28 @@ def _fork(act: Callable[[], int]) -> int:
         os._exit(code)
 
 
-def _judge(session: pytest.Session, mutant: Mutant, items: Sequence[pytest.Item]) -> int:
+def _judge(
+    session: pytest.Session,
+    mutant: Mutant,
+    items: Sequence[pytest.Item],
+    took_s: Mapping[str, float],
+) -> int:
     try:
         put_in_place(mutant)
     except ValueError:
         return NOT_IN_PLACE
-    return SURVIVED if all(True for _ in _passed(session, items)) else NOTICED
+    limits_s = (SLACK_S + SLOWER_MAX * took_s[item.nodeid] for item in items)
+    for _ in _passed(session, items, limits_s):
+        pass
+    return SURVIVED
 
 
-def _passed(session: pytest.Session, items: Sequence[pytest.Item]) -> Iterator[pytest.Item]:
-    """Each that passed; ends the process at the first that did not."""
-    for item, following in zip(items, [*items[1:], None], strict=True):
+def _passed(
+    session: pytest.Session, items: Sequence[pytest.Item], limits_s: Iterable[float] = repeat(0)
+) -> Iterator[pytest.Item]:
+    """Each that passed; ends the process at the first that did not, or not within its limit."""
+    for item, following, limit_s in zip(items, [*items[1:], None], limits_s, strict=False):
+        signal.setitimer(signal.ITIMER_REAL, limit_s)
         session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if session.testsfailed:
             os._exit(NOTICED)

@@ -5,11 +5,21 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tests.mutation.__main__ import all_mutants, known_survivors, modules, name_of
+from tests.mutation.__main__ import (
+    STORIES,
+    TESTS_ELSEWHERE,
+    all_mutants,
+    known_survivors,
+    modules,
+    name_of,
+    own_tests,
+    verdict,
+)
 from tests.mutation.mutants import Kind, mutants_of, mutated
 
 SOURCE = """
@@ -64,8 +74,18 @@ def test_a_mutant_that_is_not_there_is_an_error(number: int) -> None:
 def test_every_deciding_module_has_mutants_and_every_explanation_its_mutant() -> None:
     found = list(all_mutants(modules()))
     assert {"role_rules", "verdicts", "fencing", "claim", "peer_view"} <= set(modules())
-    assert set(known_survivors()) <= {name_of(mutant) for mutant in found}
-    assert all(known_survivors().values()), "each says why"
+    explained = Counter(name for name, _ in known_survivors())
+    assert explained <= Counter(name_of(mutant) for mutant in found)
+    assert all(why for _, why in known_survivors()), "each says why"
+
+
+def test_every_module_has_tests_that_are_asked_first() -> None:
+    assert all(own_tests(name) for name in modules() if list(all_mutants([name])))
+    elsewhere = [
+        f"tests/unit/test_{stem}.py" for stems in TESTS_ELSEWHERE.values() for stem in stems
+    ]
+    assert all((ROOT / file).is_file() for file in (*elsewhere, *STORIES))
+    assert set(TESTS_ELSEWHERE) <= set(modules())
 
 
 def run_mutants_of(module: str, tests: str, record: Path) -> subprocess.CompletedProcess[str]:
@@ -88,6 +108,22 @@ def test_what_no_test_sees_survives_and_is_told(tmp_path: Path) -> None:
     assert done.returncode == 1
     for mutant in all_mutants(["strap_watch"]):
         assert f"unexplained  {mutant}" in done.stdout, done.stdout + done.stderr
+
+
+def test_one_explanation_is_for_one_survivor_and_for_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second, *_ = found = list(all_mutants(["strap_watch"]))
+    known = tmp_path / "survivors.txt"
+    known.write_text(f"# why\n{name_of(first)} -- it makes no difference\n")
+    monkeypatch.setattr("tests.mutation.__main__.KNOWN", known)
+    assert verdict(found, [first]) == 0
+    assert verdict(found, [first, second]) == 1
+    assert f"unexplained  {second}" in capsys.readouterr().out
+    assert verdict(found, [first, first]) == 1, "another one with the same text"
+    assert f"unexplained  {first}" in capsys.readouterr().out
+    assert verdict(found, []) == 1
+    assert f"explained, but noticed  {name_of(first)}" in capsys.readouterr().out
 
 
 def test_tests_that_fail_anyway_prove_nothing(tmp_path: Path) -> None:

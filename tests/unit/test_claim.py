@@ -85,6 +85,20 @@ def test_a_reading_from_before_the_look_does_not_count() -> None:
     assert claim.looked(False, ms(SETTLED_MS)) is Step.OPEN
 
 
+def test_no_reading_opens_before_the_epoch_is_stored_and_the_own_line_is_seen_up() -> None:
+    claim = new_claim()
+    assert claim.looked(False, ms(STORED_MS - 1)) is Step.WAIT
+    claim.stored(7, ms(STORED_MS))
+    assert claim.tick(False, ms(SETTLED_MS + 50)) is Step.WAIT
+    assert claim.looked(False, ms(SETTLED_MS + 51)) is Step.WAIT
+
+
+def test_no_reading_opens_where_an_answer_is_awaited() -> None:
+    claim = new_claim(has_lines=False)
+    assert claim.stored(7, ms(STORED_MS)) is Step.LISTEN
+    assert claim.looked(False, ms(STORED_MS + 1)) is Step.WAIT
+
+
 def test_of_two_claims_the_later_in_the_succession_lets_go_at_once() -> None:
     assert looking(is_first=False).looked(True, ms(SETTLED_MS + 1)) is Step.LET_GO
 
@@ -122,3 +136,9 @@ def test_an_ended_claim_does_nothing_more() -> None:
     assert claim.stored(7, ms(SETTLED_MS + 3)) is Step.WAIT
     assert claim.tick(True, ms(SETTLED_MS + 1000)) is Step.WAIT
     assert claim.deadline_ns() is None
+
+
+def test_a_lost_claim_does_not_open_after_all() -> None:
+    claim = looking(is_first=False)
+    assert claim.looked(True, ms(SETTLED_MS + 1)) is Step.LET_GO
+    assert claim.looked(False, ms(SETTLED_MS + 2)) is Step.WAIT

@@ -6,13 +6,18 @@ from typing import Any
 
 import pytest
 
-from bmcha.ha.proofs import Line
+from bmcha.ha.drill import Drill
+from bmcha.ha.proofs import Line, Proofs
+from bmcha.ha.seat import Seat
+from bmcha.model.effect import Answer, ReadLines, SendMessage
 from bmcha.model.event import DrillAsked, LineLevels, SwitchoverAsked
-from bmcha.model.role import Role
+from bmcha.model.message import Probe
+from bmcha.model.role import Reason, Role
 from bmcha.model.settings import BoardClass
+from tests.speech import OWN_BOOT, beat, draft, header, ms
 from tests.unit.test_node import Life
 from tests.unit.test_two_nodes import become, status_of
-from tests.world import World
+from tests.world import World, settings_of
 
 DRILL_ID = 77
 LINES = {"own ACTIVE", "own OUTPUTS_OPEN", "slot 2 PRESENCE", "slot 2 HEALTH", "slot 2 ACTIVE"}
@@ -45,6 +50,125 @@ def proven_by(world: World, slot: int) -> dict[str, str | None]:
     lines = status_of(world, slot)["lines"]
     assert isinstance(lines, list)
     return {line["name"]: line["proven_by"] for line in lines}
+
+
+# ---- the drill by itself
+
+BEGUN_MS = 10_000
+SOUND = LineLevels(True, True, False)
+
+
+class Drilled:
+    """A STANDBY in slot 1 that hears an ACTIVE on both paths; what it asks for, and its answer."""
+
+    def __init__(self) -> None:
+        self.seat = Seat(settings_of(BoardClass.GATED, 1), 1, 0, 0)
+        self.seat.machine.enter(Role.STANDBY, Reason.PEER_IS_ACTIVE, 3, 0)
+        (self.peer,) = self.seat.peers
+        assert self.peer.meet(header(), "udp", ms(BEGUN_MS))
+        for monitor in self.peer.monitors:
+            monitor.heard(ms(BEGUN_MS), 3)
+        self.peer.hear(beat(draft(Role.STANDBY)), OWN_BOOT, ms(BEGUN_MS))
+        self.proofs = Proofs(self.seat)
+        self.drill = Drill(self.seat, self.proofs)
+
+    def ask(self, path: str | None = None) -> list[SendMessage]:
+        """The probes that it sends at once."""
+        self.drill.asked(DrillAsked(DRILL_ID, "test", path), ms(BEGUN_MS))
+        effects = self.seat.take_effects()
+        assert ReadLines() in effects
+        return [effect for effect in effects if isinstance(effect, SendMessage)]
+
+    def reply(self, *probes: SendMessage, at_ms: int = BEGUN_MS + 5) -> None:
+        for probe in probes:
+            assert isinstance(probe.message, Probe)
+            self.drill.replied(probe.path, probe.message.nonce, ms(at_ms))
+
+    def read(self, at_ms: int = BEGUN_MS + 1) -> None:
+        self.peer.lines.read(SOUND, ms(at_ms))
+        self.drill.lines_read(ms(at_ms))
+
+    def items(self, at_ms: int) -> dict[str, str] | None:
+        """None: it goes on."""
+        self.drill.tick(ms(at_ms))
+        answers = [e for e in self.seat.take_effects() if isinstance(e, Answer)]
+        if not answers:
+            return None
+        (answer,) = answers
+        return {item["what"]: item["text"] for item in answer.body["items"]}
+
+
+def test_a_drill_asks_at_once_and_ends_with_the_last_answer_and_a_reading() -> None:
+    drilled = Drilled()
+    probes = drilled.ask()
+    assert [probe.path for probe in probes] == ["udp", "serial"]
+    drilled.read(BEGUN_MS - 1)
+    drilled.reply(*probes)
+    assert drilled.items(BEGUN_MS + 5) is None, "that reading is older than the question"
+    drilled.read()
+    found = drilled.items(BEGUN_MS + 6)
+    assert found is not None and set(found) == {*PATHS, *(n for n in LINES if "slot" in n)}
+    assert found["path udp to slot 2"] == "answered after 5.0 ms"
+
+
+def test_what_answers_proves_its_path() -> None:
+    drilled = Drilled()
+    (probe,) = drilled.ask("serial")
+    drilled.reply(probe, at_ms=BEGUN_MS + 5)
+    drilled.read()
+    drilled.items(BEGUN_MS + 5)
+    proven_ns = [monitor.proven_ns for monitor in drilled.peer.monitors]
+    assert proven_ns == [ms(BEGUN_MS - 10), ms(BEGUN_MS + 5)]
+
+
+def test_only_the_first_answer_to_the_own_question_counts() -> None:
+    drilled = Drilled()
+    (probe,) = drilled.ask("udp")
+    drilled.read()
+    drilled.drill.replied("udp", 1, ms(BEGUN_MS + 1))
+    assert drilled.items(BEGUN_MS + 1) is None
+    drilled.reply(probe, at_ms=BEGUN_MS + 5)
+    drilled.reply(probe, at_ms=BEGUN_MS + 9)
+    assert drilled.items(BEGUN_MS + 10) == {"path udp to slot 2": "answered after 5.0 ms"}
+
+
+def test_a_second_drill_waits_for_the_end_of_the_first() -> None:
+    drilled = Drilled()
+    drilled.ask()
+    drilled.drill.asked(DrillAsked(DRILL_ID + 1, "test", None), ms(BEGUN_MS + 1))
+    (answer,) = drilled.seat.take_effects()
+    assert isinstance(answer, Answer) and answer.request_id == DRILL_ID + 1
+    assert [each["id"] for each in answer.body["refusals"]] == ["DRILL_UNDER_WAY"]
+
+
+def test_lines_that_nobody_read_are_not_proven() -> None:
+    drilled = Drilled()
+    drilled.peer.lines.read(SOUND, ms(BEGUN_MS - 1))
+    drilled.reply(*drilled.ask())
+    assert drilled.items(BEGUN_MS + 999) is None
+    found = drilled.items(BEGUN_MS + 1000)
+    assert found is not None
+    assert found["slot 2 HEALTH"] == "it cannot be read; see `bmcha check`"
+    assert drilled.proofs.of_line("slot 2 HEALTH") is None
+
+
+def test_a_drill_of_one_path_after_another_tells_of_that_path_alone() -> None:
+    drilled = Drilled()
+    for path in (None, "serial"):
+        drilled.reply(*drilled.ask(path))
+        drilled.read()
+        found = drilled.items(BEGUN_MS + 5)
+    assert found is not None and set(found) == {"path serial to slot 2"}
+
+
+def test_a_path_that_is_cut_both_ways_says_how_often_it_was_asked() -> None:
+    drilled = Drilled()
+    drilled.ask("udp")
+    drilled.read()
+    for after_ms in (250, 500, 750):
+        assert drilled.items(BEGUN_MS + after_ms) is None
+    expected = "no answer to 4 probes; see `bmcha paths`"
+    assert drilled.items(BEGUN_MS + 1000) == {"path udp to slot 2": expected}
 
 
 # ---- a sound chassis

@@ -16,7 +16,7 @@ from bmcha.ha.evidence import (
 from bmcha.ha.path_monitor import PathMonitor
 from bmcha.ha.peer_view import PeerView
 from bmcha.ha.rule_record import PeerEvidence
-from bmcha.model.event import LineLevels
+from bmcha.model.event import LineLevels, PathCounts
 from bmcha.model.identity import Succession
 from bmcha.model.message import Handover, HeartbeatDraft
 from bmcha.model.role import Reason, Role
@@ -87,6 +87,8 @@ def test_what_the_peer_says_is_in_the_record() -> None:
     assert found.is_released and found.will_claim_on_silence and found.is_epoch_newer
     assert found.hears_us is True
     assert not judged(hearing(said), held_epoch=4).is_epoch_newer
+    silent = judged(hearing(draft(Role.RELINQUISHING)))
+    assert not silent.is_released and not silent.will_claim_on_silence
 
 
 def test_the_role_of_a_peer_that_is_silent_means_nothing() -> None:
@@ -260,3 +262,48 @@ def test_what_was_heard_since_the_own_start_is_remembered() -> None:
     found = judged(peer, START_MS)
     assert found.was_heard and found.was_heard_active
     assert not judged(new_peer(), START_MS).was_heard
+
+
+@pytest.mark.parametrize(
+    ("held_epoch", "epoch", "knows"), [(0, 0, False), (3, 3, True), (3, 2, False), (3, 4, False)]
+)
+def test_a_peer_knows_the_epoch_of_a_claim_when_its_word_names_it(
+    held_epoch: int, epoch: int, knows: bool
+) -> None:
+    peer = hearing(draft(epoch=epoch))
+    assert judged(peer, held_epoch=held_epoch).knows_our_epoch is knows
+    assert not judged(new_peer(), held_epoch=held_epoch).knows_our_epoch
+
+
+def test_a_stranger_is_there_where_only_a_module_of_another_chassis_was_heard() -> None:
+    foreign = PathCounts(0, 0, 0, 0, 0, 0, None, foreign_count=1, foreign_chassis_id=4712)
+    unheard, known = new_peer(), hearing(draft())
+    assert not judged(new_peer()).is_stranger
+    for peer in (unheard, known):
+        peer.monitors[1].counted(foreign, ms(START_MS))
+    assert judged(unheard).is_stranger and not judged(known).is_stranger
+
+
+def test_no_claim_window_runs_while_a_path_is_heard() -> None:
+    peer = hearing(draft(Role.ACTIVE))
+    peer.lines.read(LineLevels(True, True, False), ms(START_MS))
+    assert not judged(peer, START_MS + 100).is_claim_window_over
+
+
+def test_no_lease_ends_beside_a_peer_that_is_heard_or_was_not_there_since() -> None:
+    heard = hearing(draft())
+    absent = silent_since(START_MS + DEAD_MS, levels=LineLevels(True, None, False))
+    absent.boot_id = 2001
+    for at_ms, presence in ((600, False), (601, False), (602, True)):
+        absent.lines.read(LineLevels(presence, None, False), ms(START_MS + at_ms))
+    for peer in (heard, absent):
+        assert not judged(peer, LEASE_MS + 60_000).is_lease_over
+
+
+@pytest.mark.parametrize(("line", "boot_id"), [(False, 2001), (None, 2001), (True, None)])
+def test_a_line_is_stuck_only_if_it_is_up_and_the_peer_was_heard(
+    line: bool | None, boot_id: int | None
+) -> None:
+    peer = silent_since(START_MS + DEAD_MS, levels=LineLevels(True, None, line))
+    peer.boot_id = boot_id
+    assert not judged(peer, START_MS + DEAD_MS + UNVERIFIED_MS).is_active_line_stuck

@@ -82,7 +82,7 @@ def test_a_line_that_showed_it_before_the_pulse_proves_nothing(before: LineLevel
 def test_a_pulse_without_effect_is_repeated_until_the_fence_is_given_up() -> None:
     found, pulses = pulsed(), 1
     step, now_ns = Step.WAIT, BEGUN_NS
-    while step is not Step.UNVERIFIED:
+    while step is not Step.UNVERIFIED and now_ns < BEGUN_NS + 2 * UNVERIFIED_NS:
         now_ns += LOOK_AGAIN_NS
         step = found.tick(now_ns)
         pulses += step is Step.PULSE
@@ -104,3 +104,10 @@ def test_a_word_of_the_same_life_makes_the_fence_needless_only_if_it_holds_nothi
 def test_no_word_ends_a_fence_before_its_pulse(life: int) -> None:
     """Then the rules are asked again, which may call it off."""
     assert fence().heard(life, holds_nothing=True) is Step.WAIT
+
+
+def test_a_fence_gives_up_from_its_first_pulse_on() -> None:
+    assert fence().gives_up_ns() is None
+    found = pulsed()
+    assert found.tick(BEGUN_NS + PULSE_AGAIN_NS) is Step.PULSE
+    assert found.gives_up_ns() == BEGUN_NS + UNVERIFIED_NS

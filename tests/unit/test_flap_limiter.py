@@ -6,13 +6,18 @@ from dataclasses import replace
 
 import pytest
 
+from bmcha.ha.flap_limiter import FlapLimiter
 from bmcha.ha.role_rules import decide
 from bmcha.ha.rule_record import PeerEvidence, RoleDecision, RoleInputs
+from bmcha.ha.seat import Seat
 from bmcha.model.event import Event, LockoutClearAsked, StopAsked, SwitchoverAsked
+from bmcha.model.identity import claimant
+from bmcha.model.message import HeartbeatDraft
 from bmcha.model.role import Reason, Role
 from bmcha.model.settings import BoardClass, MoveSettings
+from tests.speech import OWN_BOOT, beat, draft, header, ms
 from tests.unit.test_two_nodes import alarms_of, become, reason_of, status_of
-from tests.world import Module, World
+from tests.world import Module, World, settings_of
 
 GATED, BARE = BoardClass.GATED, BoardClass.BARE
 
@@ -56,6 +61,98 @@ def answer_of(module: Module) -> dict[str, object]:
     body = next(answer.body for answer in module.answers if answer.request_id == 9)
     assert isinstance(body, dict)
     return body
+
+
+# ---- what counts as a failover
+
+
+SLOT_2_EPOCH, SLOT_1_EPOCH = 3, 2
+"""Who claimed which: epochs of slot 1 are even here, those of slot 2 odd."""
+
+
+def seat_in(role: Role, seen_epoch: int = SLOT_2_EPOCH) -> Seat:
+    """Slot 1."""
+    seat = Seat(settings_of(GATED, 1), 1, seen_epoch, 0)
+    assert claimant(seen_epoch, seat.settings.succession) == (1 if seen_epoch % 2 == 0 else 2)
+    way = {Role.STARTING: (), Role.STANDBY: (Role.STANDBY,)}
+    steps = way.get(role, (Role.FENCING, Role.ACTIVE, Role.RELINQUISHING))
+    for step in steps:
+        seat.machine.enter(step, Reason.PEER_SILENT, seen_epoch, 0)
+    return seat
+
+
+def hear(seat: Seat, said: HeartbeatDraft, boot_id: int = 2001) -> None:
+    (peer,) = seat.peers
+    assert peer.meet(header(boot_id), "udp", ms(said.revision))
+    peer.monitors[0].heard(ms(said.revision), 3)
+    peer.hear(beat(said), OWN_BOOT, ms(said.revision))
+
+
+def from_whom(seat: Seat, reason: Reason) -> int | None:
+    limiter = FlapLimiter(seat)
+    limiter.claim_begins(reason)
+    return limiter.taken_over_from
+
+
+@pytest.mark.parametrize(
+    ("role", "epoch", "expected"),
+    [
+        (Role.STANDBY, SLOT_2_EPOCH, 2),
+        (Role.STANDBY, SLOT_1_EPOCH, None),
+        (Role.STARTING, SLOT_2_EPOCH, None),
+        (Role.RELINQUISHING, SLOT_2_EPOCH, None),
+    ],
+)
+def test_a_failover_is_a_standby_that_takes_what_another_slot_held(
+    role: Role, epoch: int, expected: int | None
+) -> None:
+    assert from_whom(seat_in(role, epoch), Reason.PEER_SILENT) == expected
+
+
+@pytest.mark.parametrize(
+    ("why_handed_over", "expected"),
+    [(Reason.SWITCHOVER_ASKED, None), (Reason.HEALTH_SWITCHOVER, 2), (Reason.FAILBACK, 2)],
+)
+def test_a_handover_counts_only_where_nobody_asked_for_it(
+    why_handed_over: Reason, expected: int | None
+) -> None:
+    seat = seat_in(Role.STANDBY)
+    hear(seat, draft(Role.RELINQUISHING, why_handed_over))
+    assert from_whom(seat, Reason.HANDOVER_ASKED) == expected
+    assert from_whom(seat, Reason.PEER_SILENT) == 2
+
+
+# ---- the word of the other
+
+
+def judged(limiter: FlapLimiter, seat: Seat, is_locked: bool, revision: int, boot: int = 1) -> bool:
+    hear(seat, replace(draft(revision=revision), is_locked_out=is_locked), 2000 + boot)
+    limiter.judge((), ms(revision))
+    return limiter.is_locked
+
+
+def test_the_word_of_the_other_counts_when_it_changes() -> None:
+    seat = seat_in(Role.STANDBY)
+    limiter = FlapLimiter(seat)
+    assert judged(limiter, seat, True, 1)
+    limiter.clear_asked(LockoutClearAsked(9, "test"), [])
+    assert limiter.take_cleared() == "asked by test"
+    assert not judged(limiter, seat, True, 2), "it has not heard of the command yet"
+    assert not judged(limiter, seat, False, 3)
+    assert limiter.take_cleared() == "", "nothing was locked out here"
+    assert judged(limiter, seat, True, 4)
+    assert not judged(limiter, seat, False, 5)
+    assert limiter.take_cleared() == "slot 2 says so"
+
+
+def test_the_first_word_of_a_life_may_lock_and_ends_nothing() -> None:
+    seat = seat_in(Role.STANDBY)
+    limiter = FlapLimiter(seat)
+    judged(limiter, seat, True, 1)
+    limiter.clear_asked(LockoutClearAsked(9, "test"), [])
+    limiter.take_cleared()
+    assert judged(limiter, seat, True, 2, boot=2)
+    assert judged(limiter, seat, False, 3, boot=3), "it may not have read its log yet"
 
 
 # ---- the rule

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bmcha.ha.line_watch import LineWatch, Step
+from bmcha.ha.line_watch import PROBE_AGAIN_NS, LineWatch, Step
 from bmcha.model.event import LineLevels
 from tests.speech import ms
 
@@ -144,3 +144,94 @@ def test_it_is_noted_since_when_the_active_line_has_been_down() -> None:
     watch.read(down, ms(11))
     since_ns.append(watch.active_down_since_ns)
     assert since_ns == [ms(5), None, ms(11)], "an unreadable line is not down"
+
+
+def test_it_is_noted_since_when_the_health_line_has_been_down() -> None:
+    watch = LineWatch(ms(PROBE_MS))
+    watch.read(NO_HEALTH, ms(5))
+    watch.read(NO_HEALTH, ms(9))
+    assert watch.health_down_since_ns == ms(5)
+    watch.read(UP, ms(10))
+    assert watch.health_down_since_ns is None
+
+
+def test_a_liar_is_not_believed_until_it_rises_and_the_others_are() -> None:
+    watch = probed()
+    assert watch.believed == NO_HEALTH
+    watch.answered(watch.probe_nonce)
+    assert watch.levels == NO_HEALTH and watch.believed == LineLevels(True, None, True)
+    watch.read(UP, ms(20))
+    assert watch.believed == UP
+    watch.read(NO_HEALTH, ms(30))
+    assert watch.believed == NO_HEALTH, "it may say something true now"
+
+
+def test_of_a_new_life_no_line_is_known_to_lie() -> None:
+    watch = probed()
+    watch.answered(watch.probe_nonce)
+    watch.met_new_life()
+    assert watch.believed == NO_HEALTH
+
+
+def test_a_line_that_has_spoken_is_asked_about_again_and_again() -> None:
+    watch = spoken()
+    told_ms = 2 + PROBE_MS
+    assert watch.read(NO_HEALTH, ms(told_ms) + PROBE_AGAIN_NS - 1) is None
+    assert watch.read(NO_HEALTH, ms(told_ms) + PROBE_AGAIN_NS) is Step.PROBE
+    assert has_spoken(watch), "until an answer comes"
+    assert watch.read(NO_HEALTH, ms(told_ms) + PROBE_AGAIN_NS + 1) is None
+    watch.answered(watch.probe_nonce)
+    assert watch.is_faulty
+
+
+def test_a_liar_is_not_asked_about_again() -> None:
+    watch = probed()
+    watch.answered(watch.probe_nonce)
+    assert watch.read(NO_HEALTH, ms(2 + PROBE_MS) + PROBE_AGAIN_NS) is None
+
+
+def test_a_second_line_that_falls_does_not_take_the_word_of_the_first_back() -> None:
+    """A module that is pulled out: its HEALTH falls before its PRESENCE, or after."""
+    watch = spoken()
+    assert watch.read(LineLevels(False, False, True), ms(50)) is None
+    assert has_spoken(watch)
+
+
+@pytest.mark.parametrize("first", [NO_HEALTH, NO_PRESENCE])
+def test_a_liar_that_stays_down_is_no_news_beside_the_other_line(first: LineLevels) -> None:
+    """Only a line that was not down before is examined."""
+    watch = LineWatch(ms(PROBE_MS))
+    watch.read(first, ms(1))
+    watch.read(first, ms(2))
+    watch.answered(watch.probe_nonce)
+    assert watch.read(first, ms(20)) is None
+    assert watch.read(LineLevels(False, False, True), ms(21)) is Step.READ_AGAIN
+
+
+@pytest.mark.parametrize(
+    ("levels", "moved_ms"),
+    [
+        ([True, False], 2),
+        ([False, True], 2),
+        ([True, True], None),
+        ([None, True], None),
+        ([True, None], None),
+        ([True, None, False], None),
+    ],
+)
+def test_the_active_line_has_moved_when_two_readings_in_a_row_differ(
+    levels: list[bool | None], moved_ms: int | None
+) -> None:
+    watch = LineWatch(ms(PROBE_MS))
+    for at_ms, active in enumerate(levels, start=1):
+        watch.read(LineLevels(True, True, active), ms(at_ms))
+    assert watch.active_moved_ns == (None if moved_ms is None else ms(moved_ms))
+
+
+def test_a_slot_is_empty_when_presence_was_read_down_twice_in_a_row() -> None:
+    watch = LineWatch(ms(PROBE_MS))
+    absent_ns = []
+    for at_ms, levels in enumerate([NO_PRESENCE, UP, NO_PRESENCE, NO_PRESENCE, UP], start=1):
+        watch.read(levels, ms(at_ms))
+        absent_ns.append(watch.absent_ns)
+    assert absent_ns == [None, None, None, ms(4), ms(4)]

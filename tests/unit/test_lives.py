@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bmcha.ha.lives import AGREEMENT_NS, Lives
+from bmcha.ha.lives import AGREEMENT_NS, LEFT_BEHIND_MAX, Lives
 
 BEAT_NS = 100_000_000
 OLD, NEW, NEWER = 11, 7, 9
@@ -20,6 +20,7 @@ def test_the_first_life_heard_is_believed_at_once() -> None:
     lives = Lives()
     assert lives.heard("udp", OLD, 0, ())
     assert lives.present == OLD
+    assert not lives.heard("udp", OLD, BEAT_NS, ()), "no other life than before"
 
 
 def test_on_a_single_path_the_last_life_is_the_present_one() -> None:
@@ -82,3 +83,12 @@ def test_a_node_that_began_with_a_late_word_finds_the_living_one() -> None:
     assert lives.heard("serial", OLD, 0, ())
     assert not lives.heard("udp", NEW, 1, ())
     assert lives.heard("serial", NEW, 2, ())
+
+
+def test_of_very_many_lives_the_oldest_are_forgotten() -> None:
+    lives = known("udp")
+    for number in range(LEFT_BEHIND_MAX):
+        assert lives.heard("udp", 100 + number, number, ())
+    assert not lives.heard("udp", OLD, LEFT_BEHIND_MAX, ())
+    assert lives.heard("udp", 100 + LEFT_BEHIND_MAX, LEFT_BEHIND_MAX + 1, ())
+    assert lives.heard("udp", OLD, LEFT_BEHIND_MAX + 2, ()), "as one that was never heard"

@@ -65,6 +65,7 @@ def test_stamps_go_round_and_never_become_zero() -> None:
     assert mode.word(ms(0)) == Maintenance(1, 7)
     other = MaintenanceMode()
     other.heard(Maintenance(65_535, 5), 1, ms(0))
+    assert other.remaining_s(ms(0)) == 5, "the first word counts, whatever its stamp"
     other.heard(Maintenance(1, 7), 1, ms(0))
     assert other.remaining_s(ms(0)) == 7
 
@@ -72,7 +73,17 @@ def test_stamps_go_round_and_never_become_zero() -> None:
 def test_whoever_asks_is_told_which_slot_does_not_know() -> None:
     answer = MaintenanceMode().asked(MaintenanceAsked(1, "console", 10), [2], ms(0))
     assert answer.is_done and answer.body["remaining_s"] == 10
-    assert "slot 2 cannot be told" in answer.body["text"]
+    assert answer.body["text"] == (
+        "failover is inhibited for 10 s; slot 2 cannot be told and does not know yet"
+    )
+
+
+def test_who_asked_last_is_kept_and_the_end_is_told_as_such() -> None:
+    mode = MaintenanceMode()
+    mode.asked(MaintenanceAsked(1, "console", 10), [], ms(0))
+    answer = mode.asked(MaintenanceAsked(2, "night shift", 0), [], ms(1))
+    assert mode.asked_by == "night shift" and not mode.is_on(ms(1))
+    assert answer.body["text"] == "failover is allowed again"
 
 
 # ---- the rules

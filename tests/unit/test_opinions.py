@@ -10,15 +10,17 @@ from bmcha.answers.paths import paths
 from bmcha.answers.why import why
 from bmcha.ha.opinions import Opinions
 from bmcha.ha.path_fault import PathFault
+from bmcha.ha.path_monitor import PathMonitor
+from bmcha.ha.peer_view import PeerView
 from bmcha.ha.role_rules import decide
 from bmcha.ha.rule_record import PeerEvidence, RoleInputs
 from bmcha.model.event import StopAsked
 from bmcha.model.hearsay import Opinion, OpinionsHeard
 from bmcha.model.role import Reason, Role, Severity
 from bmcha.model.settings import BoardClass, IsolationPolicy, ThirdOpinionSettings
-from tests.speech import ms
+from tests.speech import OWN_BOOT, beat, draft, header, ms
 from tests.unit.test_two_nodes import alarms_of
-from tests.world import World
+from tests.world import World, settings_of
 
 REFERENCE, PEER_ADDRESS = "192.0.2.1", "192.0.2.2"
 PERIOD_MS, SILENT_MS, FORBID_S = 100, 300, 5
@@ -83,6 +85,55 @@ def settled(**given: object) -> Outside:
     outside.world.settled()
     outside.world.run(500)
     return outside
+
+
+# ---- what a round of pings tells
+
+
+def peer_heard_at(at_ms: int, *, is_silent: bool) -> PeerView:
+    path = settings_of(BARE, 1).paths[0]
+    peer = PeerView(2, [PathMonitor(path, 0)], ms(15), 0)
+    assert peer.meet(header(), "udp", ms(at_ms))
+    peer.monitors[0].heard(ms(at_ms), 3)
+    peer.hear(beat(draft()), OWN_BOOT, ms(at_ms))
+    if is_silent:
+        peer.monitors[0].overdue(ms(at_ms), ms(at_ms + 60_000), False)
+    return peer
+
+
+def told(*at_ms: int, answered_ms: int | None) -> Opinions:
+    opinions = Opinions()
+    answered_ns = None if answered_ms is None else ms(answered_ms)
+    for each_ms in at_ms:
+        heard = OpinionsHeard((Opinion(REFERENCE, answered_ns),), ms(each_ms))
+        opinions.heard(heard)
+    return opinions
+
+
+def test_who_was_never_asked_has_no_opinion_even_just_after_the_own_start() -> None:
+    assert Opinions().answers(REFERENCE, SETTINGS, ms(SILENT_MS + 1)) is None
+
+
+def test_who_never_answered_is_silent_when_it_was_asked_for_long_enough() -> None:
+    opinions = told(1000, 1000 + SILENT_MS, answered_ms=None)
+    assert opinions.answers(REFERENCE, SETTINGS, ms(1000 + SILENT_MS) - 1) is None
+    assert opinions.answers(REFERENCE, SETTINGS, ms(1000 + SILENT_MS)) is False
+
+
+@pytest.mark.parametrize(("is_silent", "is_cut_off"), [(True, True), (False, False)])
+def test_a_node_that_hears_a_peer_is_forbidden_nothing(is_silent: bool, is_cut_off: bool) -> None:
+    now_ms = 5000
+    opinions = told(now_ms, answered_ms=now_ms - SILENT_MS)
+    peer = peer_heard_at(now_ms - SILENT_MS, is_silent=is_silent)
+    assert opinions.forbids_claim(SETTINGS, [peer], ms(now_ms)) is is_cut_off
+
+
+@pytest.mark.parametrize(("forbid_s", "until_ms"), [(FORBID_S, 1300 + 1000 * FORBID_S), (0, 0)])
+def test_a_silence_forbids_for_its_time_or_nothing(forbid_s: int, until_ms: int) -> None:
+    settings = replace(SETTINGS, forbid_max_s=forbid_s)
+    assert told(1000, answered_ms=1000).forbids_until_ns(settings) == ms(until_ms)
+    assert told(1000, answered_ms=None).forbids_until_ns(settings) == 0
+    assert told(1000, answered_ms=1000).forbids_until_ns(None) == 0
 
 
 # ---- what is forbidden, and to whom

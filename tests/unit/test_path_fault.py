@@ -7,11 +7,14 @@ from dataclasses import replace
 import pytest
 
 from bmcha.answers.paths import paths
-from bmcha.ha.path_fault import PathFault
-from bmcha.model.event import LinkSigns, PathCounts, PathSummarised, StopAsked
-from bmcha.model.settings import BoardClass
+from bmcha.ha.path_fault import SLACK_NS, PathFault, Pinged, Symptoms, diagnose
+from bmcha.ha.path_monitor import PathMonitor
+from bmcha.ha.peer_view import PeerView
+from bmcha.model.event import LineLevels, LinkSigns, PathCounts, PathSummarised, StopAsked
+from bmcha.model.settings import BoardClass, PathKind
+from tests.speech import OWN_BOOT, beat, draft, header, ms
 from tests.unit.test_two_nodes import alarms_of
-from tests.world import Module, World
+from tests.world import Module, World, path_settings
 
 GATED, BARE = BoardClass.GATED, BoardClass.BARE
 COUNTS = PathCounts(0, 0, 0, 0, 0, 0, None)
@@ -174,3 +177,116 @@ def test_a_line_down_since_before_the_peer_was_heard_proves_nothing() -> None:
     world.boot(2)
     world.run(SILENT_MS)
     assert found(world)[0] is PathFault.UNKNOWN
+
+
+# ---- by the symptoms alone
+
+HEARD_MS, NOW_MS, WATCHDOG_MS, BEAT_MS = 10_000, 12_000, 2000, 100
+
+
+def symptoms(*heard_on: str, kind: PathKind = PathKind.UDP, **given: object) -> Symptoms:
+    """Of the silent path udp; the peer is still heard on the paths that are named."""
+    names = ("udp", "serial")
+    settings = [replace(path_settings(name, 2), kind=kind) for name in names]
+    monitors = [PathMonitor(each, 0) for each in settings]
+    peer = PeerView(2, monitors, ms(15), 0)
+    assert peer.meet(header(), "udp", ms(HEARD_MS))
+    for monitor in monitors:
+        monitor.heard(ms(HEARD_MS), 3)
+        if monitor.name not in heard_on:
+            monitor.overdue(ms(HEARD_MS), ms(NOW_MS), False)
+    peer.hear(beat(draft()), OWN_BOOT, ms(HEARD_MS))
+    found = Symptoms(peer, monitors[0], None, "", ms(WATCHDOG_MS), ms(NOW_MS))
+    return replace(found, **given)  # type: ignore[arg-type]
+
+
+def never_heard(**given: object) -> Symptoms:
+    path = PathMonitor(path_settings("udp", 2), 0)
+    found = Symptoms(PeerView(2, [path], ms(15), 0), path, None, "", None, ms(NOW_MS))
+    return replace(found, **given)  # type: ignore[arg-type]
+
+
+def fault_of(of: Symptoms) -> PathFault:
+    return diagnose(of).fault
+
+
+def test_a_refusal_on_a_path_that_was_never_heard_is_the_peers_failure() -> None:
+    of = never_heard(counts=replace(COUNTS, signs=LinkSigns(1, ms(NOW_MS - 30))))
+    of.monitor.overdue(None, ms(NOW_MS), False)
+    assert diagnose(of).evidence == (
+        "its port was refused 30 ms ago: its module runs, nobody has the port open",
+    )
+    assert fault_of(of) is PathFault.PEER_FAILED
+
+
+def test_a_foreign_module_beside_a_peer_that_is_heard_elsewhere_is_not_its_cable() -> None:
+    foreign = replace(COUNTS, foreign_count=1, foreign_chassis_id=4711)
+    assert fault_of(symptoms("serial", counts=foreign)) is PathFault.CABLE
+    assert fault_of(symptoms(counts=foreign)) is PathFault.OTHER_CHASSIS
+
+
+def test_a_path_of_whose_beat_a_summary_told_is_not_waited_for() -> None:
+    of = never_heard()
+    assert fault_of(of) is PathFault.WAITING
+    of.monitor.summarised(ms(HEARD_MS))
+    assert fault_of(of) is PathFault.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("kind", "answers", "expected"),
+    [
+        (PathKind.UDP, True, PathFault.PEER_PORT),
+        (PathKind.UDP, False, PathFault.CABLE),
+        (PathKind.UDP, None, PathFault.CABLE),
+        (PathKind.SERIAL, True, PathFault.CABLE),
+    ],
+)
+def test_a_peer_that_answers_pings_has_a_sound_network(
+    kind: PathKind, answers: bool | None, expected: PathFault
+) -> None:
+    """Which says nothing of a serial line."""
+    of = symptoms("serial", kind=kind, pinged=Pinged(peer=answers))
+    assert fault_of(of) is expected
+
+
+@pytest.mark.parametrize(
+    ("peer", "reference", "expected", "says_peer"),
+    [
+        (True, True, PathFault.PEER_SOFTWARE, False),
+        (True, False, PathFault.PEER_SOFTWARE, False),
+        (False, True, PathFault.PEER_OR_CABLE, True),
+        (None, True, PathFault.PEER_OR_CABLE, False),
+        (False, False, PathFault.CUT_OFF, False),
+        (None, False, PathFault.UNKNOWN, False),
+        (False, None, PathFault.UNKNOWN, False),
+        (None, None, PathFault.UNKNOWN, False),
+    ],
+)
+def test_where_no_line_tells_third_parties_do(
+    peer: bool | None, reference: bool | None, expected: PathFault, says_peer: bool
+) -> None:
+    found = diagnose(symptoms(pinged=Pinged(peer, reference)))
+    assert found.fault is expected
+    assert ("the peer's address does not" in found.evidence[-1]) is says_peer
+
+
+@pytest.mark.parametrize(
+    ("after_ms", "watchdog_ms", "expected"),
+    [
+        (0, WATCHDOG_MS, PathFault.PEER_FAILED),
+        (BEAT_MS + 150, WATCHDOG_MS, PathFault.PEER_FAILED),
+        (BEAT_MS + 151, WATCHDOG_MS, PathFault.UNKNOWN),
+        (WATCHDOG_MS - 151, WATCHDOG_MS, PathFault.UNKNOWN),
+        (WATCHDOG_MS - 150, WATCHDOG_MS, PathFault.PEER_PAUSED),
+        (BEAT_MS, 200, PathFault.UNKNOWN),
+        (0, None, PathFault.UNKNOWN),
+    ],
+)
+def test_when_health_fell_tells_a_death_from_a_standstill(
+    after_ms: int, watchdog_ms: int | None, expected: PathFault
+) -> None:
+    """After a beat's time and a slack it was no death, earlier than the watchdog no standstill."""
+    assert ms(150) == SLACK_NS
+    of = symptoms(watchdog_ns=None if watchdog_ms is None else ms(watchdog_ms))
+    of.peer.lines.read(LineLevels(True, False, False), ms(HEARD_MS + after_ms))
+    assert fault_of(of) is expected

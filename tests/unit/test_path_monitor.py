@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from bmcha.ha.path_monitor import OneWay, PathHealth, PathMonitor
+from bmcha.ha.path_monitor import FOREIGN_FRESH_NS, OneWay, PathHealth, PathMonitor
+from bmcha.model.event import PathCounts
 from bmcha.model.message import AGE_NEVER_NS, PathEcho
 from tests.speech import ms
 from tests.world import path_settings
@@ -15,6 +18,10 @@ START_MS = 10_000
 
 def health_of(monitor: PathMonitor) -> PathHealth:
     return monitor.health
+
+
+def hears_us(monitor: PathMonitor) -> bool | None:
+    return monitor.peer_hears_us()
 
 
 def new_path() -> PathMonitor:
@@ -206,3 +213,201 @@ def test_without_a_fresh_word_of_the_peer_nothing_is_said_about_one_way() -> Non
     said_ms = START_MS + DEAD_MS + 100
     monitor.told(PathEcho(1, ms(10)), ms(said_ms))
     assert monitor.one_way(ms(said_ms + DEAD_MS + 1)) is None
+
+
+def test_new_settings_change_its_own_judgement_and_not_what_was_announced() -> None:
+    monitor = heard_path()
+    settings = replace(
+        monitor.settings, warntime_ms=100, deadtime_ms=900, jeopardy_deadtime_ms=3000
+    )
+    monitor.reconfigure(settings)
+    assert monitor.settings is settings
+    assert monitor.next_watch_ns(False) == ms(100)
+    monitor.overdue(ms(START_MS), ms(START_MS + 100), False)
+    assert health_of(monitor) is PathHealth.LATE
+    assert monitor.next_watch_ns(True) == ms(3000)
+    assert monitor.next_watch_ns(False) == monitor.deadtime_ns == ms(DEAD_MS)
+
+
+def test_a_beat_that_was_heard_earlier_does_not_take_the_last_one_back() -> None:
+    monitor = heard_path(START_MS + 100)
+    monitor.heard(ms(START_MS + 50), 2)
+    assert monitor.last_heard_ns == ms(START_MS + 100)
+
+
+def test_a_summary_may_bring_the_first_word_of_a_path() -> None:
+    monitor = new_path()
+    monitor.summarised(ms(START_MS + 100))
+    assert monitor.last_heard_ns == ms(START_MS + 100)
+
+
+def test_a_path_that_has_recovered_is_alive_with_any_beat() -> None:
+    monitor = silent_path()
+    monitor.heard(ms(START_MS + 600), 3)
+    monitor.overdue(ms(START_MS + 600), ms(START_MS + 600 + WARN_MS), False)
+    assert health_of(monitor) is PathHealth.LATE
+    monitor.heard(ms(START_MS + 900), 1)
+    assert health_of(monitor) is PathHealth.ALIVE
+
+
+def test_a_recovering_path_is_not_late_before_it_is_alive() -> None:
+    monitor = silent_path()
+    monitor.heard(ms(START_MS + 600), 1)
+    monitor.overdue(ms(START_MS + 600), ms(START_MS + 600 + WARN_MS), False)
+    assert health_of(monitor) is PathHealth.SILENT and monitor.hears_peer()
+
+
+def test_a_watch_that_tells_of_a_newer_beat_moves_nothing() -> None:
+    monitor = heard_path()
+    monitor.overdue(ms(START_MS + 400), ms(START_MS + DEAD_MS), False)
+    assert health_of(monitor) is PathHealth.ALIVE
+
+
+def test_the_watch_counts_from_the_last_beat_that_the_engine_knows() -> None:
+    monitor = heard_path()
+    monitor.listen_anew(ms(START_MS + 3000))
+    monitor.summarised(ms(START_MS + 100))
+    assert monitor.next_watch_ns(False) == ms(WARN_MS + 2900)
+    monitor.summarised(None)
+    assert monitor.next_watch_ns(False) == ms(WARN_MS), "it began anew and knows of none"
+
+
+def test_own_lateness_neither_wakes_a_silent_path_nor_invents_a_beat() -> None:
+    monitor = silent_path()
+    monitor.listen_anew(ms(START_MS + 3000))
+    assert health_of(monitor) is PathHealth.SILENT
+    unheard = new_path()
+    unheard.listen_anew(ms(START_MS + 3000))
+    assert unheard.last_heard_ns is None
+    assert unheard.silent_for_ns(ms(START_MS + 3100)) == ms(100)
+
+
+# ---- what else comes on it
+
+
+COUNTS = PathCounts(0, 0, 0, 0, 0, 0, None)
+
+
+def test_noise_is_told_while_it_is_more_than_the_path_may_have() -> None:
+    monitor = new_path()
+    noise = []
+    for per_s, is_noisy in ((10, False), (11, True), (11, False)):
+        monitor.counted(replace(COUNTS, noise_per_s=per_s, is_noisy=is_noisy), ms(START_MS))
+        noise.append(monitor.noise_per_s)
+    assert noise == [0, 11, 0]
+
+
+def test_a_foreign_module_is_there_as_long_as_its_count_grows_and_a_little_longer() -> None:
+    monitor = new_path()
+    assert monitor.foreign_chassis_id(ms(START_MS)) is None
+    heard = replace(COUNTS, foreign_count=1, foreign_chassis_id=4712)
+    monitor.counted(heard, ms(START_MS))
+    monitor.counted(heard, ms(START_MS + 500))
+    assert monitor.foreign_chassis_id(ms(START_MS) + FOREIGN_FRESH_NS) == 4712
+    assert monitor.foreign_chassis_id(ms(START_MS) + FOREIGN_FRESH_NS + 1) is None
+
+
+def test_a_foreign_frame_without_a_name_is_nobody() -> None:
+    monitor = new_path()
+    monitor.counted(replace(COUNTS, foreign_count=1), ms(START_MS))
+    assert monitor.foreign_chassis_id(ms(START_MS)) is None
+
+
+# ---- what the peer says of it
+
+
+def test_an_echo_that_was_overtaken_says_nothing_and_never_is_an_echo() -> None:
+    monitor = heard_path()
+    monitor.told(PathEcho(1, ms(5)), ms(START_MS + 1000))
+    monitor.told(PathEcho(1, ms(990)), ms(START_MS + 1010))
+    assert hears_us(monitor) is True, "it came over a slower path"
+    monitor.told(PathEcho(1, AGE_NEVER_NS), ms(START_MS + 1020))
+    assert hears_us(monitor) is False
+    monitor.told(PathEcho(1, ms(5)), ms(START_MS + 1030))
+    assert hears_us(monitor) is True
+
+
+def test_an_echo_proves_both_directions_as_of_the_older_of_the_two() -> None:
+    monitor = new_path()
+    proven = []
+    monitor.told(PathEcho(1, ms(5)), ms(START_MS))
+    proven.append(monitor.proven_ns)  # nothing was heard here
+    monitor.heard(ms(START_MS + 100), 1)
+    for age_ns, at_ms in ((AGE_NEVER_NS, 100), (ms(30), 100), (ms(30), 300)):
+        monitor.told(PathEcho(1, age_ns), ms(START_MS + at_ms))
+        proven.append(monitor.proven_ns)
+    monitor.prove(ms(START_MS + 50))
+    proven.append(monitor.proven_ns)  # it only moves on
+    assert proven == [None, None, ms(START_MS + 70), ms(START_MS + 100), ms(START_MS + 100)]
+
+
+def test_the_peer_judges_us_by_the_dead_time_that_it_announced() -> None:
+    monitor = heard_path()
+    monitor.announced(2000)
+    assert monitor.peer_calls_us_silent_at_ns() == ms(START_MS + 2000)
+    assert monitor.gap_limit_ns == ms(2000) - 2 * monitor.interval_ns
+
+
+def test_a_path_works_both_ways_when_it_is_alive_and_nobody_says_otherwise() -> None:
+    fresh, unheard, late = heard_path(), heard_path(), heard_path()
+    unheard.told(PathEcho(1, AGE_NEVER_NS), ms(START_MS))
+    late.overdue(ms(START_MS), ms(START_MS + WARN_MS), False)
+    assert fresh.is_heard_both_ways
+    assert not unheard.is_heard_both_ways and not late.is_heard_both_ways
+
+
+def test_a_path_that_was_never_heard_may_lose_what_the_peer_sends() -> None:
+    monitor = new_path()
+    monitor.overdue(None, ms(START_MS + DEAD_MS), False)
+    monitor.told(PathEcho(1, ms(10)), ms(START_MS + DEAD_MS))
+    assert monitor.one_way(ms(START_MS + DEAD_MS)) is OneWay.RX
+
+
+@pytest.mark.parametrize(
+    ("echo_age_ms", "expected"), [(0, OneWay.RX), (10, OneWay.RX), (11, None), (None, None)]
+)
+def test_the_peer_must_have_heard_us_long_after_we_heard_it(
+    echo_age_ms: int | None, expected: OneWay | None
+) -> None:
+    """A cut both ways looks like one way for a moment."""
+    monitor = heard_path(START_MS + 1000)
+    monitor.overdue(ms(START_MS + 1000), ms(START_MS + 1000 + DEAD_MS), False)
+    age_ns = AGE_NEVER_NS if echo_age_ms is None else ms(echo_age_ms)
+    said_ns = ms(START_MS + 1000 + WARN_MS + 10)
+    monitor.told(PathEcho(1, age_ns), said_ns)
+    assert monitor.one_way(ms(START_MS + 1000 + DEAD_MS)) is expected
+
+
+def test_a_peer_that_does_not_hear_us_now_proves_no_direction_of_a_silent_path() -> None:
+    monitor = silent_path()
+    said_ms = START_MS + 1000
+    monitor.told(PathEcho(1, ms(WARN_MS)), ms(said_ms))
+    assert monitor.one_way(ms(said_ms)) is None
+
+
+def test_a_path_that_works_or_comes_back_is_not_one_way() -> None:
+    monitor = heard_path()
+    monitor.heard(ms(START_MS + DEAD_MS), 2)
+    monitor.told(PathEcho(1, ms(10)), ms(START_MS + DEAD_MS))
+    assert monitor.one_way(ms(START_MS + DEAD_MS)) is None, "it is heard both ways"
+    monitor.heard(ms(START_MS + DEAD_MS + WARN_MS), 4)
+    assert monitor.one_way(ms(START_MS + DEAD_MS + WARN_MS)) is None, "as far as it has said"
+    now_ms = START_MS + DEAD_MS + WARN_MS
+    monitor.told(PathEcho(1, AGE_NEVER_NS), ms(now_ms))
+    assert monitor.one_way(ms(now_ms)) is OneWay.TX, "never is long enough"
+    monitor.overdue(ms(now_ms), ms(now_ms + WARN_MS), False)
+    assert monitor.one_way(ms(now_ms + WARN_MS)) is None, "late here, too"
+
+
+def test_a_path_is_not_one_way_before_it_was_alive_for_a_dead_time() -> None:
+    monitor = silent_path()
+    back_ms = START_MS + 5000
+    monitor.heard(ms(back_ms), 1)
+    monitor.told(PathEcho(1, AGE_NEVER_NS), ms(back_ms))
+    assert monitor.one_way(ms(back_ms)) is None, "it recovers"
+    monitor.heard(ms(back_ms + 200), 3)
+    monitor.heard(ms(back_ms + 199 + DEAD_MS), 5)
+    monitor.told(PathEcho(1, AGE_NEVER_NS), ms(back_ms + 199 + DEAD_MS))
+    assert monitor.one_way(ms(back_ms + 199 + DEAD_MS)) is None
+    monitor.told(PathEcho(1, AGE_NEVER_NS), ms(back_ms + 200 + DEAD_MS))
+    assert monitor.one_way(ms(back_ms + 200 + DEAD_MS)) is OneWay.TX

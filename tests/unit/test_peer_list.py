@@ -38,6 +38,11 @@ def hear(peer: PeerView, role: Role, *echo_ages_ms: int | None, boot_id: int = 2
     peer.hear(beat(draft(role), *echo_ages_ms), OWN_BOOT, ms(START_MS))
 
 
+def lose(peer: PeerView) -> None:
+    for monitor in peer.monitors:
+        monitor.overdue(monitor.last_heard_ns, ms(START_MS + 60_000), False)
+
+
 def test_the_peers_are_all_others_in_order_of_succession_each_with_its_paths() -> None:
     peers = new_list()
     assert [peer.slot for peer in peers] == [2, 3] and len(peers) == 2
@@ -65,6 +70,8 @@ def test_the_successor_is_the_asked_peer_or_the_first_standby_or_the_first() -> 
     hear(second, Role.STANDBY)
     assert peers.successor(None) is second
     assert peers.successor(1) is None
+    hear(second, Role.ACTIVE)
+    assert peers.successor(None) is third, "who holds is no successor"
 
 
 def test_a_peer_that_hears_nothing_from_here_is_found() -> None:
@@ -73,6 +80,44 @@ def test_a_peer_that_hears_nothing_from_here_is_found() -> None:
     assert peers.unhearing() is None
     hear(peer_in(peers, 3), Role.STANDBY, None, None)
     assert peers.unhearing() is peer_in(peers, 3)
+    lose(peer_in(peers, 3))
+    assert peers.unhearing() is None, "what it said last is old"
+
+
+def test_unaware_is_who_is_not_heard_or_does_not_hear() -> None:
+    peers = new_list()
+    assert peers.unaware() == [2, 3]
+    hear(peer_in(peers, 2), Role.STANDBY, 10)
+    assert peers.unaware() == [3]
+    hear(peer_in(peers, 3), Role.STANDBY, None, None)
+    assert peers.unaware() == [3]
+    hear(peer_in(peers, 3), Role.STANDBY, 10, 10)
+    assert peers.unaware() == []
+    lose(peer_in(peers, 2))
+    assert peers.unaware() == [2]
+
+
+def test_the_active_slot_is_that_of_a_peer_that_is_heard_to_say_so() -> None:
+    peers = new_list()
+    hear(peer_in(peers, 2), Role.STANDBY)
+    assert peers.active_slot() is None
+    hear(peer_in(peers, 3), Role.ACTIVE)
+    assert peers.active_slot() == 3
+    lose(peer_in(peers, 3))
+    assert peers.active_slot() is None
+
+
+def test_new_settings_reach_every_path_the_probe_and_what_is_judged() -> None:
+    settings = three_nodes()
+    peers = new_list(settings)
+    paths = tuple(replace(path, warntime_ms=99) for path in settings.paths)
+    times = replace(settings.timers, probe_ms=33, rank_delay_ms=0)
+    peers.reconfigure(replace(settings, paths=paths, timers=times))
+    assert [m.settings.warntime_ms for peer in peers for m in peer.monitors] == [99] * 3
+    assert [peer.lines.probe_ns for peer in peers] == [ms(33)] * 2
+    hear(peer_in(peers, 2), Role.STANDBY)
+    peer_in(peers, 2).tick(ms(START_MS))
+    assert peers.evidence(0, ms(START_MS))[0].is_rank_delay_over
 
 
 def test_whose_echo_the_beats_carry_is_the_first_heard() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bmcha.ha.line_watch import Step
 from bmcha.ha.path_monitor import PathMonitor
 from bmcha.ha.peer_view import EPOCH_BELIEVED_MAX, PeerView
 from bmcha.ha.revision import REVISION_SPAN, is_older
@@ -62,7 +63,6 @@ def test_a_peer_is_heard_from_its_first_beat() -> None:
     assert not peer.is_heard() and peer.draft is None
     hear(peer, Role.ACTIVE)
     assert peer.is_heard()
-    assert peer.heard_since_ns == ms(START_MS)
 
 
 def test_an_older_word_of_the_same_life_is_dropped_but_its_echo_counts() -> None:
@@ -314,6 +314,9 @@ def test_the_last_path_is_in_jeopardy_once_it_carried_a_beat_after_the_other_fel
     hear(peer, at_ms=START_MS + 550, path=1)
     peer.tick(ms(START_MS + 551))
     assert peer.is_in_jeopardy_on("serial") and not peer.is_in_jeopardy_on("udp")
+    fall_silent(peer, 1, START_MS + 550 + 2 * DEAD_MS)
+    assert peer.is_silent(ms(START_MS + 550 + 2 * DEAD_MS))
+    assert peer.is_in_jeopardy_on("serial"), "it is still the last one that worked"
 
 
 def test_jeopardy_ends_when_another_path_is_alive_again() -> None:
@@ -330,6 +333,256 @@ def test_jeopardy_ends_when_another_path_is_alive_again() -> None:
 
 def test_a_peer_with_one_path_is_never_in_jeopardy() -> None:
     peer = new_peer("udp")
-    hear(peer)
-    peer.tick(ms(START_MS + 1))
+    for at_ms in (START_MS, START_MS + 100):
+        hear(peer, at_ms=at_ms)
+        peer.tick(ms(at_ms + 1))
     assert not peer.is_in_jeopardy_on("udp")
+
+
+def test_jeopardy_needs_a_beat_after_each_time_that_the_path_became_the_last() -> None:
+    peer = new_peer()
+    hear(peer)
+    hear(peer, at_ms=START_MS + 400, path=1)
+    fall_silent(peer, 0, START_MS + DEAD_MS)
+    hear(peer, at_ms=START_MS + 600, beats=3)
+    hear(peer, at_ms=START_MS + 1000, path=1)
+    peer.tick(ms(START_MS + 1000))
+    fall_silent(peer, 0, START_MS + 600 + DEAD_MS)
+    assert not peer.is_in_jeopardy_on("serial")
+
+
+def test_the_other_path_is_not_in_jeopardy_when_it_becomes_the_last_in_turn() -> None:
+    peer = new_peer()
+    hear(peer)
+    hear(peer, at_ms=START_MS + 400, path=1)
+    fall_silent(peer, 0, START_MS + DEAD_MS)
+    hear(peer, at_ms=START_MS + 900, beats=3)
+    fall_silent(peer, 1, START_MS + 900)
+    assert not peer.is_in_jeopardy_on("udp")
+    hear(peer, at_ms=START_MS + 901)
+    peer.tick(ms(START_MS + 901))
+    assert peer.is_in_jeopardy_on("udp")
+
+
+# ---- a life that ends or begins
+
+
+def handed_over_peer() -> PeerView:
+    peer = new_peer()
+    hear(peer, Role.RELINQUISHING, revision=6)
+    peer.hear_handover(Handover(1, 2, 7), epoch=3)
+    assert peer.handover is not None
+    return peer
+
+
+def test_a_handover_outlives_a_beat_in_the_same_role() -> None:
+    peer = handed_over_peer()
+    hear(peer, Role.RELINQUISHING, revision=8)
+    assert peer.handover is not None
+
+
+def test_a_handover_ends_with_the_life_that_made_it_and_with_what_was_known_of_it() -> None:
+    left, reset, restarted, forgotten = (handed_over_peer() for _ in range(4))
+    left.hear_goodbye()
+    reset.fenced(PEER_BOOT)
+    restarted.meet(header(PEER_BOOT + 1), "udp", ms(START_MS))
+    forgotten.listen_anew(ms(START_MS))
+    assert [each.handover for each in (left, reset, restarted, forgotten)] == [None] * 4
+
+
+def test_after_a_fence_nothing_of_that_life_counts() -> None:
+    peer = new_peer()
+    hear(peer, Role.ACTIVE)
+    peer.fenced(PEER_BOOT)
+    assert peer.draft is None and not peer.is_heard()
+    assert not peer.meet(header(), "udp", ms(START_MS)) and not peer.accepts(header())
+    assert peer.meet(header(PEER_BOOT + 1), "udp", ms(START_MS))
+    assert peer.accepts(header(PEER_BOOT + 1))
+
+
+def test_a_fence_of_an_older_life_says_nothing_of_this_one() -> None:
+    peer = new_peer()
+    hear(peer, Role.ACTIVE)
+    peer.fenced(PEER_BOOT - 1)
+    assert peer.is_heard() and peer.meet(header(), "udp", ms(START_MS))
+
+
+def test_of_a_new_life_a_line_has_to_speak_anew() -> None:
+    peer = new_peer()
+    hear(peer)
+    speak(peer, START_MS)
+    assert peer.meet(header(PEER_BOOT + 1), "udp", ms(START_MS))
+    assert not peer.lines.has_spoken
+
+
+def test_that_it_held_is_known_as_long_as_nobody_forgets_it() -> None:
+    peer = new_peer()
+    hear(peer, Role.STANDBY)
+    assert not peer.was_heard_active
+    hear(peer, Role.ACTIVE, revision=2)
+    hear(peer, Role.STANDBY, revision=3)
+    assert peer.was_heard_active
+
+
+# ---- lines and silence
+
+
+def speak(peer: PeerView, at_ms: int) -> None:
+    """HEALTH falls, and nobody answers."""
+    for after_ms in (1, 2):
+        peer.lines.read(LineLevels(True, False, False), ms(at_ms + after_ms))
+    peer.tick(ms(at_ms + 2 + 15))
+    assert peer.lines.has_spoken
+
+
+def test_when_every_path_falls_silent_a_liar_is_examined_anew() -> None:
+    peer = new_peer()
+    hear(peer)
+    for after_ms in (1, 2):
+        peer.lines.read(LineLevels(True, False, False), ms(START_MS + after_ms))
+    peer.lines.answered(peer.lines.probe_nonce)
+    peer.tick(ms(START_MS + 3))
+    assert peer.lines.is_faulty
+    fall_silent(peer, 0, START_MS + 600)
+    assert peer.lines.step is Step.QUIET
+
+
+def test_silence_counts_from_its_beginning_and_after_standing_still_anew() -> None:
+    peer = new_peer()
+    peer.tick(ms(START_MS + DEAD_MS) - 1)
+    assert peer.first_silent_ns is None
+    for at_ms in (START_MS + DEAD_MS, START_MS + 600):
+        peer.tick(ms(at_ms))
+        assert peer.first_silent_ns == ms(START_MS + DEAD_MS)
+    peer.listen_anew(ms(START_MS + 700))
+    assert peer.first_silent_ns is None
+
+
+def test_after_standing_still_what_it_heard_of_us_is_old() -> None:
+    peer = new_peer()
+    hear(peer)
+    assert peer.hears_us() is True
+    peer.listen_anew(ms(START_MS + 5000))
+    assert peer.hears_us() is None
+
+
+def test_a_peer_is_gone_that_left_died_or_fell_silent_and_none_that_was_never_heard() -> None:
+    assert not new_peer().is_gone()
+    left, died, silent = new_peer(), new_peer(), new_peer()
+    for peer in (left, died, silent):
+        hear(peer)
+        assert not peer.is_gone()
+    left.hear_goodbye()
+    died.lines.read(LineLevels(True, False, False), ms(START_MS + 1))
+    fall_silent(silent, 0, START_MS + 600)
+    assert left.is_gone() and died.is_gone() and silent.is_gone()
+
+
+def test_a_peer_without_paths_has_not_said_whether_it_hears() -> None:
+    assert PeerView(2, [], ms(15), ms(START_MS)).hears_us() is None
+
+
+@pytest.mark.parametrize(
+    ("absent_ms", "heard_ms", "expected"),
+    [(None, None, False), (None, 5, False), (3, None, True), (3, 5, False), (7, 5, True)],
+)
+def test_a_slot_was_empty_since_if_that_was_after_the_last_beat(
+    absent_ms: int | None, heard_ms: int | None, expected: bool
+) -> None:
+    peer = new_peer()
+    if heard_ms is not None:
+        hear(peer, at_ms=START_MS + heard_ms)
+    if absent_ms is not None:
+        for at_ms in (absent_ms - 1, absent_ms):
+            peer.lines.read(LineLevels(False, False, False), ms(START_MS + at_ms))
+    assert peer.was_absent_since() is expected
+
+
+@pytest.mark.parametrize(
+    ("moved_ms", "heard_ms", "expected"),
+    [(None, None, False), (None, 5, False), (3, None, True), (3, 5, False), (7, 5, True)],
+)
+def test_the_active_line_has_moved_if_that_was_after_the_last_beat(
+    moved_ms: int | None, heard_ms: int | None, expected: bool
+) -> None:
+    peer = new_peer()
+    if heard_ms is not None:
+        hear(peer, at_ms=START_MS + heard_ms)
+    if moved_ms is not None:
+        peer.lines.read(LineLevels(True, True, True), ms(START_MS))
+        peer.lines.read(LineLevels(True, True, False), ms(START_MS + moved_ms))
+    assert peer.has_active_line_moved() is expected
+
+
+# ---- what it says, and for how long
+
+
+def test_what_a_silent_peer_said_last_is_no_news() -> None:
+    holder, standby = new_peer(), new_peer()
+    hear(holder, Role.ACTIVE)
+    holder.hear(beat(draft(Role.ACTIVE), None, None), OWN_BOOT, ms(START_MS))
+    hear(standby)
+    for peer in (holder, standby):
+        fall_silent(peer, 0, START_MS + 600)
+    assert standby.unheld_since_ns is None and holder.deaf_rival_since_ns is None
+    standby.lines.read(LineLevels(True, True, True), ms(START_MS + 601))
+    holder.lines.read(LineLevels(True, True, False), ms(START_MS + 601))
+    for peer in (holder, standby):
+        peer.tick(ms(START_MS + 602))
+        assert peer.active_line_lies_since_ns is None
+
+
+@pytest.mark.parametrize(
+    ("role", "echo_age_ms", "is_rival"),
+    [
+        (Role.ACTIVE, None, True),
+        (Role.ACTIVE, 10, False),
+        (Role.STANDBY, None, False),
+        (Role.FENCING, None, False),
+    ],
+)
+def test_a_deaf_rival_is_active_and_hears_nothing_from_here(
+    role: Role, echo_age_ms: int | None, is_rival: bool
+) -> None:
+    peer = new_peer()
+    hear(peer, role)
+    peer.hear(beat(draft(role), echo_age_ms, echo_age_ms), OWN_BOOT, ms(START_MS))
+    for at_ms in (START_MS + 1, START_MS + 2):
+        peer.tick(ms(at_ms))
+    assert peer.deaf_rival_since_ns == (ms(START_MS + 1) if is_rival else None)
+
+
+@pytest.mark.parametrize(
+    ("role", "line", "lies"),
+    [
+        (Role.ACTIVE, False, True),
+        (Role.ACTIVE, True, False),
+        (Role.ACTIVE, None, False),
+        (Role.STANDBY, True, True),
+        (Role.STANDBY, False, False),
+        (Role.FENCING, True, False),
+        (Role.FENCING, False, False),
+    ],
+)
+def test_an_active_line_lies_that_says_another_thing_than_its_node(
+    role: Role, line: bool | None, lies: bool
+) -> None:
+    peer = new_peer()
+    hear(peer, role)
+    peer.lines.read(LineLevels(True, True, line), ms(START_MS))
+    peer.tick(ms(START_MS + 10))
+    assert peer.active_line_lied_for_ns() == 0, "no word came since"
+    hear(peer, role, at_ms=START_MS + 110)
+    peer.tick(ms(START_MS + 120))
+    assert peer.active_line_lied_for_ns() == (ms(100) if lies else 0)
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_a_peer_holds_nothing_by_its_last_word_or_once_it_has_released(role: Role) -> None:
+    peer = new_peer()
+    assert not peer.holds_nothing(), "it has said nothing"
+    hear(peer, role)
+    assert peer.holds_nothing() is (role in (Role.STARTING, Role.STANDBY, Role.FAULT))
+    released = draft(role, revision=2, is_released=True)
+    peer.hear(beat(released), OWN_BOOT, ms(START_MS))
+    assert peer.holds_nothing()

@@ -83,6 +83,14 @@ class Story:
         read = lines(levels, self.now_ms, slot=slot, **own)
         self.keeper.read_lines(read, ms(self.now_ms))
 
+    def silence(self, after_ms: int = 600) -> list[Effect]:
+        """Every path falls silent."""
+        self.now_ms += after_ms
+        (peer,) = self.keeper.peers
+        for monitor in peer.monitors:
+            monitor.overdue(monitor.last_heard_ns, ms(self.now_ms), False)
+        return self.settle(0)
+
     def claim(self) -> Story:
         """The peer is STANDBY; nobody is ACTIVE: slot 1 claims."""
         self.hear_standby()
@@ -391,6 +399,9 @@ def test_being_asked_to_stop_twice_is_being_asked_once() -> None:
     first = story.stop()
     again = story.stop()
     assert entered(first) == [Role.RELINQUISHING] and entered(again) == []
+    standby = Story()
+    assert EndService() in standby.stop()
+    assert standby.stop() == []
 
 
 # ---- without a slot

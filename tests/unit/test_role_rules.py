@@ -186,6 +186,54 @@ def test_maintenance_calls_a_pending_fence_off() -> None:
     assert fencing(CUT_OFF_FROM_A_HOLDER, is_in_maintenance=True).role is Role.STANDBY
 
 
+def test_who_must_listen_calls_a_pending_fence_off() -> None:
+    assert fencing(CUT_OFF_FROM_A_HOLDER, must_listen=True).role is Role.STANDBY
+
+
+def test_of_two_silent_peers_the_one_that_held_is_fenced() -> None:
+    absent = PeerEvidence(is_earlier=True, is_silent=True, presence=False, active=False)
+    standby = RoleInputs(
+        Role.STANDBY, Reason.PEER_IS_ACTIVE, (absent, CUT_OFF_FROM_A_HOLDER), BoardClass.RESET
+    )
+    assert decide(standby) == RoleDecision(Role.FENCING, Reason.FENCING_PEER, fenced_peer=1)
+
+
+def test_what_blocks_a_claim_is_the_reason_in_maintenance_too() -> None:
+    standby = RoleInputs(
+        Role.STANDBY, Reason.PEER_IS_ACTIVE, (CUT_OFF_FROM_A_HOLDER,), BoardClass.GATED
+    )
+    made = decide(replace(standby, is_in_maintenance=True))
+    assert made == RoleDecision(Role.STANDBY, Reason.ISOLATED)
+
+
+@pytest.mark.parametrize(
+    ("change", "is_last_claimant", "claims"),
+    [
+        ({}, False, False),
+        ({}, True, True),
+        ({"has_handed_over": True}, False, True),
+        ({"has_said_goodbye": True}, False, True),
+    ],
+)
+def test_in_maintenance_the_role_goes_only_where_it_was_or_where_a_person_sent_it(
+    change: dict[str, bool], is_last_claimant: bool, claims: bool
+) -> None:
+    free = replace(CUT_OFF_FROM_A_HOLDER, active=False, is_claim_window_over=True)
+    gone = replace(free, **change)  # type: ignore[arg-type]
+    standby = RoleInputs(Role.STANDBY, Reason.PEER_IS_ACTIVE, (gone,), BoardClass.GATED)
+    made = decide(replace(standby, is_in_maintenance=True, is_last_claimant=is_last_claimant))
+    assert (made.role is Role.FENCING) is claims
+    assert claims or made.reason is Reason.IN_MAINTENANCE
+
+
+def test_a_silent_peer_is_not_waited_for_where_silence_is_trusted() -> None:
+    silent = replace(CUT_OFF_FROM_A_HOLDER, presence=None, health=None, active=None)
+    claiming = RoleInputs(Role.FENCING, Reason.PEER_SILENT, (silent,))
+    assert not decide(claiming).is_answer_awaited
+    late = replace(silent, is_silent=False)
+    assert decide(replace(claiming, peers=(late,))).is_answer_awaited
+
+
 def test_a_beat_after_the_pulse_ends_the_attempt_too() -> None:
     heard = replace(CUT_OFF_FROM_A_HOLDER, is_heard=True, is_silent=False, role=Role.ACTIVE)
     made = fencing(heard, is_fence_pending=False)
@@ -240,6 +288,17 @@ def test_every_role_that_may_hold_lets_go_after_standing_still() -> None:
     for role in set(Role) - {Role.STARTING, Role.FAULT}:
         inputs = RoleInputs(role, Reason.PEER_SILENT, (), is_own_gap_too_long=True)
         assert decide(inputs) == RoleDecision(Role.STANDBY, Reason.OWN_GAP_TOO_LONG)
+
+
+def test_a_starter_that_stood_still_holds_nothing_to_let_go_and_goes_on_listening() -> None:
+    peer = PeerEvidence(is_earlier=False)
+    inputs = RoleInputs(
+        *(Role.STARTING, Reason.BOOT_LISTENING, (peer,)),
+        is_boot_window_over=False,
+        must_listen=True,
+        is_own_gap_too_long=True,
+    )
+    assert decide(inputs) == RoleDecision(Role.STARTING, Reason.BOOT_LISTENING)
 
 
 @pytest.mark.parametrize("peer_role", list(Role))
@@ -311,6 +370,7 @@ def test_of_two_claims_exactly_the_right_one_goes_on(earlier: bool, hears_us: bo
         (Role.STANDBY, True, False, Reason.SWITCHOVER_ASKED, (Role.FENCING, None)),
         (None, False, None, Reason.SWITCHOVER_ASKED, (Role.FENCING, None)),
         (None, False, None, Reason.RELEASED_UNHEARD, (Role.FENCING, Reason.TAKEN_BACK)),
+        (Role.FENCING, False, None, Reason.RELEASED_UNHEARD, (Role.FENCING, Reason.TAKEN_BACK)),
     ],
 )
 def test_a_handover_that_is_overdue_ends_as_the_peer_and_its_line_say(
@@ -326,6 +386,22 @@ def test_a_handover_that_is_overdue_ends_as_the_peer_and_its_line_say(
         assert made.role is Role.RELINQUISHING
         return
     assert made == RoleDecision(expected[0], expected[1] or Reason.HANDOVER_TIMED_OUT)
+
+
+def test_the_last_word_of_one_whose_lines_have_fallen_since_stops_no_claim() -> None:
+    dead = PeerEvidence(
+        is_earlier=True, is_heard=True, role=Role.ACTIVE, health=False, has_line_spoken=True
+    )
+    claiming = RoleInputs(Role.FENCING, Reason.PEER_HEALTH_DOWN, (dead,), BoardClass.GATED)
+    assert decide(claiming) == RoleDecision(Role.FENCING, Reason.PEER_HEALTH_DOWN)
+    assert decide(replace(claiming, peers=(replace(dead, has_line_spoken=False),))) == RoleDecision(
+        Role.STANDBY, Reason.PEER_IS_ACTIVE
+    )
+
+
+def test_who_is_alone_in_its_succession_claims() -> None:
+    made = decide(RoleInputs(Role.STARTING, Reason.BOOT_LISTENING, ()))
+    assert made == RoleDecision(Role.FENCING, Reason.LONE_START)
 
 
 def test_a_third_node_waits_until_every_earlier_one_is_out_of_the_way() -> None:

@@ -7,12 +7,16 @@ from dataclasses import replace
 import pytest
 
 from bmcha.ha import switchover
+from bmcha.ha.chassis_word import ChassisWord
 from bmcha.ha.path_monitor import PathMonitor
 from bmcha.ha.peer_view import PeerView
+from bmcha.ha.role_machine import RoleMachine
 from bmcha.ha.switchover import REPEAT_NS, Act, Relinquishing, SwitchoverInputs, refusals
+from bmcha.model.event import LineLevels
+from bmcha.model.message import Progress
 from bmcha.model.role import Reason, Refusal, Role
 from bmcha.model.settings import BoardClass
-from tests.speech import ms
+from tests.speech import OWN_BOOT, beat, draft, header, ms
 from tests.world import settings_of, timers
 
 BEGUN_MS, DRAIN_MS, HANDOVER_MS, DEAD_MS = 1000, 500, 1000, 500
@@ -137,6 +141,49 @@ def test_a_peer_that_has_not_said_whether_it_hears_us_is_trusted() -> None:
     assert refusals(replace(READY, peer_hears_us=None), False) == frozenset()
 
 
+# ---- what is asked of a peer
+
+
+def seen(role: Role, *, is_heard: bool = True, health_line: bool | None = True) -> PeerView:
+    peer = PeerView(2, [PathMonitor(settings_of(BoardClass.GATED, 1).paths[0], 0)], ms(15), 0)
+    assert peer.meet(header(), "udp", ms(BEGUN_MS))
+    peer.monitors[0].heard(ms(BEGUN_MS), 1)
+    peer.hear(beat(draft(role, health=70)), OWN_BOOT, ms(BEGUN_MS))
+    peer.lines.read(LineLevels(True, health_line, False), ms(BEGUN_MS))
+    if not is_heard:
+        peer.monitors[0].overdue(ms(BEGUN_MS), ms(BEGUN_MS + DEAD_MS), False)
+    return peer
+
+
+def inputs(peer: PeerView | None) -> SwitchoverInputs:
+    machine = RoleMachine(0, 0, ms(500))
+    for role in (Role.FENCING, Role.ACTIVE):
+        machine.enter(role, Reason.PEER_SILENT, 3, ms(BEGUN_MS))
+    word = ChassisWord(True, True, 40, Progress(0, 0, 0), 90)
+    return switchover.inputs_of(machine, 1, (1, 2), None, peer, word, ms(BEGUN_MS + 499))
+
+
+def test_what_a_peer_says_and_shows_is_asked_only_while_it_is_heard() -> None:
+    heard = inputs(seen(Role.STANDBY))
+    assert heard.is_peer_heard and heard.peer_role is Role.STANDBY and heard.peer_hears_us
+    assert (heard.peer_health, heard.own_health) == (70, 90)
+    assert heard.peer_health_line is True and heard.is_held_off and heard.is_mirror_synced
+    silent = inputs(seen(Role.STANDBY, is_heard=False, health_line=False))
+    assert not silent.is_peer_heard and silent.peer_role is None and silent.peer_health == 0
+    assert silent.peer_health_line is False
+
+
+def test_without_a_peer_nobody_is_heard_and_no_line_is_down() -> None:
+    alone = inputs(None)
+    assert not alone.is_peer_heard and alone.peer_role is None
+    assert alone.peer_hears_us is None and alone.peer_health_line is None
+
+
+def test_who_is_not_active_knows_the_role_to_be_there_only_if_the_peer_says_so() -> None:
+    asked = replace(READY, role=Role.STANDBY, own_slot=2, target_slot=1, peer_role=Role.STANDBY)
+    assert refusals(asked, False) == {Refusal.NOT_ACTIVE}
+
+
 # ---- letting go
 
 
@@ -190,9 +237,12 @@ def test_a_stopping_node_takes_nothing_back_but_ends() -> None:
     going = letting_go(Reason.STOP_ASKED, goodbye=True)
     going.released_ns = ms(BEGUN_MS)
     assert not going.is_take_back_due(ms(BEGUN_MS + 60_000))
+    assert not letting_go(Reason.STOP_ASKED, goodbye=True).is_goodbye_time(ms(60_000))
     assert not going.is_goodbye_time(ms(BEGUN_MS + HANDOVER_MS) - 1)
     assert going.is_goodbye_time(ms(BEGUN_MS + HANDOVER_MS))
-    assert not letting_go().is_goodbye_time(ms(BEGUN_MS + 60_000))
+    staying = letting_go()
+    staying.released_ns = ms(BEGUN_MS)
+    assert not staying.is_goodbye_time(ms(BEGUN_MS + 60_000)), "nobody stops it"
 
 
 @pytest.mark.parametrize(
@@ -239,3 +289,20 @@ def test_the_end_of_a_switchover_is_told_to_whoever_asked(is_done: bool) -> None
     assert (answer.body["epoch"], answer.body["took_ms"]) == (8, 70)
     listed = [each["id"] for each in answer.body["refusals"]]
     assert listed == ([] if is_done else ["HANDOVER_FAILED"])
+
+
+@pytest.mark.parametrize(
+    ("refusal", "active_slot", "named"),
+    [
+        (Refusal.NOT_ACTIVE, 2, True),
+        (Refusal.NOT_ACTIVE, None, False),
+        (Refusal.ALREADY_THERE, 2, False),
+    ],
+)
+def test_who_is_not_active_names_the_slot_that_is_if_it_knows(
+    refusal: Refusal, active_slot: int | None, named: bool
+) -> None:
+    ((told),) = switchover.refused(9, frozenset({refusal}), active_slot).body["refusals"]
+    assert told["id"] == refusal.name
+    assert told["text"].endswith(": slot 2.") is named
+    assert named or told["text"] == refusal.advice

@@ -53,6 +53,13 @@ def test_two_lives_heard_once_each_prove_nothing() -> None:
     assert found.twin(ms(SUMMARY_MS)) is None
 
 
+def test_a_summary_that_tells_of_none_says_nothing() -> None:
+    found = watching(twin(Role.ACTIVE))
+    found.summarised("udp", None, ms(500))
+    found.summarised("udp", twin(Role.ACTIVE, at_ms=SUMMARY_MS), ms(500))
+    assert found.twin(ms(SUMMARY_MS)) is not None
+
+
 def test_two_beats_far_apart_prove_nothing() -> None:
     assert watching(twin(Role.ACTIVE), twin(Role.ACTIVE, at_ms=1501)).twin(ms(1501)) is None
     slow = watching(twin(Role.ACTIVE), twin(Role.ACTIVE, at_ms=1501), deadtime_ms=2000)
@@ -177,3 +184,7 @@ def test_a_holder_lets_go_for_one_with_a_newer_epoch_and_is_in_fault_then() -> N
     assert life.role == (Role.FAULT, Reason.DUPLICATE_SLOT)
     ways = [(change.from_role, change.to_role) for change in life.node.roles.machine.history]
     assert ways[-2:] == [(Role.ACTIVE, Role.STANDBY), (Role.STANDBY, Role.FAULT)]
+
+
+def test_a_twin_that_holds_goes_before_a_claim_whatever_the_epoch_of_that() -> None:
+    assert goes_first(there(Role.ACTIVE, LATER, epoch=3), Role.FENCING, held_epoch=9)

@@ -7,12 +7,18 @@ from itertools import product
 
 import pytest
 
-from bmcha.ha.voluntary_moves import MoveInputs, judge
+from bmcha.ha.chassis_word import ChassisWord
+from bmcha.ha.flap_limiter import FlapLimiter
+from bmcha.ha.letting_go import LettingGo
+from bmcha.ha.seat import Seat
+from bmcha.ha.voluntary_moves import MoveInputs, VoluntaryMoves, judge
 from bmcha.model.event import MaintenanceAsked, StoreFailed, StoreRecovered
+from bmcha.model.message import Progress
 from bmcha.model.role import Reason, Role
 from bmcha.model.settings import BoardClass, Failback, MoveSettings
+from tests.speech import OWN_BOOT, beat, draft, header, ms
 from tests.unit.test_two_nodes import become, changes_of, status_of
-from tests.world import World
+from tests.world import World, settings_of
 
 BOARDS = list(BoardClass)
 HEALTH = MoveSettings(health_switchover_margin=20, health_switchover_hold_s=3)
@@ -59,6 +65,68 @@ def test_two_modules_never_want_to_give_each_other_the_role() -> None:
         there = judge(MoveInputs(1, first, 2, second), both)
         back = judge(MoveInputs(2, second, 1, first), both)
         assert there is None or back is None, (first, second)
+
+
+@pytest.mark.parametrize(
+    ("failback", "preferred_slot"), [(Failback.NEVER, 2), (Failback.PREFERRED_SLOT, 3)]
+)
+def test_a_module_that_is_not_to_have_the_role_back_is_given_nothing(
+    failback: Failback, preferred_slot: int
+) -> None:
+    moves = replace(PREFER_1, failback=failback, preferred_slot=preferred_slot)
+    assert judge(MoveInputs(1, 100, 2, 100), moves) is None
+
+
+# ---- the wait
+
+HOLD_MS, HELD_MS = 3000, 10_000
+BOTH = replace(HEALTH, failback=Failback.PREFERRED_SLOT, preferred_slot=2, failback_hold_off_s=3)
+ILL = ChassisWord(True, True, 40, Progress(0, 0, 0), 50)
+WELL = replace(ILL, health=100)
+
+
+def moves_beside(role: Role, *, is_holder: bool = True) -> VoluntaryMoves:
+    """Of slot 1, which hears a module in ``role`` in slot 2."""
+    seat = Seat(replace(settings_of(BoardClass.GATED, 1), moves=BOTH), 1, 3, 0)
+    for step in (Role.FENCING, Role.ACTIVE) if is_holder else (Role.STANDBY,):
+        seat.machine.enter(step, Reason.PEER_SILENT, 3, 0)
+    (peer,) = seat.peers
+    assert peer.meet(header(), "udp", ms(HELD_MS))
+    peer.monitors[0].heard(ms(HELD_MS), 3)
+    peer.hear(beat(draft(role)), OWN_BOOT, ms(HELD_MS))
+    return VoluntaryMoves(seat, LettingGo(seat, FlapLimiter(seat)))
+
+
+def reason_due(moves: VoluntaryMoves, word: ChassisWord, at_ms: int) -> Reason | None:
+    due = moves.due(word, False, ms(at_ms))
+    return due[0] if due is not None else None
+
+
+def test_a_move_waits_for_as_long_as_its_reason_and_a_new_reason_waits_anew() -> None:
+    moves = moves_beside(Role.STANDBY)
+    assert moves.remaining_ns(ms(HELD_MS)) == 0, "it waits for nothing"
+    assert reason_due(moves, ILL, HELD_MS) is None
+    assert moves.remaining_ns(ms(HELD_MS + 1000)) == ms(HOLD_MS - 1000)
+    assert reason_due(moves, WELL, HELD_MS + 1000) is None
+    assert moves.wanted == (Reason.FAILBACK, ms(HELD_MS + 1000))
+    assert reason_due(moves, WELL, HELD_MS + 1000 + HOLD_MS - 1) is None
+    assert reason_due(moves, WELL, HELD_MS + 1000 + HOLD_MS) is Reason.FAILBACK
+
+
+def test_in_maintenance_nothing_is_waited_for() -> None:
+    moves = moves_beside(Role.STANDBY)
+    reason_due(moves, ILL, HELD_MS)
+    assert moves.due(ILL, True, ms(HELD_MS + HOLD_MS)) is None
+    assert moves.wanted is None
+
+
+@pytest.mark.parametrize(
+    ("role", "is_holder"),
+    [(Role.STARTING, True), (Role.FAULT, True), (Role.ACTIVE, True), (Role.STANDBY, False)],
+)
+def test_only_a_holder_wants_to_move_and_only_to_a_standby(role: Role, is_holder: bool) -> None:
+    moves = moves_beside(role, is_holder=is_holder)
+    assert reason_due(moves, ILL, HELD_MS) is None and moves.wanted is None
 
 
 # ---- by health

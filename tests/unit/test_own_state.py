@@ -1,0 +1,54 @@
+"""What this node knows of itself, and the waits that belong to it."""
+
+from __future__ import annotations
+
+import pytest
+
+from bmcha.ha.own_state import OUTPUTS_SENSE_NS, OwnState
+from bmcha.model.event import LineLevels
+from tests.speech import lines, ms
+
+START_NS = ms(10_000)
+
+
+def own_state(seen_epoch: int = 4) -> OwnState:
+    return OwnState(START_NS, seen_epoch, must_listen_until_ns=START_NS)
+
+
+def test_it_says_the_epoch_that_it_holds_or_the_highest_that_it_saw() -> None:
+    own = own_state(seen_epoch=4)
+    said = [own.epoch]
+    own.held_epoch, own.seen_epoch = 6, 7
+    said.append(own.epoch)
+    assert said == [4, 6]
+
+
+def test_its_senses_are_as_read_last() -> None:
+    own = own_state()
+    own.read_lines(lines(LineLevels(), 1, outputs_open=False, own_active=True))
+    assert (own.outputs_open, own.active_sense) == (False, True)
+    own.read_lines(lines(LineLevels(), 2))
+    assert (own.outputs_open, own.active_sense) == (None, None)
+
+
+def test_the_longer_of_two_waits_to_listen_counts() -> None:
+    own = own_state()
+    own.listen_until(START_NS + 9)
+    own.listen_until(START_NS + 5)
+    assert own.must_listen(START_NS + 8) and not own.must_listen(START_NS + 9)
+
+
+def test_a_hold_off_ends() -> None:
+    own = own_state()
+    own.held_off_until_ns = START_NS + 9
+    assert own.is_held_off(START_NS + 8) and not own.is_held_off(START_NS + 9)
+
+
+@pytest.mark.parametrize("is_open", [False, True, None])
+def test_the_outputs_are_shut_when_their_sense_says_so_a_while_after_opening(
+    is_open: bool | None,
+) -> None:
+    own = own_state()
+    own.outputs_open = is_open
+    assert not own.are_outputs_shut(START_NS, START_NS + OUTPUTS_SENSE_NS - 1)
+    assert own.are_outputs_shut(START_NS, START_NS + OUTPUTS_SENSE_NS) is (is_open is False)
