@@ -120,8 +120,7 @@ class LineWatch:
     def met_new_life(self) -> None:
         """What a line said was about the peer's former life; of this one it has to speak anew."""
         self._liars = frozenset()
-        if self.step is Step.SPOKEN:
-            self.step = Step.QUIET
+        self.step = Step.QUIET
 
     def tick(self, now_ns: int) -> None:
         if self.step is Step.PROBE and now_ns >= self._probe_until_ns:

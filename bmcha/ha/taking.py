@@ -15,7 +15,7 @@ from bmcha.ha.fencing import Step as FenceStep
 from bmcha.ha.rule_record import RoleDecision
 from bmcha.ha.seat import Seat
 from bmcha.model.effect import DriveLine, OwnLine, PulseReset, ReadLines, StoreEpoch
-from bmcha.model.event import LinesRead
+from bmcha.model.event import LineLevels, LinesRead
 
 
 class Outcome(Enum):
@@ -34,6 +34,8 @@ class Taking:
         self._seat = seat
         self.claim: Claim | None = None
         self.fence: Fence | None = None
+        self._fence_look: tuple[LineLevels, int] | None = None
+        """The last look before the pulse: the rules see it first."""
         self.is_answer_awaited = False
         self._was_line_unclear = False
 
@@ -67,7 +69,7 @@ class Taking:
 
     def _claim(self, is_active_line_doubted: bool, now_ns: int) -> None:
         seat = self._seat
-        self.fence = None
+        self.fence = self._fence_look = None
         self.is_answer_awaited = self._was_line_unclear = False
         seat.own.is_unverified = is_active_line_doubted
         self.claim = Claim(
@@ -94,6 +96,9 @@ class Taking:
             levels = next((each for slot, each in lines.peers if slot == self.fence.slot), None)
             if levels is None:
                 return Outcome.UNDER_WAY
+            if self.fence.is_pending:
+                self._fence_look = levels, lines.read_ns
+                return Outcome.UNDER_WAY
             return self._do_fence(self.fence.looked(levels, lines.read_ns), now_ns)
         if self.claim is None or self._must_look_again(lines):
             return Outcome.UNDER_WAY
@@ -109,15 +114,19 @@ class Taking:
 
     def tick(self, now_ns: int) -> Outcome:
         if self.fence is not None:
-            heard = self._fence_heard(self.fence)
-            return self._do_fence(
-                self.fence.tick(now_ns) if heard is FenceStep.WAIT else heard, now_ns
-            )
+            return self._do_fence(self._next_of_fence(self.fence, now_ns), now_ns)
         if self.claim is None:
             return Outcome.UNDER_WAY
         if self.claim.is_listening and not self.is_answer_awaited:
             return self._do(self.claim.answered())
         return self._do(self.claim.tick(self._seat.own.active_sense, now_ns))
+
+    def _next_of_fence(self, fence: Fence, now_ns: int) -> FenceStep:
+        look, self._fence_look = self._fence_look, None
+        step = self._fence_heard(fence)
+        if step is FenceStep.WAIT and look is not None:
+            step = fence.looked(*look)
+        return fence.tick(now_ns) if step is FenceStep.WAIT else step
 
     def _fence_heard(self, fence: Fence) -> FenceStep:
         peer = self._seat.peers.get(fence.slot)
@@ -133,7 +142,7 @@ class Taking:
 
     def end(self) -> None:
         self.claim = None
-        self.fence = None
+        self.fence = self._fence_look = None
 
     def deadline_ns(self) -> int | None:
         """When to be stepped at the latest."""

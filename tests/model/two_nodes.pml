@@ -126,11 +126,7 @@ inline forget_word() {
 inline begin_life() {
     forget_word();
     n[me].bye = 0; n[me].risen = 0; n[me].fenced = 0; n[me].hears_us = 0; n[me].unheard = 0;
-    n[me].liar_p = 0; n[me].liar_h = 0;
-    if
-    :: n[me].lines == SPOKEN -> n[me].lines = QUIET
-    :: else
-    fi
+    n[me].liar_p = 0; n[me].liar_h = 0; n[me].lines = QUIET
 }
 
 /* A frame is taken in: the life it is of, what it echoes, what it says (Lives, PeerView.hear). */

@@ -37,6 +37,13 @@ def spoken() -> LineWatch:
     return watch
 
 
+def test_a_liar_is_examined_anew_when_the_peer_begins_a_new_life() -> None:
+    watch = probed()
+    watch.answered(watch.probe_nonce)
+    watch.met_new_life()
+    assert watch.read(NO_HEALTH, ms(20)) is Step.READ_AGAIN
+
+
 @pytest.mark.parametrize("levels", [UP, LineLevels(), LineLevels(True, None, False)])
 def test_lines_that_are_up_or_not_wired_or_only_say_that_nobody_holds_ask_for_nothing(
     levels: LineLevels,

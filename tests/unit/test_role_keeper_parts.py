@@ -391,6 +391,16 @@ def pulsed() -> Story:
     return story
 
 
+def test_the_last_look_may_make_the_pulse_needless() -> None:
+    """The ACTIVE line fell: the rules claim without a reset."""
+    story = fencing()
+    story.read(FREE)
+    effects = story.settle()
+    assert not any(isinstance(effect, PulseReset) for effect in effects)
+    story.settle(300)
+    assert not any(isinstance(effect, PulseReset) for effect in story.effects)
+
+
 def test_a_fence_that_worked_is_the_reason_from_then_on() -> None:
     story = pulsed()
     story.read(LineLevels(True, False, False))

@@ -61,6 +61,8 @@ class Taker:
         assert self.taking.tick(ms(BEGUN_MS)) is Outcome.UNDER_WAY
         assert self.effects() == [ReadLines()]
         assert self.look(HOLDING, BEGUN_MS) is Outcome.UNDER_WAY
+        assert self.effects() == [], "the rules see it first"
+        assert self.taking.tick(ms(BEGUN_MS)) is Outcome.UNDER_WAY
         assert self.effects() == PULSE
         return self
 

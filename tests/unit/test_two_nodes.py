@@ -667,3 +667,23 @@ def test_what_a_holder_read_last_is_in_its_image_when_it_lets_go() -> None:
     assert node.roles.machine.role is Role.STANDBY
     written = [cell for e in effects if isinstance(e, WriteImage) for cell in e.cells]
     assert [c.value_milli for c in written if isinstance(c, SensorCell)] == [31_000]
+
+
+def test_a_line_known_to_lie_is_no_evidence_after_a_quick_restart_either() -> None:
+    """HEALTH of slot 1 reads down. It restarts, takes the role back, and then every path is cut."""
+    world = World(BoardClass.GATED).settled()
+    world.stick(2, "health", False)
+    world.run(1000)
+    world.kill(1)
+    world.run(8)
+    world.modules[1].boot()
+    world.run(5000)
+    world.modules[2].is_stopped = True
+    world.run(1000)
+    world.modules[2].is_stopped = False
+    become(world, 1, Role.ACTIVE, 3000)
+    world.run(3000)
+    world.cut()
+    world.run(10_000)
+    assert world.roles() == (Role.ACTIVE, Role.STANDBY) and world.dual_ms == 0
+    assert reason_of(world.modules[2]) is Reason.ISOLATED
