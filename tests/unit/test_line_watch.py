@@ -37,6 +37,29 @@ def spoken() -> LineWatch:
     return watch
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "has_risen"),
+    [
+        (LineLevels(True, False, False), LineLevels(True, True, False), True),
+        (LineLevels(True, False, False), LineLevels(True, False, True), True),
+        (LineLevels(False, False, False), LineLevels(True, False, False), False),
+        (LineLevels(True, None, None), UP, False),
+        (UP, LineLevels(True, False, False), False),
+        (UP, UP, False),
+    ],
+)
+def test_who_rises_after_a_goodbye_is_health_or_active(
+    before: LineLevels, after: LineLevels, has_risen: bool
+) -> None:
+    watch = LineWatch(ms(PROBE_MS))
+    watch.read(LineLevels(True, False, False), ms(1))
+    watch.read(UP, ms(2))
+    watch.read(before, ms(3))
+    watch.met_goodbye()
+    watch.read(after, ms(4))
+    assert watch.has_risen is has_risen
+
+
 def test_a_liar_is_examined_anew_when_the_peer_begins_a_new_life() -> None:
     watch = probed()
     watch.answered(watch.probe_nonce)
