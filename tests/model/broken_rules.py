@@ -57,10 +57,10 @@ def newer_epoch_is_ignored(i: RoleInputs) -> RoleDecision:
 
 
 def bouncing_line_moves(i: RoleInputs) -> RoleDecision:
-    """HEALTH down moves the role, whatever ACTIVE and the probe say."""
+    """HEALTH that is down, or is known to lie, moves the role, whatever ACTIVE says."""
     made = decide(i)
     peer = i.peers[0]
-    if i.role is Role.STANDBY and peer.health is False and made.role is Role.STANDBY:
+    if i.role is Role.STANDBY and peer.health is not True and made.role is Role.STANDBY:
         return _claim(i, Reason.PEER_HEALTH_DOWN)
     return made
 
