@@ -135,7 +135,7 @@ class Hearing:
         if event.header.epoch < self._roles.seen_epoch:
             self._chassis.receiver.refused_count += 1
             return
-        ack = self._chassis.delta_heard(delta, now_ns)
+        ack = self._chassis.delta_heard(delta, event.header.epoch, now_ns)
         if ack is not None:
             self._chassis.send(event.path, peer.slot, ack)
 

@@ -336,12 +336,14 @@ class ChassisKeeper:
         if self.sender.acked_sequence != before:
             self._write_image((), is_whole=False)
 
-    def delta_heard(self, delta: Delta, now_ns: int) -> DeltaAck | None:
-        """The ack to send, if any. What is accepted is in the image before it is acked."""
+    def delta_heard(self, delta: Delta, epoch: int, now_ns: int) -> DeltaAck | None:
+        """The ack to send, if any. What is accepted is in the image before it is acked, under
+        the ``epoch`` of who wrote it: its next beat may come after it."""
         if self.is_holding:
             return None
         answer = self.receiver.heard(delta, self._boot_id, now_ns)
         if isinstance(answer, Accepted):
+            self.epoch = epoch
             self._accept(answer)
             return answer.ack
         return answer

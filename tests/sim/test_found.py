@@ -62,6 +62,21 @@ FOUND = {
         +1000 cut-all 2 - 0 0
         +1530 flip 2 serial 70 0
     """,
+    # The picture of a holder came before its first beat, and was labelled with an older epoch.
+    "a picture before the beat that names its epoch": """
+        seed 53202
+        setup board=reset paths=2 tick_ms=50 deadtime_ms=500 failovers_max=3
+        era lines quiet 0
+        era paths quiet 0
+        era paths quiet 0
+        +500 stop 2 - 10 0
+        era paths quiet 0
+        +30 pause-in-write 1 - 1 1250
+        +50 clog 1 serial 0 0
+        +1600 cut-all 0 - 0 0
+        +1180 heal 2 - 0 0
+        +15 maintenance 2 - 1 0
+    """,
     # The loser of a split brain wrote what it had read last under the winner's epoch.
     "the last readings of who lets go to a newer epoch": """
         seed 146
