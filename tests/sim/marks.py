@@ -36,6 +36,11 @@ class Marks:
     def entered(self, entered: EnterRole) -> None:
         self.names.add(f"reason {entered.reason.name}")
 
+    def heard(self, reason: Reason) -> None:
+        """Of a peer. One that only newer firmware has is never had here."""
+        if reason is Reason.FROM_NEWER_VERSION:
+            self.names.add(f"reason {reason.name}")
+
     def answered(self, answer: Answer) -> None:
         body = answer.body if isinstance(answer.body, dict) else {}
         self.names |= {f"refusal {refusal['id']}" for refusal in body.get("refusals", ())}

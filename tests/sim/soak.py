@@ -22,6 +22,7 @@ from threading import Thread
 from typing import Any
 
 from bmcha.model.effect import Answer, EnterRole
+from bmcha.model.message import Header, Heartbeat, Message
 from bmcha.model.settings import BoardClass
 from tests.sim.judge import Judge
 from tests.sim.marks import Marks, all_marks, marked_rules
@@ -60,6 +61,11 @@ class MarkingJudge(Judge):
         super().answered(life, answer)
         self.marks.answered(answer)
 
+    def heard(self, life: Life, path: str, header: Header, message: Message) -> None:
+        super().heard(life, path, header, message)
+        if isinstance(message, Heartbeat):
+            self.marks.heard(message.draft.reason)
+
 
 @dataclass
 class Tally:
@@ -71,7 +77,8 @@ class Tally:
     told_s: float = 0.0
     broken: list[tuple[int, str, str]] = field(default_factory=list)
     """(seed, rule, what)"""
-    marks: set[str] = field(default_factory=set)
+    marks: dict[str, int] = field(default_factory=dict)
+    """The first seed that reached it."""
 
     def add(self, other: Tally) -> None:
         self.seeds += other.seeds
@@ -79,7 +86,7 @@ class Tally:
         self.lived_s += other.lived_s
         self.told_s += other.told_s
         self.broken += other.broken
-        self.marks |= other.marks
+        self.marks = other.marks | self.marks
 
 
 def run_seeds(seeds: range, board: BoardClass | None) -> Tally:
@@ -90,7 +97,7 @@ def run_seeds(seeds: range, board: BoardClass | None) -> Tally:
             judge = MarkingJudge()
             outcome = run_story(make_story(seed, board), judge)
             tally.add(_tally(seed, outcome))
-            tally.marks |= judge.marks.take()
+            tally.marks = dict.fromkeys(judge.marks.take(), seed) | tally.marks
     return tally
 
 
@@ -181,8 +188,9 @@ def _arguments() -> argparse.Namespace:
 
 
 def _read_state() -> dict[str, Any]:
-    """What all runs so far came to. ``marks``: what any of their seeds has reached."""
-    state = {"next": 0, "seeds": 0, "broken": 0, "seconds": 0.0, "marks": []}
+    """What all runs so far came to. ``marks``: what any of their seeds has reached, and
+    which was the first."""
+    state = {"next": 0, "seeds": 0, "broken": 0, "seconds": 0.0, "marks": {}}
     with contextlib.suppress(OSError, ValueError):
         state |= json.loads(STATE.read_text())
     return state
@@ -199,7 +207,7 @@ def _soak(asked: argparse.Namespace) -> int:
         report_broken(tally, asked.board, SHRUNK_MAX - len(total.broken) + len(tally.broken))
         state["seeds"] += tally.seeds
         state["broken"] += len(tally.broken)
-        state["marks"] = sorted({*state["marks"], *tally.marks})
+        state["marks"] = tally.marks | state["marks"]
         took_s = time.monotonic() - begun_s
         if asked.first is None:
             state["next"] = first + total.seeds
@@ -242,7 +250,7 @@ def _as_json(asked: argparse.Namespace) -> int:
     begun_s, total = time.monotonic(), Tally()
     for tally in run_on_all_cores(asked.first or 0, asked.seeds, asked.board, asked.workers):
         total.add(tally)
-    found = {**vars(total), "marks": sorted(total.marks), "took_s": time.monotonic() - begun_s}
+    found = {**vars(total), "took_s": time.monotonic() - begun_s}
     print(json.dumps(found))
     return 0
 
