@@ -66,7 +66,8 @@ class RoleInputs:
     the newest claim that was ever seen, in this life or before. ``is_fence_pending``: it is going
     to reset a peer, and no pulse was given yet. ``is_answer_overdue``: the claim has waited for a
     dead time to be answered. ``is_active_line_doubted``: the claim goes on although a line of a
-    peer says that it holds. ``is_locked_out``: too many failovers.
+    peer says that it holds, or a reset was given to end that. ``is_locked_out``: too many
+    failovers.
     ``is_cut_off``: a reference outside the chassis fell silent with the paths, and forbids for now.
     """
 

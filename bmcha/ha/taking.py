@@ -45,6 +45,9 @@ class Taking:
 
     @property
     def is_active_line_doubted(self) -> bool:
+        """Also from a reset pulse on: what the peer may hold is being ended."""
+        if self.fence is not None:
+            return True
         return self.claim is not None and self.claim.is_active_line_doubted
 
     def is_answer_overdue(self, now_ns: int) -> bool:

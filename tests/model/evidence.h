@@ -238,7 +238,7 @@ gather(int me)
     seen_as[e_is_fence_pending] = ME.phase == PENDING;
     seen_as[e_is_answer_overdue] =
         (ME.phase == STORING || ME.phase == LISTENING) && ME.wait >= setting[s_dead];
-    seen_as[e_is_active_line_doubted] = ME.doubt;
+    seen_as[e_is_active_line_doubted] = ME.doubt || ME.phase == PENDING || ME.phase == PULSED;
     seen_as[e_peer_is_fenced] = ME.fenced;
     seen_as[e_peer_is_earlier] = me == 1;
     seen_as[e_peer_is_heard] = heard;

@@ -159,6 +159,28 @@ def test_a_peer_that_lets_go_after_a_pulse_that_did_not_reach_it_is_not_reset_ag
     assert boots(world) == (1, 1) and world.dual_ms == 0
 
 
+def test_a_holder_whose_line_cannot_be_read_is_reset_once_and_then_followed() -> None:
+    world = World(RESET).settled()
+    world.stick(2, "active", None)
+    world.run(100)
+    world.cut()
+    assert become(world, 2, Role.ACTIVE, 2 * DEAD_MS) <= DEAD_MS + 100
+    assert reason_of(world.modules[2]) is Reason.PEER_FENCED
+    world.run(5000)
+    assert boots(world) == (2, 1) and world.dual_ms == 0
+
+
+def test_a_fence_that_no_line_can_show_ends_in_a_takeover_that_says_so() -> None:
+    world = World(RESET).settled()
+    for line in ("health", "active"):
+        world.stick(2, line, None)
+    world.run(100)
+    world.cut()
+    took_ms = become(world, 2, Role.ACTIVE, UNVERIFIED_MS + 2000)
+    assert took_ms >= UNVERIFIED_MS
+    assert reason_of(world.modules[2]) is Reason.UNVERIFIED_TAKEOVER
+
+
 def test_who_held_itself_since_does_not_reset_a_follower_that_it_never_heard() -> None:
     """1 was ACTIVE, is reset, and boots cut off; 2 holds, stands still, and 1 takes over."""
     world = World(RESET).settled()
