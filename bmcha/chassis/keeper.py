@@ -91,7 +91,7 @@ class ChassisKeeper:
         self.is_frozen = False
         self._conditions = None
         self.epoch = epoch
-        self.receiver.leave()
+        self.receiver.hold()
         self.sender.sequence = max(self.sender.sequence, self.receiver.sequence)
         self._complete_picture(now_ns)
         self.unit_judge.begin(now_ns)

@@ -54,8 +54,14 @@ class MirrorReceiver:
         if self.is_synced and leader_sequence % 65536 == self.sequence % 65536:
             self.fresh_ns = heard_ns
 
+    def hold(self) -> None:
+        """This node holds the chassis: the picture is its own from now on, and what is still on its
+        way from the former holder is no change of it."""
+        self.restart()
+        self.state = MirrorState.NONE
+
     def leave(self) -> None:
-        """No ACTIVE to follow, or this node became it."""
+        """No ACTIVE to follow."""
         self.state = MirrorState.NONE if self.state is MirrorState.JOINING else self.state
         self._asked_ns = None
         self._parts.clear()

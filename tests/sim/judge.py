@@ -42,6 +42,10 @@ class Violation:
         return f"{self.rule} at {self.at_ms} ms: {self.text}"
 
 
+JITTER_MS_MAX = 300
+"""Of the stories."""
+
+
 class Judge(Watcher):
     """`watch` is called once, before anything boots; `begin_era` at each."""
 
@@ -54,6 +58,7 @@ class Judge(Watcher):
         self._steps_ns: dict[int, int] = {}
         self._dual_since_ns: int | None = None
         self._touch_since_ns: int | None = None
+        self._frame_ms = self._slow_until_ns = 0
         self._resets_count = 0
 
     def watch(self, world: World) -> None:
@@ -88,7 +93,13 @@ class Judge(Watcher):
         return is_bare and world.policy is IsolationPolicy.HOLD and not may_be_alone
 
     def paths_changed(self) -> None:
-        """After every deed and standstill: do the two hear each other, and since when?"""
+        """After every deed and standstill: do the two hear each other, and since when? What was
+        sent over a slow path is still on its way when it is quick again, and nothing overtakes it.
+        """
+        frame_ms = max(self._world.delay_ms.values())
+        if frame_ms < self._frame_ms:
+            self._slow_until_ns = self._world.now_ns + ns_from_ms(self._frame_ms + JITTER_MS_MAX)
+        self._frame_ms = frame_ms
         if not self._are_in_touch():
             self._touch_since_ns = None
         elif self._touch_since_ns is None:
@@ -96,6 +107,8 @@ class Judge(Watcher):
 
     def _are_in_touch(self) -> bool:
         world = self._world
+        if world.now_ns < self._slow_until_ns:
+            return False
         lives = [module.life for module in world.modules.values()]
         if any(life is None or life.is_frozen for life in lives):
             return False

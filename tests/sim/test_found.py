@@ -77,6 +77,14 @@ FOUND = {
         +1180 heal 2 - 0 0
         +15 maintenance 2 - 1 0
     """,
+    # A change of the former holder's picture, late, was put into one that had become another's own.
+    "a change that is late for who held meanwhile": """
+        seed 54986
+        setup board=bare paths=2 tick_ms=50 deadtime_ms=500
+        era paths quiet 0
+        +10 switchover 1 - 1 0
+        +5 pause-in-write 2 - 0 1000
+    """,
     # The loser of a split brain wrote what it had read last under the winner's epoch.
     "the last readings of who lets go to a newer epoch": """
         seed 146

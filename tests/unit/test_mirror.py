@@ -431,6 +431,17 @@ def test_who_has_nobody_to_follow_asks_nobody_and_keeps_what_it_has() -> None:
     assert pair.receiver.state is MirrorState.NONE and pair.receiver.due(SEED, ms(9000)) is None
 
 
+def test_who_holds_takes_no_change_that_is_still_on_its_way() -> None:
+    pair = joined(sensor(0, 1))
+    position = pair.receiver.sequence
+    pair.receiver.hold()
+    assert pair.receiver.sequence == position and pair.receiver.due(SEED, ms(9000)) is None
+    for kind, base in ((DeltaKind.CHANGES, position), (DeltaKind.WHOLE, 0)):
+        late = Delta(kind, LAYOUT, SEED + 1, base, position + 1, 0, 1, (sensor(0, 2),))
+        assert pair.receiver.heard(late, SEED, ms(9001)) is None
+    assert pair.receiver.state is MirrorState.NONE
+
+
 def test_the_join_of_another_life_is_another_join() -> None:
     asked = set()
     for seed in (SEED, SEED + 500):
