@@ -255,3 +255,45 @@ def test_who_ends_has_neither_a_fence_nor_a_claim_under_way() -> None:
     for taker in (fencing, claiming):
         taker.taking.end()
         assert taker.taking.fence is None and taker.taking.claim is None
+
+
+@pytest.mark.parametrize(
+    ("decision", "is_doubted"), [(None, False), (CLAIM, False), (DOUBTING, True), (FENCE, True)]
+)
+def test_lines_are_doubted_by_a_claim_that_says_so_and_while_a_reset_is_given(
+    decision: RoleDecision | None, is_doubted: bool
+) -> None:
+    taker = Taker()
+    if decision is not None:
+        taker.begin(decision)
+    assert taker.taking.is_active_line_doubted is is_doubted
+
+
+def test_a_line_that_cannot_be_read_is_looked_at_again_before_the_outputs_open() -> None:
+    """In between the rules say whether its peer owes an answer."""
+    taker = Taker().begin(CLAIM)
+    taker.effects()
+    taker.reach_the_look()
+    assert taker.taking.tick(ms(BEGUN_MS + 10)) is Outcome.UNDER_WAY
+    unclear = LineLevels(True, True, None)
+    assert taker.look(unclear, BEGUN_MS + 11) is Outcome.UNDER_WAY
+    taker.taking.is_answer_awaited = True
+    assert taker.look(unclear, BEGUN_MS + 12) is Outcome.UNDER_WAY
+    taker.taking.is_answer_awaited = False
+    assert taker.look(unclear, BEGUN_MS + 13) is Outcome.TAKEN
+
+
+def test_a_line_that_is_read_down_after_all_needs_no_answer() -> None:
+    taker = Taker().begin(CLAIM)
+    taker.effects()
+    taker.reach_the_look()
+    assert taker.taking.tick(ms(BEGUN_MS + 10)) is Outcome.UNDER_WAY
+    taker.taking.is_answer_awaited = True
+    assert taker.look(LineLevels(True, True, False), BEGUN_MS + 11) is Outcome.TAKEN
+
+
+def test_a_claim_that_begins_awaits_nothing_of_the_one_before() -> None:
+    taker = Taker().begin(CLAIM)
+    taker.taking.is_answer_awaited = True
+    taker.begin(CLAIM)
+    assert not taker.taking.is_answer_awaited
