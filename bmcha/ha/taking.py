@@ -126,9 +126,7 @@ class Taking:
 
     def _next_of_fence(self, fence: Fence, now_ns: int) -> FenceStep:
         look, self._fence_look = self._fence_look, None
-        step = self._fence_heard(fence)
-        if step is FenceStep.WAIT and look is not None:
-            step = fence.looked(*look)
+        step = self._fence_heard(fence) if look is None else fence.looked(*look)
         return fence.tick(now_ns) if step is FenceStep.WAIT else step
 
     def _fence_heard(self, fence: Fence) -> FenceStep:

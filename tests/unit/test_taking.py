@@ -187,6 +187,7 @@ def test_a_reading_of_another_slot_gives_no_pulse() -> None:
     taker.taking.tick(ms(BEGUN_MS))
     taker.effects()
     assert taker.look(HOLDING, BEGUN_MS, slot=3) is Outcome.UNDER_WAY
+    assert taker.taking.tick(ms(BEGUN_MS)) is Outcome.UNDER_WAY
     assert taker.effects() == []
 
 
