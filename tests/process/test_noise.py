@@ -4,10 +4,12 @@ A few seconds each; `make endurance` blows for a minute.
 """
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
 
 from tests.process.storm import Noise, Storm, calm_pair, serial, udp
+from tests.sim.conftest import STORMS
 
 SECONDS = 2.0
 CPU_PERCENT_MAX = 90
@@ -15,8 +17,14 @@ CPU_PERCENT_MAX = 90
 
 
 @pytest.fixture(scope="module")
-def storm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storm]:
-    with calm_pair(tmp_path_factory.mktemp("storm")) as found:
+def storm(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Storm]:
+    storms = request.config.stash.get(STORMS, None)
+    with (
+        storms.held_up() if storms is not None else nullcontext(),
+        calm_pair(tmp_path_factory.mktemp("storm")) as found,
+    ):
         yield found
 
 

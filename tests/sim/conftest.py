@@ -10,9 +10,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,16 @@ class Storms:
         assert code == 0, told
         found: dict[str, Any] = json.loads(told)
         return found
+
+    @contextlib.contextmanager
+    def held_up(self) -> Iterator[None]:
+        """For a test that measures what a module stands, not what it stands beside them."""
+        pids = [self._process.pid, *_children_of(self._process.pid)]
+        _signal(pids, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            _signal(pids, signal.SIGCONT)
 
     def end(self) -> None:
         """Its workers end with it."""
@@ -75,6 +87,12 @@ def _schedule(pids: list[int], policy: int) -> None:
         # One that has ended meanwhile, or a system that allows it to nobody.
         with contextlib.suppress(OSError):
             os.sched_setscheduler(pid, policy, os.sched_param(0))
+
+
+def _signal(pids: list[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def _children_of(pid: int) -> list[int]:
