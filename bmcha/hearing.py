@@ -82,8 +82,8 @@ class Hearing:
         peer, monitor = self._monitors[path]
         former_boot_id = peer.boot_id
         is_accepted = header.source_slot == peer.slot and peer.meet(header, path, heard_ns)
-        if peer.boot_id != former_boot_id:
-            self._chassis.sender.forget_peer()
+        if peer.boot_id is not None and peer.boot_id != former_boot_id:
+            self._chassis.peer_met(peer.boot_id)
         if is_accepted:
             monitor.announced(heartbeat.deadtime_ms)
             peer.hear(heartbeat, self._facts.boot_id, heard_ns)
@@ -126,7 +126,9 @@ class Hearing:
         return known[0] if known[0].accepts(header) else None
 
     def _mirror_join(self, join: MirrorJoin, peer: PeerView, now_ns: int) -> None:
-        if self._roles.machine.role is Role.ACTIVE and not self._chassis.peer_joined(join):
+        if self._roles.machine.role is Role.ACTIVE and not self._chassis.peer_joined(
+            join, peer.boot_id or 0
+        ):
             text = f"slot {peer.slot} has another image layout ({join.layout_id:08x})"
             self._chassis.record(Severity.MAJOR, "mirror-refused", text, now_ns)
 

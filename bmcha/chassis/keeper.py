@@ -327,8 +327,12 @@ class ChassisKeeper:
             return None
         return self.receiver.due(self._boot_id, now_ns)
 
-    def peer_joined(self, join: MirrorJoin) -> bool:
-        return self.is_holding and self.sender.joined(join, self.log.tail())
+    def peer_met(self, boot_id: int) -> None:
+        """Another life of the peer is its present one."""
+        self.sender.met_life(boot_id, self.log.tail())
+
+    def peer_joined(self, join: MirrorJoin, boot_id: int) -> bool:
+        return self.is_holding and self.sender.joined(join, boot_id, self.log.tail())
 
     def peer_acked(self, ack: DeltaAck, now_ns: int) -> None:
         before = self.sender.acked_sequence

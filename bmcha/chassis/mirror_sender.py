@@ -67,6 +67,8 @@ class MirrorSender:
     def __init__(self, layout_id: int) -> None:
         self._layout_id = layout_id
         self._join_id: int | None = None
+        self._joined: tuple[int, int] | None = None
+        """The life that joined last, and its join."""
         self._is_whole_due = False
         self._dirty: dict[Key, None] = {}
         self._events: list[EventCell] = []
@@ -99,9 +101,19 @@ class MirrorSender:
         if len(self._events) > EVENTS_PENDING_MAX:
             del self._events[0]
 
+    def met_life(self, boot_id: int, tail: list[EventCell]) -> None:
+        """The peer's present life is another one. A late frame may have made an older one look
+        present for a moment: the one that joined is given everything again, for it does not know
+        that it was forgotten."""
+        joined = self._joined
+        self.forget_peer()
+        if joined is not None and joined[0] == boot_id:
+            self._offer_all(joined[1], tail)
+        self._joined = joined
+
     def forget_peer(self) -> None:
         """The peer is gone or this node is no longer ACTIVE."""
-        self._join_id = None
+        self._join_id = self._joined = None
         self._dirty.clear()
         self._events.clear()
         self._sent_full.clear()
@@ -109,18 +121,22 @@ class MirrorSender:
 
     # ---- what arrives
 
-    def joined(self, join: MirrorJoin, tail: list[EventCell]) -> bool:
-        """A STANDBY asks for everything. False: its image layout is another one."""
+    def joined(self, join: MirrorJoin, boot_id: int, tail: list[EventCell]) -> bool:
+        """A STANDBY, in this life, asks for everything. False: its image layout is another one."""
         if join.layout_id != self._layout_id:
             return False
         if self._join_id is not None and not _is_newer(join.join_id, self._join_id):
             return True  # repeated, or overtaken by a newer one of the same life
         self.forget_peer()
-        self._join_id = join.join_id
+        self._offer_all(join.join_id, tail)
+        self._joined = boot_id, join.join_id
+        return True
+
+    def _offer_all(self, join_id: int, tail: list[EventCell]) -> None:
+        self._join_id = join_id
         self._is_whole_due = True
         self._events = list(tail)
         self.acked_ns = None
-        return True
 
     def acked(self, ack: DeltaAck, now_ns: int) -> None:
         if ack.join_id != self._join_id or not self._under_way:

@@ -85,6 +85,17 @@ FOUND = {
         +10 switchover 1 - 1 0
         +5 pause-in-write 2 - 0 1000
     """,
+    # Old beats, held up on the way, made the holder forget who followed it, which did not know.
+    "a follower that was forgotten for a moment": """
+        seed 58035
+        setup board=bare deadtime_ms=500 failovers_max=3
+        era paths quiet 0
+        +50 clog 0 udp 0 0
+        +2250 kill 1 - 0 0
+        +751 start 1 - 0 0
+        +300 flip 1 serial 95 0
+        +1600 stop 2 - 125 0
+    """,
     # The loser of a split brain wrote what it had read last under the winner's epoch.
     "the last readings of who lets go to a newer epoch": """
         seed 146

@@ -36,6 +36,8 @@ from bmcha.model.role import Severity
 from tests.speech import ms
 
 LAYOUT, SEED = 0x1234, 77
+LIFE = SEED
+
 WIDE = PathRoom("udp", 100_000, 10_000_000)
 NARROW = PathRoom("serial", 150, 11_520)
 OTHER = PathRoom("spare", 190, 10_000_000)
@@ -102,7 +104,7 @@ class Pair:
 
     def deliver_up(self, message: DeltaAck | MirrorJoin) -> None:
         if isinstance(message, MirrorJoin):
-            self.sender.joined(message, self.log)
+            self.sender.joined(message, LIFE, self.log)
         else:
             self.sender.acked(message, self.now_ns)
 
@@ -209,14 +211,14 @@ def test_nothing_is_sent_without_a_path_or_a_peer_that_joined() -> None:
     pair = Pair()
     pair.change(sensor(0, 1))
     assert pair.sender.due(WIDE, pair.here.get, pair.here.cells, 0) == ()
-    pair.sender.joined(MirrorJoin(LAYOUT, 1), [])
+    pair.sender.joined(MirrorJoin(LAYOUT, 1), LIFE, [])
     assert pair.sender.due(None, pair.here.get, pair.here.cells, 0) == ()
     assert len(pair.sender.due(WIDE, pair.here.get, pair.here.cells, 0)) == 1
 
 
 def test_another_layout_is_refused_on_both_sides() -> None:
     pair = joined(sensor(0, 1))
-    assert not pair.sender.joined(MirrorJoin(LAYOUT + 1, 5), [])
+    assert not pair.sender.joined(MirrorJoin(LAYOUT + 1, 5), LIFE, [])
     assert pair.sender.is_synced, "and disturbs nobody"
     pair.change(sensor(0, 2))
     pair.turn()
@@ -356,7 +358,7 @@ def test_parts_of_two_ways_to_cut_one_delta_are_never_put_together() -> None:
 def test_a_picture_too_big_for_the_number_of_parts_gets_bigger_parts() -> None:
     pair = Pair()
     pair.change(*(sensor(index, 1) for index in range(MANY_PARTS)))
-    pair.sender.joined(MirrorJoin(LAYOUT, SEED + 1), [])
+    pair.sender.joined(MirrorJoin(LAYOUT, SEED + 1), LIFE, [])
     pair.turn(NARROW)
     assert 1 < len(pair.down) <= PARTS_MAX
 
@@ -429,6 +431,26 @@ def test_who_has_nobody_to_follow_asks_nobody_and_keeps_what_it_has() -> None:
     pair.receiver.restart()
     pair.receiver.leave()
     assert pair.receiver.state is MirrorState.NONE and pair.receiver.due(SEED, ms(9000)) is None
+
+
+def test_a_life_that_seemed_over_for_a_moment_is_given_everything_again() -> None:
+    """It has heard of nothing, so it does not ask."""
+    pair = joined(sensor(0, 1))
+    known = []
+    for life in (LIFE - 1, LIFE):
+        pair.sender.met_life(life, [])
+        known.append((pair.sender.is_joined, pair.sender.is_synced))
+    assert known == [(False, False), (True, False)]
+    pair.exchange()
+    assert pair.sender.is_drained and pair.receiver.is_synced
+
+
+def test_a_new_life_is_given_nothing_before_it_joins() -> None:
+    pair = joined(sensor(0, 1))
+    pair.sender.met_life(LIFE + 1, [])
+    assert not pair.sender.is_joined
+    pair.sender.met_life(LIFE + 2, [])
+    assert not pair.sender.is_joined
 
 
 def test_who_holds_takes_no_change_that_is_still_on_its_way() -> None:
