@@ -193,6 +193,8 @@ def _read_state() -> dict[str, Any]:
     state = {"next": 0, "seeds": 0, "broken": 0, "seconds": 0.0, "marks": {}}
     with contextlib.suppress(OSError, ValueError):
         state |= json.loads(STATE.read_text())
+    if not isinstance(state["marks"], dict):
+        state["marks"] = {}  # as an earlier version wrote it
     return state
 
 
