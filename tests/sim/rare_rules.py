@@ -15,10 +15,7 @@ from bmcha.model.role import Reason, Role
 from bmcha.model.settings import BoardClass, IsolationPolicy
 from tests.world import World
 
-BARE, GATED, RESET, LEASE = (
-    *(BoardClass.BARE, BoardClass.GATED),
-    *(BoardClass.RESET, BoardClass.LEASE),
-)
+BARE, GATED, LEASE = BoardClass.BARE, BoardClass.GATED, BoardClass.LEASE
 SLOW_STORE_MS = 190
 LONG_MS = 2000
 
@@ -112,18 +109,10 @@ def pulled_out_when_nobody_was_heard_any_more(board: BoardClass) -> None:
     _expect(world, 2, Role.ACTIVE, Reason.PEER_ABSENT)
 
 
-def pulled_out_beside_a_stuck_line_when_nobody_was_heard_any_more() -> None:
-    world = World(GATED).settled()
-    world.stick(2, "active", True)
-    world.cut()
-    world.run(LONG_MS)
-    world.pull(1)
-    _expect(world, 2, Role.ACTIVE, Reason.PEER_ABSENT)
-
-
-def pulled_out_beside_an_unreadable_line_when_nobody_was_heard_any_more() -> None:
-    world = World(LEASE).settled()
-    world.stick(2, "active", None)
+def pulled_out_beside_a_line_that_tells_nothing(board: BoardClass, level: bool | None) -> None:
+    """Its ACTIVE line reads up, or cannot be read, and nobody was heard any more."""
+    world = World(board).settled()
+    world.stick(2, "active", level)
     world.cut()
     world.run(LONG_MS)
     world.pull(1)
@@ -139,6 +128,6 @@ STORIES: tuple[Callable[[], None], ...] = (
     pulled_out_while_a_claim_waits_for_its_answer,
     lambda: pulled_out_when_nobody_was_heard_any_more(GATED),
     lambda: pulled_out_when_nobody_was_heard_any_more(LEASE),
-    pulled_out_beside_a_stuck_line_when_nobody_was_heard_any_more,
-    pulled_out_beside_an_unreadable_line_when_nobody_was_heard_any_more,
+    lambda: pulled_out_beside_a_line_that_tells_nothing(GATED, True),
+    lambda: pulled_out_beside_a_line_that_tells_nothing(LEASE, None),
 )
