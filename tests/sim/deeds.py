@@ -21,11 +21,14 @@ from bmcha.model.event import (
     StrapsRead,
     SwitchoverAsked,
 )
+from bmcha.model.message import Header, Heartbeat
 from bmcha.model.moment import NS_PER_MS
 from bmcha.model.restart import Restart
+from bmcha.model.role import Role
 from tests.sim.firmware import newer, older
 from tests.sim.judge import Judge
 from tests.sim.story import Deed
+from tests.speech import beat, draft, header
 from tests.world import Module, World
 from tests.world.life import Halt, Interrupt
 from tests.world.wires import Rewrite
@@ -38,6 +41,9 @@ BOUNCES_MS = (1, 2, 7, 15, 40)
 JUMPED_PAUSE_MS = 8000
 """A longer standstill is as long as this one: nobody waits for anything longer."""
 CRASH_HOLD_OFF_MS = 500
+TWIN_BOOT_IDS = (1, 0xFFFF_FFFF)
+TWIN_EPOCH = 60_000
+TWIN_BEAT_MS = 100
 
 
 class Doer:
@@ -51,6 +57,8 @@ class Doer:
         self.leaving: set[int] = set()
         """Boot ids of those that were asked to stop."""
         self._bouncing: set[tuple[int, str]] = set()
+        self._twins: set[int] = set()
+        """Slots that somebody else says, too."""
         self.firmware: dict[int, str] = {1: "same", 2: "same"}
 
     def begin_era(self, may_lie: bool) -> None:
@@ -222,6 +230,25 @@ class Doer:
         module.life.interrupt = Interrupt(halts[deed.name], deed.value, pause_ms)
         return True
 
+    def _twin(self, deed: Deed, module: Module) -> bool:
+        """Another module says this slot for so long, with an earlier or (``more``) a later boot id.
+        It is heard and does nothing: its outputs lead nowhere."""
+        if module.life is None or not module.life.has_slot:
+            return False
+        said = draft(Role[deed.what.upper()], epoch=TWIN_EPOCH)
+        boot_id = TWIN_BOOT_IDS[deed.more]
+        self._twins.add(module.slot)
+        self._speak_as_twin(module, header(boot_id, said.epoch, module.slot), beat(said))
+        self.world.later(deed.value, lambda: self._twins.discard(module.slot))
+        return True
+
+    def _speak_as_twin(self, module: Module, head: Header, said: Heartbeat) -> None:
+        if module.slot not in self._twins:
+            return
+        if module.life is not None:
+            module.life.deliver(self.world.path_names[0], (head, said))
+        self.world.later(TWIN_BEAT_MS, lambda: self._speak_as_twin(module, head, said))
+
     # ---- store, firmware, gate
 
     def _store(self, deed: Deed, module: Module) -> bool:
@@ -344,6 +371,7 @@ class Doer:
         """Nothing is broken any more, everything is plugged in and runs."""
         world = self.world
         self.unstick_all()
+        self._twins.clear()
         world.heal()
         world.delay_ms = dict.fromkeys(world.path_names, 1)
         for module in world.modules.values():
@@ -353,7 +381,8 @@ class Doer:
             module.straps = StrapsRead(module.slot)
             if module.life is not None:
                 module.life.interrupt = None
-                if not module.life.has_slot or module.settings.chassis_id != OWN_CHASSIS:
+                is_foreign = module.settings.chassis_id != OWN_CHASSIS
+                if module.role is Role.FAULT or is_foreign:
                     module.die()
             if module.life is not None and not module.life.is_frozen:
                 module.is_stopped = False

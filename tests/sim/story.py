@@ -175,6 +175,7 @@ WEIGHTS = {
     "drill": 1,
     "reload": 2,
     "mute-reference": 2,
+    "twin": 1,
     "stick": 5,
     "bounce": 3,
     "unstick": 4,
@@ -224,6 +225,10 @@ def _make_deed(random: Random, setup: Setup, name: str) -> Deed:
             return replace(deed, value=random.choice((0, 1)))
         case "reload":
             return replace(deed, value=random.choice((0, 0, 1)), more=random.randrange(100))
+        case "twin":
+            role = random.choice(("active", "standby", "starting"))
+            value, more = random.choice((700, 1500, 3000)), random.choice((0, 1))
+            return replace(deed, what=role, value=value, more=more)
         case "maintenance":
             return replace(deed, value=random.choice((0, 1, 5)))
         case "drill":

@@ -72,7 +72,9 @@ def test_a_seed_says_how_it_is_replayed() -> None:
 
 @pytest.mark.parametrize("name", WEIGHTS)
 def test_every_deed_can_be_done(name: str) -> None:
-    what = {"stick": "health", "bounce": "active", "blind": "presence"}.get(name, "udp")
+    what = {"stick": "health", "bounce": "active", "blind": "presence", "twin": "active"}.get(
+        name, "udp"
+    )
     deeds = (Deed(10, name, 1, what, 1, 1), Deed(300, "nothing"), Deed(10, "heal"))
     story = Story(1, Setup(), (Era(name in LYING, deeds),))
     outcome = run_story(story)
