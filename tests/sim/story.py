@@ -120,7 +120,7 @@ def _make_setup(random: Random) -> Setup:
         is_wire_real=random.random() < 0.2,
         drift_ppm=random.choice((0, 0, 20, 200, 1000)),
         ahead_s=random.choice((0, 5, 4_000_000)),
-        failovers_max=random.choice((0, 0, 0, 3)),
+        failovers_max=random.choice((0, 0, 0, 1, 3)),
         health_margin=random.choice((0, 0, 0, 20)),
         is_failing_back=random.random() < 0.15,
         has_reference=random.random() < 0.3,
