@@ -59,6 +59,8 @@ class Doer:
         self._bouncing: set[tuple[int, str]] = set()
         self._twins: set[int] = set()
         """Slots that somebody else says, too."""
+        self._was_twin: set[int] = set()
+        """In this era."""
         self.firmware: dict[int, str] = {1: "same", 2: "same"}
 
     def begin_era(self, may_lie: bool) -> None:
@@ -238,6 +240,7 @@ class Doer:
         said = draft(Role[deed.what.upper()], epoch=TWIN_EPOCH)
         boot_id = TWIN_BOOT_IDS[deed.more]
         self._twins.add(module.slot)
+        self._was_twin.add(module.slot)
         self._speak_as_twin(module, header(boot_id, said.epoch, module.slot), beat(said))
         self.world.later(deed.value, lambda: self._twins.discard(module.slot))
         return True
@@ -371,7 +374,6 @@ class Doer:
         """Nothing is broken any more, everything is plugged in and runs."""
         world = self.world
         self.unstick_all()
-        self._twins.clear()
         world.heal()
         world.delay_ms = dict.fromkeys(world.path_names, 1)
         for module in world.modules.values():
@@ -382,7 +384,8 @@ class Doer:
             if module.life is not None:
                 module.life.interrupt = None
                 is_foreign = module.settings.chassis_id != OWN_CHASSIS
-                if module.role is Role.FAULT or is_foreign:
+                # Who heard a twin may be in FAULT in a moment, and stays so until it is restarted.
+                if module.role is Role.FAULT or is_foreign or module.slot in self._was_twin:
                     module.die()
             if module.life is not None and not module.life.is_frozen:
                 module.is_stopped = False
@@ -390,6 +393,8 @@ class Doer:
             self.boot(module)
             module.ask(MaintenanceAsked(0, "storm", 0))
             module.ask(LockoutClearAsked(0, "storm"))
+        self._twins.clear()
+        self._was_twin.clear()
         world.line_changed()
 
     def jitter(self, module: Module) -> Callable[[], int]:
