@@ -3,8 +3,11 @@
 After too many failovers in too short a time every move that nobody needs is locked out: what the
 rules and the switchover then refuse is theirs to say (docs/adr/0013-flap-limiter.md). Whoever takes
 the chassis over writes that into the chassis log, which both nodes have and which outlives a
-restart; both count there. Whoever locks says so in every beat, and the other follows. Only a
-command ends it, and that goes the same way.
+restart; both count there. Who holds and locks says so in every beat, and the other follows. Only a
+command ends it, and that is followed both ways.
+
+Rule: a holder never locks because of a word. If each followed every change of the other, two that
+are a beat out of step would lock and unlock each other for ever.
 
 Pure; kept by `bmcha.ha.role_keeper`, judged once a step; `bmcha.node` writes the log.
 """
@@ -12,12 +15,14 @@ Pure; kept by `bmcha.ha.role_keeper`, judged once a step; `bmcha.node` writes th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from bmcha.ha.peer_view import PeerView
 from bmcha.ha.seat import Seat
 from bmcha.model.effect import Answer
 from bmcha.model.event import LockoutClearAsked
 from bmcha.model.identity import claimant
+from bmcha.model.message import HeartbeatDraft
 from bmcha.model.moment import NS_PER_S
 from bmcha.model.role import Reason, Role
 
@@ -25,6 +30,15 @@ CLEAR_COMMAND = "bmcha lockout clear"
 ASKED = (Reason.HANDOVER_ASKED, Reason.PEER_SAID_GOODBYE)
 """A person moved the role or stopped its holder, unless that one handed over for one of these:"""
 BY_POLICY = (Reason.HEALTH_SWITCHOVER, Reason.FAILBACK)
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """What a peer said last, in this life; and when it held last."""
+
+    boot_id: int | None
+    is_locked: bool = False
+    is_locked_as_holder: bool = False
 
 
 class FlapLimiter:
@@ -38,7 +52,7 @@ class FlapLimiter:
         self.taken_over_from: int | None = None
         self._seat = seat
         self._cleared_by = ""
-        self._words: dict[int, tuple[int | None, bool]] = {}
+        self._words: dict[int, _Word] = {}
 
     @property
     def is_locked(self) -> bool:
@@ -48,7 +62,7 @@ class FlapLimiter:
         """``failovers_ns``: when each failover was of which the log tells."""
         for peer in self._seat.peers:
             if peer.is_heard() and peer.draft is not None:
-                self._hear(peer, peer.draft.is_locked_out, now_ns)
+                self._hear(peer, peer.draft, now_ns)
         if self._cleared_by:
             return  # the log does not know yet
         moves = self._seat.settings.moves
@@ -83,15 +97,19 @@ class FlapLimiter:
         cleared_by, self._cleared_by = self._cleared_by, ""
         return cleared_by
 
-    def _hear(self, peer: PeerView, is_locked: bool, now_ns: int) -> None:
+    def _hear(self, peer: PeerView, said: HeartbeatDraft, now_ns: int) -> None:
         """Its word counts when it changes, and when it is the first of a life: until the other has
         heard of a command given here, it goes on saying what it said."""
-        boot_id, was_locked = self._words.get(peer.slot, (None, False))
-        is_same_life = boot_id == peer.boot_id
-        self._words[peer.slot] = (peer.boot_id, is_locked)
-        if is_locked and not (is_same_life and was_locked):
-            self._lock(f"slot {peer.slot} says so", now_ns)
-        elif not is_locked and is_same_life and was_locked and self.is_locked:
+        before = self._words.get(peer.slot, _Word(None))
+        if before.boot_id != peer.boot_id:
+            before = _Word(peer.boot_id)
+        is_holder = said.role is Role.ACTIVE
+        is_locked_as_holder = said.is_locked_out if is_holder else before.is_locked_as_holder
+        self._words[peer.slot] = _Word(peer.boot_id, said.is_locked_out, is_locked_as_holder)
+        if is_locked_as_holder and not before.is_locked_as_holder:
+            if self._seat.machine.role is not Role.ACTIVE:
+                self._lock(f"slot {peer.slot} says so", now_ns)
+        elif before.is_locked and not said.is_locked_out and self.is_locked:
             self._clear(f"slot {peer.slot} says so")
 
     def _lock(self, why: str, now_ns: int) -> None:

@@ -125,8 +125,15 @@ def test_a_handover_counts_only_where_nobody_asked_for_it(
 # ---- the word of the other
 
 
-def judged(limiter: FlapLimiter, seat: Seat, is_locked: bool, revision: int, boot: int = 1) -> bool:
-    hear(seat, replace(draft(revision=revision), is_locked_out=is_locked), 2000 + boot)
+def judged(
+    limiter: FlapLimiter,
+    seat: Seat,
+    is_locked: bool,
+    revision: int,
+    boot: int = 1,
+    role: Role = Role.ACTIVE,
+) -> bool:
+    hear(seat, replace(draft(role, revision=revision), is_locked_out=is_locked), 2000 + boot)
     limiter.judge((), ms(revision))
     return limiter.is_locked
 
@@ -153,6 +160,43 @@ def test_the_first_word_of_a_life_may_lock_and_ends_nothing() -> None:
     limiter.take_cleared()
     assert judged(limiter, seat, True, 2, boot=2)
     assert judged(limiter, seat, False, 3, boot=3), "it may not have read its log yet"
+
+
+def test_a_holder_follows_what_ends_it_and_never_what_locks() -> None:
+    seat = seat_in(Role.STANDBY)
+    seat.settings = replace(seat.settings, moves=MoveSettings(failovers_max=9))
+    for role in (Role.FENCING, Role.ACTIVE):
+        seat.machine.enter(role, Reason.PEER_SILENT, SLOT_2_EPOCH, 0)
+    limiter = FlapLimiter(seat)
+    assert not judged(limiter, seat, True, 1, role=Role.STANDBY)
+    limiter.judge([ms(1)] * 99, ms(2))
+    assert limiter.is_locked
+    assert not judged(limiter, seat, False, 3, role=Role.STANDBY)
+    assert limiter.take_cleared() == "slot 2 says so"
+    assert not judged(limiter, seat, True, 4, role=Role.STANDBY)
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.ACTIVE])
+def test_only_who_holds_locks_the_other(role: Role) -> None:
+    seat = seat_in(Role.STANDBY)
+    limiter = FlapLimiter(seat)
+    assert not judged(limiter, seat, True, 1, role=role)
+    assert judged(limiter, seat, True, 2)
+
+
+def test_a_lock_and_its_end_within_a_beat_do_not_go_round_for_ever() -> None:
+    world = limited(BARE, 1)
+    world.delay_ms = dict.fromkeys(world.path_names, 20)
+    world.modules[1].is_stopped = True
+    assert world.run(3000, lambda: is_locked(world, 2))
+    world.modules[1].is_stopped = False
+    world.run(2)
+    world.modules[2].ask(LockoutClearAsked(1, "test"))
+    world.run(1000)
+    count = len(world.modules[2].events)
+    world.run(3000)
+    assert len(world.modules[2].events) == count
+    assert not is_locked(world, 1) and not is_locked(world, 2)
 
 
 # ---- the rule
