@@ -161,6 +161,7 @@ class Node:
             case Tick():
                 self._emit(FeedWatchdog())
                 self.facts.judge_health(now_ns)
+                self.facts.compare_views(now_ns)
             case HeartbeatHeard():
                 self.hearing.heartbeat(event)
             case MessageHeard():

@@ -12,6 +12,7 @@ from typing import Any
 from bmcha.answers.health import Health, health_of
 from bmcha.chassis.keeper import ChassisKeeper
 from bmcha.chassis.own_readings import OwnReadings
+from bmcha.chassis.second_view import SecondView
 from bmcha.ha.role_keeper import RoleKeeper
 from bmcha.ha.service_state import ServiceState
 from bmcha.model.event import PathCounts
@@ -40,20 +41,30 @@ class Facts:
     store_fault: str = ""
     service: ServiceState = field(init=False)
     own_readings: OwnReadings = field(init=False)
+    second_view: SecondView = field(init=False)
     health: Health = field(init=False)
     """As of the last tick."""
 
     def __post_init__(self) -> None:
         self.service = ServiceState(self.started_ns)
         self.own_readings = OwnReadings(self.started_ns)
+        self.second_view = SecondView()
         self.judge_health(self.started_ns)
 
     def judge_health(self, now_ns: int) -> None:
         self.health = health_of(self, now_ns)
 
+    def compare_views(self, now_ns: int) -> None:
+        """What this module reads, with what the holder says that it reads."""
+        chassis = self.chassis
+        self.second_view.look(
+            chassis.is_following, chassis.picture, self.own_readings, self.settings.chassis, now_ns
+        )
+
     def conditions(self, now_ns: int) -> list[tuple[str, Severity, str]]:
-        """A STANDBY raises no alarm of the chassis; that it could not care for it is its own."""
-        found = []
+        """A STANDBY raises no alarm of the chassis; that it could not care for it, or sees another
+        one, is its own."""
+        found = self.second_view.conditions(now_ns)
         if 0 < self.health.score <= HEALTH_LOW_MAX:  # 0 is FAULT, which has its own
             text = f"health {self.health.score} %: {'; '.join(self.health.reasons)}"
             found.append(("health-low", Severity.MINOR, text))

@@ -128,6 +128,11 @@ class ChassisKeeper:
     def is_drained(self) -> bool:
         return self.sender.is_drained and not self._changed
 
+    @property
+    def is_following(self) -> bool:
+        """The picture is whole, and that of a holder which is heard."""
+        return self._leader is not None and not self.is_holding and self.receiver.is_synced
+
     def leave_to_nobody(self, now_ns: int) -> None:
         """This node ends and hands over to nobody: the fans may not depend on it any more."""
         if self.settings.fans:
