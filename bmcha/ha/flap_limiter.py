@@ -6,8 +6,9 @@ the chassis over writes that into the chassis log, which both nodes have and whi
 restart; both count there. Who holds and locks says so in every beat, and the other follows. Only a
 command ends it, and that is followed both ways.
 
-Rule: a holder never locks because of a word. If each followed every change of the other, two that
-are a beat out of step would lock and unlock each other for ever.
+Rule: the word of one that does not hold locks a holder once in each of its lives: its log may tell
+of a failover that died with its claimant. If each followed every change of the other, two that are
+a beat out of step would lock and unlock each other for ever.
 
 Pure; kept by `bmcha.ha.role_keeper`, judged once a step; `bmcha.node` writes the log.
 """
@@ -34,11 +35,12 @@ BY_POLICY = (Reason.HEALTH_SWITCHOVER, Reason.FAILBACK)
 
 @dataclass(frozen=True, slots=True)
 class _Word:
-    """What a peer said last, in this life; and when it held last."""
+    """What a peer said last, in this life; when it held last; and ever, to a holder."""
 
     boot_id: int | None
     is_locked: bool = False
     is_locked_as_holder: bool = False
+    has_told_holder: bool = False
 
 
 class FlapLimiter:
@@ -103,13 +105,16 @@ class FlapLimiter:
         before = self._words.get(peer.slot, _Word(None))
         if before.boot_id != peer.boot_id:
             before = _Word(peer.boot_id)
-        is_holder = said.role is Role.ACTIVE
-        is_locked_as_holder = said.is_locked_out if is_holder else before.is_locked_as_holder
-        self._words[peer.slot] = _Word(peer.boot_id, said.is_locked_out, is_locked_as_holder)
-        if is_locked_as_holder and not before.is_locked_as_holder:
-            if self._seat.machine.role is not Role.ACTIVE:
-                self._lock(f"slot {peer.slot} says so", now_ns)
-        elif before.is_locked and not said.is_locked_out and self.is_locked:
+        is_locked, is_holding = said.is_locked_out, self._seat.machine.role is Role.ACTIVE
+        as_holder = is_locked if said.role is Role.ACTIVE else before.is_locked_as_holder
+        to_holder = before.has_told_holder or (is_holding and is_locked)
+        self._words[peer.slot] = _Word(peer.boot_id, is_locked, as_holder, to_holder)
+        was, says = before.is_locked_as_holder, as_holder
+        if is_holding:
+            was, says = before.has_told_holder, to_holder
+        if says and not was:
+            self._lock(f"slot {peer.slot} says so", now_ns)
+        elif before.is_locked and not is_locked and self.is_locked:
             self._clear(f"slot {peer.slot} says so")
 
     def _lock(self, why: str, now_ns: int) -> None:

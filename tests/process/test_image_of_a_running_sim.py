@@ -22,12 +22,18 @@ def sim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sim]:
     with running_sim(tmp_path_factory.mktemp("image") / "sim") as found:
         found.wait_until_ready()
         wait_until(lambda: is_synced(found), "the standby has the picture")
+        wait_until(lambda: has_readings(found), "both have a first reading")
         yield found
 
 
 def is_synced(sim: Sim) -> bool:
     status = run_bmcha("--socket", str(sim.layout.module_socket(2)), "status", "--json")
     return bool(status.stdout) and json.loads(status.stdout)["mirror"]["state"] == "SYNCED"
+
+
+def has_readings(sim: Sim) -> bool:
+    """The first picture may be older than the first reading."""
+    return all(value_at(sim, slot, "inlet_front") is not None for slot in (1, 2))
 
 
 def shm_name(sim: Sim, slot: int) -> str:

@@ -162,22 +162,40 @@ def test_the_first_word_of_a_life_may_lock_and_ends_nothing() -> None:
     assert judged(limiter, seat, False, 3, boot=3), "it may not have read its log yet"
 
 
-def test_a_holder_follows_what_ends_it_and_never_what_locks() -> None:
+def holding_seat() -> Seat:
     seat = seat_in(Role.STANDBY)
     seat.settings = replace(seat.settings, moves=MoveSettings(failovers_max=9))
     for role in (Role.FENCING, Role.ACTIVE):
         seat.machine.enter(role, Reason.PEER_SILENT, SLOT_2_EPOCH, 0)
+    return seat
+
+
+def test_a_holder_follows_what_locks_once_a_life_and_what_ends_it_always() -> None:
+    seat = holding_seat()
+    limiter = FlapLimiter(seat)
+    for number, boot in enumerate((1, 2)):
+        at = 10 * number
+        assert judged(limiter, seat, True, at + 1, boot, Role.STANDBY)
+        assert not judged(limiter, seat, False, at + 2, boot, Role.STANDBY)
+        assert limiter.take_cleared() == "slot 2 says so"
+        assert not judged(limiter, seat, True, at + 3, boot, Role.STANDBY), "it said so once"
+        limiter.judge([ms(at)] * 99, ms(at + 4))
+        assert limiter.is_locked
+        assert not judged(limiter, seat, False, at + 5, boot, Role.STANDBY)
+        limiter.take_cleared()
+
+
+def test_the_word_of_a_life_to_a_holder_is_kept_until_there_is_one() -> None:
+    seat = seat_in(Role.STANDBY)
     limiter = FlapLimiter(seat)
     assert not judged(limiter, seat, True, 1, role=Role.STANDBY)
-    limiter.judge([ms(1)] * 99, ms(2))
-    assert limiter.is_locked
-    assert not judged(limiter, seat, False, 3, role=Role.STANDBY)
-    assert limiter.take_cleared() == "slot 2 says so"
-    assert not judged(limiter, seat, True, 4, role=Role.STANDBY)
+    for role in (Role.FENCING, Role.ACTIVE):
+        seat.machine.enter(role, Reason.PEER_SILENT, SLOT_2_EPOCH, 0)
+    assert judged(limiter, seat, True, 2, role=Role.STANDBY)
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.ACTIVE])
-def test_only_who_holds_locks_the_other(role: Role) -> None:
+def test_only_who_holds_locks_one_that_does_not(role: Role) -> None:
     seat = seat_in(Role.STANDBY)
     limiter = FlapLimiter(seat)
     assert not judged(limiter, seat, True, 1, role=role)
