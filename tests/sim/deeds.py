@@ -47,8 +47,11 @@ TWIN_BEAT_MS = 100
 
 
 class Doer:
-    def __init__(self, world: World, judge: Judge, seed: int) -> None:
+    """``slots``: those of this chassis; another has no module."""
+
+    def __init__(self, world: World, judge: Judge, seed: int, slots: tuple[int, ...]) -> None:
         self.world = world
+        self.modules = [world.modules[slot] for slot in slots]
         self._judge = judge
         self.may_lie = False
         self._random = Random(f"deeds {seed}")
@@ -235,7 +238,7 @@ class Doer:
     def _twin(self, deed: Deed, module: Module) -> bool:
         """Another module says this slot for so long, with an earlier or (``more``) a later boot id.
         It is heard and does nothing: its outputs lead nowhere."""
-        if module.life is None or not module.life.has_slot:
+        if module.life is None or not module.life.has_slot or not module.life.paths:
             return False
         said = draft(Role[deed.what.upper()], epoch=TWIN_EPOCH)
         boot_id = TWIN_BOOT_IDS[deed.more]
@@ -376,7 +379,7 @@ class Doer:
         self.unstick_all()
         world.heal()
         world.delay_ms = dict.fromkeys(world.path_names, 1)
-        for module in world.modules.values():
+        for module in self.modules:
             module.is_store_broken, module.store_ms = False, 3
             module.hardware.is_gate_broken = module.are_sensors_bad = False
             module.does_reference_answer = True

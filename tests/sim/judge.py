@@ -228,16 +228,21 @@ class Judge(Watcher):
     def look_at_rest(self) -> None:
         """Everything is healed and has had its time."""
         world = self._world
-        roles = world.roles()
-        if sorted(r.name for r in roles if r) != ["ACTIVE", "STANDBY"]:
+        modules = [module for module in world.modules.values() if module.hardware.is_powered]
+        roles = [module.role for module in modules]
+        if not is_in_order(roles):
             reasons = [
-                module.node.roles.machine.reason.name if module.node else "-"
-                for module in world.modules.values()
+                module.node.roles.machine.reason.name if module.node else "-" for module in modules
             ]
             self.blame("no-holder", f"all is healed, roles {_names(roles)}, because {reasons}")
         if world.board is not BoardClass.BARE and world.open_count() != 1:
             self.blame("no-holder", f"all is healed, {world.open_count()} gates are open")
         self.pictures.look_at_rest()
+
+
+def is_in_order(roles: Sequence[Role | None]) -> bool:
+    """One holds, every other one follows."""
+    return roles.count(Role.ACTIVE) == 1 and roles.count(Role.STANDBY) == len(roles) - 1
 
 
 def _says(draft: HeartbeatDraft | None) -> Role | None:

@@ -14,6 +14,7 @@ from bmcha.chassis.picture import Key, key_of
 from bmcha.model.effect import WriteImage
 from bmcha.model.reading import AlarmCell, EventCell, ImageCell
 from bmcha.model.role import Role
+from bmcha.node import Node
 from tests.world import World
 from tests.world.life import Life
 
@@ -84,15 +85,23 @@ class PictureJudge:
 
     def look_at_rest(self) -> None:
         for module in self._world.modules.values():
+            other = self._world.modules[3 - module.slot]
             if module.role is not Role.ACTIVE or module.node is None:
                 continue
-            if not module.node.chassis.is_drained or not module.node.chassis.sender.is_synced:
+            if not other.hardware.is_powered:
+                continue
+            if not has_mirrored(module.node):
                 self._blame("not-mirrored", f"slot {module.slot} is at rest, its mirror is not")
                 continue
-            theirs = {record.key for record in self._world.modules[3 - module.slot].events}
+            theirs = {record.key for record in other.events}
             lost = [r.key for r in module.node.chassis.log.tail() if r.key not in theirs]
             if lost:
-                self._blame("lost-event", f"slot {3 - module.slot} never stored {lost[:3]}")
+                self._blame("lost-event", f"slot {other.slot} never stored {lost[:3]}")
+
+
+def has_mirrored(node: Node) -> bool:
+    """Everything that it has, to its follower."""
+    return node.chassis.is_drained and node.chassis.sender.is_synced
 
 
 def _bare(cell: ImageCell) -> ImageCell:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from bmcha.answers.waits import waits
+from bmcha.model.identity import Succession
 from bmcha.model.moment import NS_PER_S
 from bmcha.model.role import Role
 from bmcha.model.settings import (
@@ -24,7 +25,8 @@ from bmcha.model.settings import (
     ThirdOpinionSettings,
 )
 from tests.sim.deeds import Doer
-from tests.sim.judge import Judge, Violation
+from tests.sim.judge import Judge, Violation, is_in_order
+from tests.sim.judge_picture import has_mirrored
 from tests.sim.story import Era, Setup, Story
 from tests.world import World
 from tests.world.chassis import BOOT_MS
@@ -84,7 +86,7 @@ def heal_bound_ms(settings: NodeSettings) -> int:
     timers = settings.timers
     ranks = len(settings.succession.slots)
     claim_ms = timers.claim_window_ms + ranks * timers.rank_delay_ms + timers.store_deadline_ms
-    dead_ms = max(path.jeopardy_deadtime_ms for path in settings.paths)
+    dead_ms = max((path.jeopardy_deadtime_ms for path in settings.paths), default=0)
     handover_ms = timers.drain_deadline_ms + timers.handover_deadline_ms
     return (
         BOOT_MS
@@ -112,7 +114,7 @@ class Storm:
             watcher=self.judge,
         )
         self.judge.watch(self.world)
-        self.doer = Doer(self.world, self.judge, story.seed)
+        self.doer = Doer(self.world, self.judge, story.seed, setup.slots)
         self._set_up(setup)
 
     def _set_up(self, setup: Setup) -> None:
@@ -127,6 +129,11 @@ class Storm:
                 chassis=_chassis(settings.chassis),
                 third_opinion=REFERENCE if setup.has_reference else None,
             )
+            if setup.is_single:
+                module.settings = replace(
+                    module.settings, succession=Succession(setup.slots), paths=()
+                )
+            module.hardware.is_powered = module.slot in setup.slots
             module.does_reference_answer = True
             module.jitter_ns = self.doer.jitter(module)
             module.sensor_milli = self._sensor_milli
@@ -154,7 +161,7 @@ class Storm:
         return outcome
 
     def _boot(self) -> None:
-        self.world.boot()
+        self.world.boot(*self.story.setup.slots)
         self._come_to_rest()
 
     def _live(self, era: Era) -> None:
@@ -207,24 +214,24 @@ class Storm:
 
     def _do_all_run(self) -> bool:
         """Also who was asked to stop before all was healed, and only now did."""
-        for module in self.world.modules.values():
+        for module in self.doer.modules:
             self.doer.boot(module)
         return all(
             module.life is not None
             and not module.is_stopped
             and module.life.boot_id not in self.doer.leaving
-            for module in self.world.modules.values()
+            for module in self.doer.modules
         )
 
     def _is_at_rest(self) -> bool:
-        if not self._do_all_run() or set(self.world.roles()) != {Role.ACTIVE, Role.STANDBY}:
+        modules = self.doer.modules
+        if not self._do_all_run() or not is_in_order([module.role for module in modules]):
             return False
-        for module in self.world.modules.values():
+        for module in modules:
             node = module.node
             if node is None or waits(node.facts, module.clock()):
                 return False
-            mirror = node.chassis
-            if module.role is Role.ACTIVE and not (mirror.sender.is_synced and mirror.is_drained):
+            if module.role is Role.ACTIVE and len(modules) > 1 and not has_mirrored(node):
                 return False
         return True
 

@@ -30,7 +30,8 @@ LINES = ("presence", "health", "active")
 @dataclass(frozen=True, slots=True)
 class Setup:
     """What does not change during a story. ``tick_ms`` and ``interval_ms`` are of both modules;
-    ``drift_ppm`` is how much faster slot 1's clock is, and how much slower slot 2's."""
+    ``drift_ppm`` is how much faster slot 1's clock is, and how much slower slot 2's. ``is_single``:
+    a chassis of one slot, which has no paths."""
 
     board: BoardClass = BoardClass.GATED
     policy: IsolationPolicy = IsolationPolicy.TRUST_SILENCE
@@ -45,6 +46,11 @@ class Setup:
     health_margin: int = 0
     is_failing_back: bool = False
     has_reference: bool = False
+    is_single: bool = False
+
+    @property
+    def slots(self) -> tuple[int, ...]:
+        return (1,) if self.is_single else (1, 2)
 
     @property
     def path_names(self) -> tuple[str, ...]:
@@ -124,6 +130,7 @@ def _make_setup(random: Random) -> Setup:
         health_margin=random.choice((0, 0, 0, 20)),
         is_failing_back=random.random() < 0.15,
         has_reference=random.random() < 0.3,
+        is_single=random.random() < 0.02,
     )
 
 
@@ -133,7 +140,8 @@ def _make_era(random: Random, setup: Setup) -> Era:
     weights = [WEIGHTS[name] for name in names]
     count = random.randint(DEEDS_MIN, DEEDS_MAX)
     chosen = random.choices(names, weights, k=count)
-    return Era(may_lie, tuple(_make_deed(random, setup, name) for name in chosen))
+    about = random.choice((*setup.slots, None, None, None))
+    return Era(may_lie, tuple(_make_deed(random, setup, name, about) for name in chosen))
 
 
 WEIGHTS = {
@@ -185,11 +193,16 @@ WEIGHTS = {
     "nothing": 1,
 }
 LYING = ("stick", "bounce")
+ABOUT_ONE = 0.8
 PAUSES_MS = (1, 2, 5, 20, 60, 150, 250, 290, 310, 450, 520, 600, 1000, 1800, 2500, 6000, 60_000)
 
 
-def _make_deed(random: Random, setup: Setup, name: str) -> Deed:
-    deed = Deed(random.choice(GAPS_MS), name, random.choice((1, 2)))
+def _make_deed(random: Random, setup: Setup, name: str, about: int | None) -> Deed:
+    """``about``: the slot that most of this era happens to, because few rules need two."""
+    slot = random.choice(setup.slots)
+    if about is not None and random.random() < ABOUT_ONE:
+        slot = about
+    deed = Deed(random.choice(GAPS_MS), name, slot)
     path = random.choice(setup.path_names)
     match name:
         case "cut" | "clog":
