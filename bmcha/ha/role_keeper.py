@@ -223,7 +223,7 @@ class RoleKeeper:
             return
         if self.machine.role is Role.ACTIVE:
             self._renew_epoch()
-        elif self.claim is not None and self._taking.is_answer_awaited:
+        else:
             self._taking.renew(now_ns)
 
     def _renew_epoch(self) -> None:

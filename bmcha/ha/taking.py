@@ -137,7 +137,9 @@ class Taking:
 
     def renew(self, now_ns: int) -> None:
         """A peer that makes no claim knows a newer epoch: its answer could not be told from one to
-        an older claim."""
+        an older claim. Where no answer is awaited that does not matter."""
+        if self.claim is None or not self.is_answer_awaited:
+            return
         self.begin()
         self._claim(False, now_ns)
 

@@ -116,6 +116,27 @@ def test_a_claim_against_a_line_that_stays_up_is_lost() -> None:
     assert taker.look(HOLDING, BEGUN_MS + SETTLE_MS + 250) is Outcome.LOST
 
 
+@pytest.mark.parametrize("is_awaited", [False, True])
+def test_a_newer_epoch_renews_a_claim_that_awaits_an_answer_and_nothing_else(
+    is_awaited: bool,
+) -> None:
+    taker = Taker().begin(CLAIM)
+    taker.effects()
+    epoch, claim = taker.seat.own.held_epoch, taker.taking.claim
+    taker.taking.is_answer_awaited = is_awaited
+    taker.taking.renew(ms(BEGUN_MS + 1))
+    assert (taker.seat.own.held_epoch > epoch, taker.taking.claim is not claim) == (is_awaited,) * 2
+
+
+def test_a_claim_that_has_ended_is_not_renewed() -> None:
+    taker = Taker().begin(CLAIM)
+    taker.taking.is_answer_awaited = True
+    taker.taking.end()
+    taker.effects()
+    taker.taking.renew(ms(BEGUN_MS + 1))
+    assert taker.taking.claim is None and taker.effects() == []
+
+
 def test_a_store_that_failed_is_not_waited_for() -> None:
     taker = Taker(BoardClass.GATED).begin(CLAIM)
     taker.effects()
@@ -145,6 +166,7 @@ def test_a_claim_that_is_renewed_begins_again_with_a_newer_epoch() -> None:
     taker.store()
     taker.effects()
     taker.seat.own.seen_epoch = 9
+    taker.taking.is_answer_awaited = True
     taker.taking.renew(ms(BEGUN_MS + 10))
     assert taker.effects() == [StoreEpoch(taker.seat.own.held_epoch)]
     assert taker.seat.own.held_epoch == 10
