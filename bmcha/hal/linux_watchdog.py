@@ -5,8 +5,10 @@ opening starts the hardware, so what is refused afterwards is stopped again firs
 whole seconds and is believed only when it reads back what was set; only a clean end writes the
 magic "V", a death does not, and then the hardware fires. A driver may take its time (an I2C write,
 a busy bus), so a thread of its own opens, feeds and closes the device: `feed` leaves word and
-returns. A device that hangs is not fed, which is what it is there for. Called by the effect runner;
-made by `open_watchdog`, by `bmcha.app`.
+returns. A device that hangs is not fed, which is what it is there for. It is opened early, to keep
+alive what an earlier life has started, and on a slow processor the service takes longer to start
+than the hardware waits; so until the first `feed`, and for `START_S_MAX` at most, the thread feeds by
+itself. Called by the effect runner; made by `open_watchdog`, by `bmcha.app`.
 """
 
 from __future__ import annotations
@@ -36,6 +38,8 @@ _OLD_NAME: Final = (10, 130)
 """/dev/watchdog, the misc device that the first watchdog has beside its own."""
 OPEN_S_MAX: Final = 2.0
 CLOSE_S_MAX: Final = 0.3
+START_S_MAX: Final = 20.0
+"""As the unit's TimeoutStartSec: who has not begun by then has failed."""
 FEEDS_PER_TIMEOUT: Final = 8
 """More would wake a thread for nothing; the last eighth is the price."""
 
@@ -57,7 +61,7 @@ class LinuxWatchdog:
         self.has_reset = False
         self._error: PortError | None = None
         self._asked_s = 0.0
-        self._fed_s = time.monotonic()
+        self._fed_s = self._opened_s = time.monotonic()
         self._asked = threading.Event()
         self._opened = threading.Event()
         self._is_closing = False
@@ -120,11 +124,14 @@ class LinuxWatchdog:
         self._opened.set()
         while not self._is_closing:
             self._write(fd, FEED)
-            self._asked.wait()
+            self._asked.wait(self._pause_s if self._is_starting() else None)
             self._asked.clear()
         if self._is_disarming:
             self._write(fd, MAGIC_CLOSE)
         os.close(fd)
+
+    def _is_starting(self) -> bool:
+        return not self._asked_s and time.monotonic() - self._opened_s < START_S_MAX
 
     def _set_up(self, fd: int) -> None:
         try:

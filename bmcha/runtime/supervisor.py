@@ -114,14 +114,15 @@ class Supervisor:
         threading.excepthook = self._thread_died
         guard = threading.Thread(target=self._guard, args=(loop,), name="guard", daemon=True)
         guard.start()
+        # What lives by now lives to the end: no collection need look at it again. Before the node
+        # begins to decide: on a small board this takes most of a second.
+        gc.collect()
+        gc.freeze()
         with self._signals(loop):
             for worker in workers:
                 self.start(worker)
             try:
                 loop.start()
-                # What lives by now lives to the end: no collection need look at it again.
-                gc.collect()
-                gc.freeze()
                 on_ready()
                 loop.run(lambda: bool(self.failure))
             except Exception:

@@ -254,6 +254,30 @@ def test_an_unfed_watchdog_fires(softdog: DeviceRig) -> None:
 
 
 @pytest.mark.vm
+def test_a_service_that_takes_long_to_start_is_not_reset_and_one_that_never_begins_is(
+    softdog: DeviceRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bmcha.hal.linux_watchdog.START_S_MAX", 5.0)
+    before = _fired_count()
+    softdog.timeout_ms = 1000
+    watchdog = softdog.open()
+    time.sleep(3)
+    assert _fired_count() == before
+    wait_until(lambda: _fired_count() > before, "it fires in the end", 30)
+    watchdog.close(is_disarmed=True)
+
+
+@pytest.mark.vm
+def test_a_service_that_has_begun_has_to_feed(softdog: DeviceRig) -> None:
+    before = _fired_count()
+    softdog.timeout_ms = 1000
+    watchdog = softdog.open()
+    watchdog.feed()
+    wait_until(lambda: _fired_count() > before, "it fires", 15)
+    watchdog.close(is_disarmed=True)
+
+
+@pytest.mark.vm
 def test_a_device_that_somebody_has_open_is_refused_with_its_name(softdog: DeviceRig) -> None:
     first = softdog.open()
     with pytest.raises(PortError, match=f"{softdog.file} cannot be opened"):
