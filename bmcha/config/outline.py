@@ -41,12 +41,13 @@ class Facts:
 @dataclass(frozen=True, slots=True)
 class Condition:
     """A key is asked for only while ``key`` has one of ``values``; with `is_presence`, while it
-    is there (True) or not (False)."""
+    is there (True) or not (False). ``where``: and this, without which nobody asks for ``key``."""
 
     key: str
     values: tuple[Scalar, ...]
     is_presence: bool = False
     is_met_by_default: bool = False
+    where: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +282,9 @@ def _condition(
                 (run.met_by_default[turn] for run in runs if turn in run.met_by_default), None
             )
             is_default_met = default is not None and default in values
-            return Condition(turn[2], values, turn[1] == "has", is_default_met)
+            asking = [run for run in runs if turn in run.turns]
+            where = _condition(path, turn[2], runs, asking)
+            return Condition(turn[2], values, turn[1] == "has", is_default_met, where)
     return None
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from bmcha.config.outline import Condition, Facts, Key, Outline, Path
@@ -130,6 +131,8 @@ def _rules(keys: Outline, is_whole: bool) -> list[Schema]:
 
 
 def _if(when: Condition) -> Schema:
+    if when.where is not None:
+        return {"allOf": [_if(when.where), _if(replace(when, where=None))]}
     if when.is_presence:
         is_there: Schema = {"required": [when.key]}
         return is_there if True in when.values else {"not": is_there}

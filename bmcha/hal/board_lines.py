@@ -3,15 +3,17 @@
 Knows which line is which and who may wait for changes; judges nothing. Rules: straps are believed
 only when every bit and every check of theirs can be read, twice the same; a change is a hint,
 levels are read again; a line that rattles gives no more hints for a while; GPIO outputs exist at
-their safe level from the moment this object does. `drive`, `read` and `pulse_reset` may be called
-from any thread, `wait` and `read_straps` by the lines thread, the rest by whoever made it: the
-composition root.
+their safe level from the moment this object does; after `let_go` nothing is raised any more, also
+not by a thread that was stuck and goes on. `drive`, `read`, `pulse_reset` and `let_go` may be
+called from any thread, `wait` and `read_straps` by the lines thread, the rest by whoever made it:
+the composition root.
 """
 
 from __future__ import annotations
 
 import contextlib
 import select
+import threading
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
@@ -59,6 +61,8 @@ class WiredLines:
         self._limits: dict[str, HintLimit] = {}
         self._checked_ns = 0
         self._files_deaf_until_ns = 0
+        self._has_let_go = False
+        self._turns = {line.value: threading.Lock() for line in OwnLine}
         with contextlib.ExitStack() as closing:
             self._watch = FileWatch()
             closing.callback(self._watch.close)
@@ -100,15 +104,26 @@ class WiredLines:
         if line is None:
             return
         try:
-            line.drive(is_up)
+            with self._turns[name]:
+                if is_up:
+                    self._refuse_after_end()
+                line.drive(is_up)
         except PortError as error:
             raise PortError(f"line {name}: {error}") from error
+
+    def let_go(self) -> None:
+        self._has_let_go = True
+
+    def _refuse_after_end(self) -> None:
+        if self._has_let_go:
+            raise PortError("the service is ending and has let go of its lines")
 
     def pulse_reset(self, slot: int, pulse_ms: int) -> bool:
         """False: no reset line goes to that slot. PortError: no pulse was begun."""
         reset = next((peer.reset for known, peer in self._ranked if known == slot), None)
         if reset is None:
             return False
+        self._refuse_after_end()
         reset.pulse(pulse_ms)
         return True
 

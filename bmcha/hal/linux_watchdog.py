@@ -7,8 +7,8 @@ magic "V", a death does not, and then the hardware fires. A driver may take its 
 a busy bus), so a thread of its own opens, feeds and closes the device: `feed` leaves word and
 returns. A device that hangs is not fed, which is what it is there for. It is opened early, to keep
 alive what an earlier life has started, and on a slow processor the service takes longer to start
-than the hardware waits; so until the first `feed`, and for `START_S_MAX` at most, the thread feeds by
-itself. Called by the effect runner; made by `open_watchdog`, by `bmcha.app`.
+than the hardware waits; so until the first `feed`, and for `START_S_MAX` at most, the thread feeds
+by itself. Called by the effect runner; made by `open_watchdog`, by `bmcha.app`.
 """
 
 from __future__ import annotations

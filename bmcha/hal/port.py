@@ -50,8 +50,8 @@ class Link(Protocol):
 
 
 class LinePort(Protocol):
-    """The board's lines. `wait` and `read_straps` are the lines thread's; `drive`, `read` and
-    `pulse_reset` are for any thread."""
+    """The board's lines. `wait` and `read_straps` are the lines thread's; `drive`, `read`,
+    `pulse_reset` and `let_go` are for any thread."""
 
     def read(self) -> LinesRead:
         """Levels of each peer's lines, and the senses of this module's own gate and line. The
@@ -66,6 +66,9 @@ class LinePort(Protocol):
     def pulse_reset(self, slot: int, pulse_ms: int) -> bool:
         """Holds that slot's module in reset for ``pulse_ms`` (PULSE_MS_MIN to PULSE_MS_MAX) and
         does not wait for it. False: no such line. PortError: no pulse was begun."""
+
+    def let_go(self) -> None:
+        """From now on `drive` raises no line and `pulse_reset` begins no pulse: PortError."""
 
     def read_slot(self) -> int:
         """The slot by the straps; from then on `read` knows whose lines are whose. PortError:

@@ -99,14 +99,22 @@ class LedReset:
         self._lock = Lock()
         self._ends_ns = 0
         try:
-            fd = os.open(os.path.join(self._folder, "trigger"), os.O_WRONLY | os.O_CLOEXEC)
-            try:
-                os.write(fd, _TRIGGER.encode())
-            finally:
-                os.close(fd)
+            self._set_trigger()
             self._set("invert", 0)
         except OSError as error:
             raise PortError(f"reset LED {led.name}: {self._why(led, error)}") from error
+
+    def _set_trigger(self) -> None:
+        """Not again where it is set: that makes the files of a pulse anew, and they are root's."""
+        file = os.path.join(self._folder, "trigger")
+        with open(file, encoding="utf-8") as opened:
+            if f"[{_TRIGGER}]" in opened.read():
+                return
+        fd = os.open(file, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(fd, _TRIGGER.encode())
+        finally:
+            os.close(fd)
 
     def pulse(self, pulse_ms: int) -> None:
         check_length(pulse_ms)

@@ -193,6 +193,7 @@ class Supervisor:
     # ---- the end
 
     def _lower_lines(self) -> None:
+        self._lines.let_go()
         self._hooks.before_lowering()
         for line in LOWERED:
             self._lower(line)
@@ -242,7 +243,9 @@ class Supervisor:
         return any(number != signal.SIGHUP for number in os.read(self._alarm_read_fd, 64))
 
     def _end_hard(self, tell_s: float) -> None:
-        """Each in a thread of its own: a chip or a disk may hang, and be why it came to this."""
+        """Each in a thread of its own: a chip or a disk may hang, and be why it came to this. A
+        node that was stuck may go on meanwhile: it raises nothing any more."""
+        self._lines.let_go()
         try:
             _do_within(LOWER_S_MAX, self._hooks.before_lowering)
             for line in LOWERED:

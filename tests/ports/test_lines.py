@@ -125,6 +125,22 @@ def test_a_line_that_cannot_be_driven_is_named(board: Board, lines: LinePort) ->
         lines.drive("OUTPUT_ENABLE", True)
 
 
+def test_after_letting_go_nothing_is_raised_and_everything_can_be_lowered(
+    board: Board, lines: LinePort
+) -> None:
+    """Also not by a thread that was stuck, and goes on while the service ends."""
+    lines.drive("HEALTH", True)
+    lines.let_go()
+    for name in ("ACTIVE", "OUTPUT_ENABLE", "HEALTH"):
+        with pytest.raises(PortError, match=f"line {name}: the service is ending"):
+            lines.drive(name, True)
+    lines.drive("HEALTH", False)
+    assert board.level("HEALTH") is False
+    with pytest.raises(PortError, match="the service is ending"):
+        lines.pulse_reset(2, 100)
+    assert board.level("PEER_RESET") is False
+
+
 def test_a_line_that_no_board_has_is_ignored(lines: LinePort) -> None:
     lines.drive("NO_SUCH_LINE", True)
 

@@ -38,6 +38,9 @@ class Lines:
             threading.Event().wait()
         say(f"line {name} {'up' if is_up else 'down'}")
 
+    def let_go(self) -> None:
+        say("let go")
+
 
 class Node:
     output_gap_limit_ns = 10**9

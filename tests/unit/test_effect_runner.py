@@ -81,6 +81,9 @@ class World:
         self._do("reset", slot, pulse_ms)
         return slot == 2
 
+    def let_go(self) -> None:
+        self._do("let go")
+
     def read(self) -> LinesRead:
         return LinesRead((), True, None, 0)
 

@@ -65,7 +65,7 @@ def test_a_choice_within_a_choice_is_followed() -> None:
 
     found = outline_of(read)
     assert found["type"].when == Condition("kind", ("b",))
-    assert found["of_b_y"].when == Condition("type", ("y",))
+    assert found["of_b_y"].when == Condition("type", ("y",), where=Condition("kind", ("b",)))
 
 
 def test_a_key_that_is_asked_for_when_it_is_there_is_optional() -> None:

@@ -81,6 +81,9 @@ class Ports:
         self._life.before_write()
         return self._world.pulse_reset(self._life.slot, slot, pulse_ms)
 
+    def let_go(self) -> None:
+        raise NotImplementedError("a service that ends hard is a process's matter")
+
     def read_slot(self) -> int:
         raise NotImplementedError("the slot is read before a life begins")
 

@@ -28,6 +28,7 @@ pytestmark = pytest.mark.vm
 
 SOON_S = 30.0
 LED_LINE = 31
+NOBODY = 65534
 HEALTH = GPIO_NAMES.index("HEALTH")
 
 
@@ -192,6 +193,22 @@ def test_two_pulses_of_the_kernels_are_not_one_long_one() -> None:
     with pytest.raises(PortError, match="a pulse is being given already"):
         reset.pulse(1000)
     wait_until(lambda: not Bench(1).level(LED_LINE), "the one pulse is over")
+
+
+def test_another_user_gives_a_pulse_once_the_files_of_one_are_his() -> None:
+    """As the udev rules hand them over; the trigger stays root's."""
+    LedReset(LineLed("peer_reset")).close()
+    for name in ("invert", "delay_on", "delay_off", "shot"):
+        os.chown(Path(LEDS, "peer_reset", name), NOBODY, NOBODY)
+    code = (
+        "import os\n"
+        "from bmcha.hal.reset_lines import LedReset\n"
+        "from bmcha.model.board import LineLed\n"
+        f"os.setgid({NOBODY}); os.setuid({NOBODY})\n"
+        "LedReset(LineLed('peer_reset')).pulse(1000)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    wait_until(lambda: not Bench(1).level(LED_LINE), "the pulse is over")
 
 
 def test_a_led_that_is_not_there_is_told_with_those_that_are() -> None:
