@@ -27,6 +27,7 @@ from bmcha.model.reading import (
     SensorKind,
 )
 from bmcha.model.settings import (
+    PWM_MAX,
     BladeSettings,
     ChassisSettings,
     FanSettings,
@@ -36,7 +37,6 @@ from bmcha.model.settings import (
     ZoneSettings,
 )
 
-PWM_MAX: Final = 255
 RPM_MAX: Final = 100_000
 ZONES_MAX: Final = 16
 CURVE_POINTS_MAX: Final = 16

@@ -173,6 +173,7 @@ BOARD_TEXTS: Final[Mapping[str, str]] = {
     "fans.rpm_channel": "The channel of its speed: fan1.",
     "fans.pwm_channel": "The channel of its drive: pwm1.",
     "fans.zone": "The cooling zone that steers it.",
+    "fans.pwm_read_max": "What its driver reads back at full drive; 100 for the max31785.",
     "fans.pwm_min": "Never driven slower than this.",
     "fans.rpm_min": "Slower than this it has failed.",
     "supplies": "The power supplies.",

@@ -9,12 +9,12 @@ in the order of probing, so a device is named by its `name` file and by where it
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from bmcha.config.table import Table
 from bmcha.model.reading import SensorKind
-from bmcha.model.settings import HwmonChannel, Place
+from bmcha.model.settings import PWM_MAX, HwmonChannel, Place
 
 HWMON_ROOT: Final = "/sys/class/hwmon"
 
@@ -57,13 +57,14 @@ def read_sensor_place(entry: Table, kind: SensorKind) -> tuple[str, HwmonChannel
 
 def read_fan_places(entry: Table) -> FanPlaces:
     channels = ("rpm_channel", "pwm_channel")
-    if not _is_by_device(entry, ("rpm_file", "pwm_file"), ("at", *channels)):
+    if not _is_by_device(entry, ("rpm_file", "pwm_file"), ("at", *channels, "pwm_read_max")):
         return FanPlaces(entry.file("rpm_file"), entry.file("pwm_file"))
     device, at = _device(entry)
     rpm, pwm = (
         HwmonChannel(device, at, _channel(entry, key, prefix, is_required=True))
         for key, prefix in zip(channels, ("fan", "pwm"), strict=True)
     )
+    pwm = replace(pwm, read_max=entry.integer("pwm_read_max", 1, PWM_MAX, PWM_MAX))
     return FanPlaces(rpm_channel=rpm, pwm_channel=pwm)
 
 

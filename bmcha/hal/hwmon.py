@@ -17,10 +17,9 @@ from bmcha.hal.hwmon_device import HwmonDevice
 from bmcha.hal.port import PortError, Sample
 from bmcha.hal.value_file import NoValue, read_value, write_whole_number
 from bmcha.model.reading import MILLI_MAX
-from bmcha.model.settings import HwmonChannel, Place
+from bmcha.model.settings import PWM_MAX, HwmonChannel, Place
 
 MICRO_PER_MILLI: Final = 1000
-PWM_MAX: Final = 255
 PWM_STEP_MAX: Final = 17
 """A chip with four bits for it rounds to multiples of 17; more than that is not rounding."""
 MANUAL: Final = 1
@@ -137,7 +136,8 @@ class HwmonFans:
             now = read_value(file, folder_fd)
         except NoValue:
             return  # may be for writing only
-        if abs(now - pwm) > PWM_STEP_MAX:
+        read_max = PWM_MAX if isinstance(place, str) else place.read_max
+        if abs(now * PWM_MAX // read_max - pwm) > PWM_STEP_MAX:
             raise NoValue(f"{pwm} was written and {now} is read back")
 
     def _make_manual(self, enable: str, folder_fd: int) -> str:

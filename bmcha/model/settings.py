@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, unique
+from typing import Final
 
 from bmcha.model.identity import Succession
 from bmcha.model.reading import SensorKind
@@ -196,6 +197,10 @@ class ThirdOpinionSettings:
         return tuple(each for each in found if self.via is Via.PING or ":" not in each)
 
 
+PWM_MAX: Final = 255
+"""Full drive, in hwmon's words."""
+
+
 @dataclass(frozen=True, slots=True)
 class HwmonChannel:
     """One value of a hwmon device, found by what it is called and where it sits.
@@ -203,13 +208,14 @@ class HwmonChannel:
     ``device``: what its `name` file says. ``at``: a shell pattern that one component of the
     device's resolved path must fit, "" when the name is enough. ``channel``: as in the files' names
     ("temp1", "pwm2"); with a ``label`` only their kind ("temp"), and the number is that of the one
-    whose `_label` file says so.
+    whose `_label` file says so. ``read_max``: of a pwm, what reads back at full drive.
     """
 
     device: str
     at: str = ""
     channel: str = ""
     label: str = ""
+    read_max: int = PWM_MAX
 
 
 Place = str | HwmonChannel

@@ -447,6 +447,27 @@ def test_a_pwm_that_reads_back_as_another_is_a_fault_but_for_rounding(
         drive(file, 90)
 
 
+@pytest.mark.parametrize(("reads", "is_fault"), [(100, False), (60, True)])
+def test_a_driver_that_reads_back_percent_is_understood(
+    sysfs: Sysfs, reads: int, is_fault: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the kernel's max31785: 255 is written, 100 is read."""
+    channel = HwmonChannel("max31785", "", "pwm1", read_max=100)
+    folder = sysfs.add(0, "max31785", "2-0052", pwm1=0)
+    port = sysfs.fans(channel)
+
+    def write(name: str, value: int, folder_fd: int | None = None) -> None:
+        (folder / name).write_text(f"{reads}\n")
+
+    monkeypatch.setattr(hwmon, "write_whole_number", write)
+    if is_fault:
+        with pytest.raises(PortError, match="255 was written and 60 is read back"):
+            port.drive(channel, 255)
+    else:
+        port.drive(channel, 255)
+    port.close()
+
+
 def test_a_fan_whose_device_moved_is_set_where_it_is_now(sysfs: Sysfs, later) -> None:
     channel = HwmonChannel("fanchip", "", "pwm1")
     sysfs.add(0, "fanchip", "5-002e", pwm1=0)
