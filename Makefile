@@ -10,7 +10,7 @@ unexport PYTHONHOME PYTHONPATH
 
 # Relative, because make cannot hold a name with a space and a checkout may sit in one.
 python := .venv/bin/python
-code := bmcha tests native docs setup.py
+code := bmcha tests native hil-tests docs setup.py
 heading = @printf '\n== %s\n'
 
 # Further arguments: make demo SIM="--board bare", make pytest ARGS="-k wire -x"
@@ -87,6 +87,11 @@ vm-ports: env ## the ports against a real kernel's devices, in a virtual machine
 	$(heading) 'ports, in the virtual machine'
 	@tests/ports/vm/run.sh pytest $(or $(ARGS),tests/ports) || [ $$? = 3 ]
 
+.PHONY: hil
+hil: env ## two emulated boards and every wire between them; ARGS="-k frozen"
+	$(heading) 'hardware in the loop, emulated boards'
+	@hil-tests/run.sh $(ARGS) || [ $$? = 3 ]
+
 .PHONY: scenarios
 scenarios: env ## every scenario on every board TIMES="10" in a row, then each crippled in every way
 	@$(python) -m tests.process.repeat_scenarios $(TIMES)
@@ -133,6 +138,12 @@ wheel: env ## a wheel for Python 3.11 and later, in dist/
 	@rm -rf build/lib* build/bdist*
 	@$(python) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 	@ls dist/*.whl
+
+.PHONY: cross
+cross: ## wheels for boards (armhf, arm64), run in emulated processors
+	$(heading) 'cross builds'
+	@.ci/cross.sh armhf || [ $$? = 3 ]
+	@.ci/cross.sh arm64 || [ $$? = 3 ]
 
 .PHONY: clean
 clean: ## remove everything that make made, .venv/ too

@@ -1,0 +1,146 @@
+"""The first cases: what a chassis of two boards has to live through.
+
+Each begins with a settled chassis and ends when the chassis is settled again; each is judged from
+the lines. Bounds are those of docs/failure-modes.md for the image's keys: deadtime_ms 4000,
+watchdog_ms 3000, and what an emulated processor needs on top.
+"""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from conftest import Figures
+from rig.strategy import Chassis
+
+STAYS_S = 10.0
+"""Twice the dead time and more: who has not moved by then does not move."""
+TAKEOVER_S = 30.0
+BACK_S = 120.0
+"""A board's boot, and its first words."""
+
+
+def mark(chassis: Chassis, text: str) -> float:
+    chassis.judge.remark(text)
+    return time.monotonic()
+
+
+def assert_taken_over(
+    chassis: Chassis, by: int, since_s: float, what: str, figures: Figures
+) -> None:
+    chassis.wait_until(lambda: chassis.judge.holders() == {by}, f"slot {by} holds", TAKEOVER_S)
+    opened_ms = chassis.judge.opened_ms(by, since_s)
+    assert opened_ms is not None
+    figures.note(f"{what}: to the survivor's open gate, ms", opened_ms)
+    figures.note(f"{what}: both gates open, ms", chassis.judge.dual_ms(since_s))
+    assert chassis.judge.dual_ms(since_s) == 0
+
+
+def assert_back_as_standby(
+    chassis: Chassis, slot: int, since_s: float, what: str, figures: Figures
+) -> None:
+    assert chassis.settled() == 3 - slot
+    figures.note(f"{what}: to full redundancy again, s", time.monotonic() - since_s)
+    assert chassis.judge.dual_ms(since_s) == 0
+    assert chassis.judge.moves_count(since_s) == 1, "the role has moved once"
+
+
+def test_cold_boot(chassis: Chassis, figures: Figures) -> None:
+    since_s = mark(chassis, "power")
+    chassis.on()
+    chassis.wait_until(lambda: bool(chassis.judge.holders()), "somebody holds", BACK_S)
+    figures.note("cold boot: power to role decided, s", time.monotonic() - since_s)
+    assert chassis.settled() == 1, "the first in the succession"
+    figures.note("cold boot: power to full redundancy, s", time.monotonic() - since_s)
+    assert chassis.judge.dual_ms(since_s) == 0
+    assert chassis.judge.moves_count(since_s) == 1
+
+
+def test_fans_are_driven_by_the_holder_alone(chassis: Chassis) -> None:
+    holder = chassis.settled()
+    since_s = mark(chassis, "hot inlet")
+    before = len(chassis.machines[holder].fan_commands)
+    others = len(chassis.machines[3 - holder].fan_commands)
+    for machine in chassis.machines.values():
+        machine.heat("inlet", 44_000)
+    try:
+        chassis.wait_until(
+            lambda: len(chassis.machines[holder].fan_commands) > before, "fans are told", 30
+        )
+        chassis.wait_until(
+            lambda: all(chassis.judge.level(holder, f"FAN{bit}") for bit in range(4)),
+            "the tray at full speed",
+            30,
+        )
+    finally:
+        for machine in chassis.machines.values():
+            machine.heat("inlet", 24_000)
+    assert len(chassis.machines[3 - holder].fan_commands) == others
+    driven = {c.slot for c in chassis.judge.changes(since_s) if c.line.startswith("FAN")}
+    assert driven == {holder}
+
+
+@pytest.mark.parametrize("path", ["eth-a", "serial"])
+def test_one_path_cut(chassis: Chassis, path: str) -> None:
+    holder = chassis.settled()
+    since_s = mark(chassis, f"cut {path}")
+    chassis.wires[path].cut()
+    time.sleep(STAYS_S)
+    status = chassis.status(3 - holder)
+    assert chassis.judge.holders() == {holder}
+    assert chassis.judge.moves_count(since_s) == 0
+    states = {each["name"]: each["state"] for each in status["paths"]}
+    assert states[path] == "SILENT" and set(states.values()) == {"SILENT", "ALIVE"}
+
+
+def test_both_ethernets_cut(chassis: Chassis) -> None:
+    """The serial line alone tells both that the other one lives."""
+    holder = chassis.settled()
+    since_s = mark(chassis, "cut both Ethernets")
+    for path in ("eth-a", "eth-b"):
+        chassis.wires[path].cut()
+    time.sleep(STAYS_S)
+    assert chassis.judge.holders() == {holder}
+    assert chassis.judge.moves_count(since_s) == 0
+
+
+def test_planned_switchover(chassis: Chassis, figures: Figures) -> None:
+    holder = chassis.settled()
+    since_s = mark(chassis, "switchover")
+    code, said = chassis.ask(holder, "switchover")
+    assert code == 0, said
+    chassis.wait_until(lambda: chassis.judge.holders() == {3 - holder}, "handed over", TAKEOVER_S)
+    figures.note("switchover: nobody's gate open, ms", chassis.judge.unheld_ms(since_s))
+    assert chassis.judge.dual_ms(since_s) == 0
+    assert chassis.settled() == 3 - holder
+
+
+def test_service_killed(chassis: Chassis, figures: Figures) -> None:
+    """The watchdog resets the whole board, unless the service is back in time; the lines fall."""
+    holder = chassis.settled()
+    chassis.consoles[holder].run("true")
+    since_s = mark(chassis, "kill -9 the service")
+    chassis.consoles[holder].run("killall -9 bmcha")
+    assert_taken_over(chassis, 3 - holder, since_s, "service killed", figures)
+    assert_back_as_standby(chassis, holder, since_s, "service killed", figures)
+
+
+def test_frozen_active_is_fenced(chassis: Chassis, figures: Figures) -> None:
+    """Its lines stay up, as a hung board's do: only the reset line ends that."""
+    holder = chassis.settled()
+    starts = chassis.machines[holder].starts_count
+    since_s = mark(chassis, "freeze")
+    chassis.machines[holder].freeze()
+    assert_taken_over(chassis, 3 - holder, since_s, "frozen", figures)
+    chassis.wait_until(lambda: chassis.machines[holder].starts_count > starts, "it was reset", 20)
+    assert_back_as_standby(chassis, holder, since_s, "frozen", figures)
+
+
+def test_pulled_active(chassis: Chassis, figures: Figures) -> None:
+    holder = chassis.settled()
+    since_s = mark(chassis, "pull")
+    chassis.backplane.pull(holder)
+    assert_taken_over(chassis, 3 - holder, since_s, "pulled", figures)
+    chassis.backplane.insert(holder)
+    assert_back_as_standby(chassis, holder, since_s, "pulled", figures)
