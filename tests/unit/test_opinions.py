@@ -14,7 +14,7 @@ from bmcha.ha.path_monitor import PathMonitor
 from bmcha.ha.peer_view import PeerView
 from bmcha.ha.role_rules import decide
 from bmcha.ha.rule_record import PeerEvidence, RoleInputs
-from bmcha.model.event import StopAsked
+from bmcha.model.event import LineLevels, StopAsked
 from bmcha.model.hearsay import Opinion, OpinionsHeard
 from bmcha.model.role import Reason, Role, Severity
 from bmcha.model.settings import BoardClass, IsolationPolicy, ThirdOpinionSettings
@@ -118,6 +118,26 @@ def test_who_never_answered_is_silent_when_it_was_asked_for_long_enough() -> Non
     opinions = told(1000, 1000 + SILENT_MS, answered_ms=None)
     assert opinions.answers(REFERENCE, SETTINGS, ms(1000 + SILENT_MS) - 1) is None
     assert opinions.answers(REFERENCE, SETTINGS, ms(1000 + SILENT_MS)) is False
+
+
+@pytest.mark.parametrize(
+    ("levels", "is_cut_off"),
+    [
+        (LineLevels(), True),
+        (LineLevels(presence=True, health=True), True),
+        (LineLevels(presence=False), False),
+        (LineLevels(health=False), False),
+    ],
+)
+def test_a_line_that_explains_a_silence_speaks_of_the_peer(
+    levels: LineLevels, is_cut_off: bool
+) -> None:
+    now_ms = 5000
+    opinions = told(now_ms, answered_ms=now_ms - SILENT_MS)
+    peer = peer_heard_at(now_ms - SILENT_MS, is_silent=True)
+    peer.lines.read(levels, ms(now_ms))
+    assert opinions.is_cut_off(SETTINGS, [peer], ms(now_ms)) is is_cut_off
+    assert not opinions.is_cut_off(None, [peer], ms(now_ms)), "nobody is asked"
 
 
 @pytest.mark.parametrize(("is_silent", "is_cut_off"), [(True, True), (False, False)])
