@@ -14,6 +14,8 @@ import pytest
 from conftest import Figures
 from rig.strategy import Chassis
 
+pytestmark = pytest.mark.two_boards
+
 STAYS_S = 10.0
 """Twice the dead time and more: who has not moved by then does not move."""
 TAKEOVER_S = 30.0
@@ -90,7 +92,7 @@ def test_one_path_cut(chassis: Chassis, path: str) -> None:
     status = chassis.status(3 - holder)
     assert chassis.judge.holders() == {holder}
     assert chassis.judge.moves_count(since_s) == 0
-    states = {each["name"]: each["state"] for each in status["paths"]}
+    states = {name: each["state"] for name, each in status["paths"].items()}
     assert states[path] == "SILENT" and set(states.values()) == {"SILENT", "ALIVE"}
 
 
