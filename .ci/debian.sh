@@ -6,9 +6,9 @@
 #   .ci/debian.sh ARCH fetch PACKAGE...        -> the files, one a line; only missing ones are fetched
 #
 # apt has a root of its own in build/cross/ARCH/apt: its own architecture, lists, status and sources.
-# No foreign architecture is added to this machine and nothing is installed. The lists are fetched
-# once, and again when a package that they name is gone; `rm -r build/cross` looks for newer ones.
-# Needs no root. Exit 3 and one sentence, with the command that helps, where something is lacking.
+# No foreign architecture is added to this machine and nothing is installed; the mirrors are those
+# that this machine uses. The lists are fetched once, and again when a package that they name is gone;
+# `rm -r build/cross` looks for newer ones. Needs no root. Exit 3 and one sentence, with the command that helps, where something is lacking.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -16,7 +16,6 @@ arch=$1 what=$2
 shift 2
 home=$PWD/build/cross/$arch/apt
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org}
 
 lacks() {
     echo "skipped: $1; to get it: $2" >&2
@@ -43,9 +42,12 @@ if [ ! -e "$home/etc/sources.list" ]; then
         # apt's own user may not read a checkout in a home folder.
         echo 'Acquire::Languages "none"; APT::Sandbox::User "root";'
     } >"$APT_CONFIG"
-    for suite in debian/bookworm debian/bookworm-updates debian-security/bookworm-security; do
-        echo "deb [signed-by=$keyring] $mirror/${suite%/*} ${suite#*/} main"
-    done >"$home/etc/sources.list"
+    format="deb [signed-by=$keyring] \$(REPO_URI) \$(RELEASE) main"
+    APT_CONFIG='' apt-get indextargets --format "$format" 'Created-By: Packages' 'Origin: Debian' |
+        grep -E ' bookworm(-updates|-security)? main$' | sort -u >"$home/etc/sources.list" || {
+        rm "$home/etc/sources.list"
+        lacks "needs apt's lists of Debian 12" "apt-get update, on Debian 12"
+    }
 fi
 update() {
     # The index of the security archive does not fit its signature while a mirror is being filled.
@@ -82,7 +84,7 @@ depends() { apt-cache depends "$@" 2>/dev/null | sed -n 's/^ *Depends: //p' | gr
 
 give_up() {
     tail -n 3 "$home/log" >&2 || true
-    lacks "not to be had from $mirror for $arch: $* (all output: $home/log)" "a network, and try again"
+    lacks "not to be had for $arch: $* (all output: $home/log)" "a network, and try again"
 }
 case $what in
 candidates | depends | fetch)

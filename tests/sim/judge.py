@@ -47,7 +47,10 @@ JITTER_MS_MAX = 300
 
 
 class Judge(Watcher):
-    """`watch` is called once, before anything boots; `begin_era` at each."""
+    """`watch` is called once, before anything boots; `begin_era` at each. ``slots``: those that
+    the chassis has; every one of them has to be in order in the end."""
+
+    slots: tuple[int, ...] = (1, 2)
 
     def __init__(self) -> None:
         self.violations: list[Violation] = []
@@ -228,7 +231,7 @@ class Judge(Watcher):
     def look_at_rest(self) -> None:
         """Everything is healed and has had its time."""
         world = self._world
-        modules = [module for module in world.modules.values() if module.hardware.is_powered]
+        modules = [world.modules[slot] for slot in self.slots]
         roles = [module.role for module in modules]
         if not is_in_order(roles):
             reasons = [
@@ -237,7 +240,8 @@ class Judge(Watcher):
             self.blame("no-holder", f"all is healed, roles {_names(roles)}, because {reasons}")
         if world.board is not BoardClass.BARE and world.open_count() != 1:
             self.blame("no-holder", f"all is healed, {world.open_count()} gates are open")
-        self.pictures.look_at_rest()
+        if len(self.slots) > 1:
+            self.pictures.look_at_rest()
 
 
 def is_in_order(roles: Sequence[Role | None]) -> bool:

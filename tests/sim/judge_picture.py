@@ -85,14 +85,12 @@ class PictureJudge:
 
     def look_at_rest(self) -> None:
         for module in self._world.modules.values():
-            other = self._world.modules[3 - module.slot]
             if module.role is not Role.ACTIVE or module.node is None:
-                continue
-            if not other.hardware.is_powered:
                 continue
             if not has_mirrored(module.node):
                 self._blame("not-mirrored", f"slot {module.slot} is at rest, its mirror is not")
                 continue
+            other = self._world.modules[3 - module.slot]
             theirs = {record.key for record in other.events}
             lost = [r.key for r in module.node.chassis.log.tail() if r.key not in theirs]
             if lost:

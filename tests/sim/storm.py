@@ -113,6 +113,7 @@ class Storm:
             seed=story.seed,
             watcher=self.judge,
         )
+        self.judge.slots = setup.slots
         self.judge.watch(self.world)
         self.doer = Doer(self.world, self.judge, story.seed, setup.slots)
         self._set_up(setup)
