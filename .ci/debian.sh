@@ -8,7 +8,8 @@
 # apt has a root of its own in build/cross/ARCH/apt: its own architecture, lists, status and sources.
 # No foreign architecture is added to this machine and nothing is installed; the mirrors are those
 # that this machine uses. The lists are fetched once, and again when a package that they name is gone;
-# `rm -r build/cross` looks for newer ones. Needs no root. Exit 3 and one sentence, with the command that helps, where something is lacking.
+# `rm -r build/cross` looks for newer ones. Needs no root. Exit 3 and one sentence, with the command
+# that helps, where something is lacking.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
