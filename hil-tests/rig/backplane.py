@@ -28,7 +28,6 @@ class Backplane(threading.Thread):
         self._inserted: set[int] = set()
         self._held_down: set[int] = set()
         self._starting: set[int] = set()
-        self._forced: dict[tuple[int, str], bool] = {}
         self._outputs = {slot: dict.fromkeys(OUTPUTS, False) for slot in SLOTS}
         self._driven: dict[int, dict[str, bool]] = {slot: {} for slot in SLOTS}
         self._is_over = False
@@ -48,14 +47,6 @@ class Backplane(threading.Thread):
         with self._turn:
             self._inserted.discard(slot)
         self.machines[slot].power_off()
-        self.look()
-
-    def force(self, slot: int, line: str, level: bool | None) -> None:
-        """An input of ``slot`` stays so, whatever is wired to it; None: it is mended."""
-        with self._turn:
-            self._forced.pop((slot, line), None)
-            if level is not None:
-                self._forced[slot, line] = level
         self.look()
 
     def close(self) -> None:
@@ -93,7 +84,7 @@ class Backplane(threading.Thread):
     def _inputs(self, slot: int) -> dict[str, bool]:
         own, peer = self._outputs[slot], self._outputs[3 - slot]
         is_peer_there = 3 - slot in self._inserted
-        inputs = {
+        return {
             "SLOT_ID0": bool(slot & 1),
             "SLOT_ID1": bool(slot & 2),
             "SLOT_PARITY": slot.bit_count() % 2 == 1,
@@ -104,8 +95,6 @@ class Backplane(threading.Thread):
             "OUTPUTS_OPEN": own["OUTPUT_ENABLE"],
             "ACTIVE_SENSE": own["MM_ACTIVE"],
         }
-        forced = {line: level for (each, line), level in self._forced.items() if each == slot}
-        return inputs | forced
 
     # ---- power
 

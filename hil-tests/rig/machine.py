@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
@@ -117,18 +116,6 @@ class Machine:
         with suppress(MonitorError):
             if monitor is not None:
                 monitor.drive({INPUTS[name]: level for name, level in levels.items()})
-
-    def wait_for_end(self, seconds: float) -> bool:
-        end_s = time.monotonic() + seconds
-        while self.is_running and time.monotonic() < end_s:
-            time.sleep(0.005)
-        return not self.is_running
-
-    def memory_kib(self) -> int:
-        """Of QEMU itself."""
-        assert self._process is not None
-        with open(f"/proc/{self._process.pid}/status") as file:
-            return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
 
     def _ask(self, command: str) -> None:
         with self._turn:
