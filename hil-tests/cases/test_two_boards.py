@@ -12,15 +12,18 @@ import time
 import pytest
 
 from conftest import Figures
+from rig.analyser import gaps_ms
+from rig.resources import SLOTS
 from rig.strategy import Chassis
-
-pytestmark = pytest.mark.two_boards
 
 STAYS_S = 10.0
 """Twice the dead time and more: who has not moved by then does not move."""
 TAKEOVER_S = 30.0
 BACK_S = 120.0
 """A board's boot, and its first words."""
+REST_S = 30.0
+TICKS_PER_S = 100
+"""Of the times in /proc, on every ARM kernel (USER_HZ)."""
 
 
 def mark(chassis: Chassis, text: str) -> float:
@@ -49,6 +52,7 @@ def assert_back_as_standby(
 
 
 def test_cold_boot(chassis: Chassis, figures: Figures) -> None:
+    chassis.off()
     since_s = mark(chassis, "power")
     chassis.on()
     chassis.wait_until(lambda: bool(chassis.judge.holders()), "somebody holds", BACK_S)
@@ -57,6 +61,46 @@ def test_cold_boot(chassis: Chassis, figures: Figures) -> None:
     figures.note("cold boot: power to full redundancy, s", time.monotonic() - since_s)
     assert chassis.judge.dual_ms(since_s) == 0
     assert chassis.judge.moves_count(since_s) == 1
+
+
+def test_at_rest_all_paths_live_and_nothing_moves(chassis: Chassis, figures: Figures) -> None:
+    holder = chassis.settled()
+    since_s = mark(chassis, "rest")
+    before = {slot: service_cpu_s(chassis, slot) for slot in SLOTS}
+    with chassis.cables["a"].analysed() as seen:
+        time.sleep(REST_S)
+    for slot in SLOTS:
+        what = "at rest, ACTIVE" if slot == holder else "at rest, STANDBY"
+        (guest_s, cpu_s), (guest_before_s, cpu_before_s) = (
+            service_cpu_s(chassis, slot),
+            before[slot],
+        )
+        load = (cpu_s - cpu_before_s) / (guest_s - guest_before_s)
+        figures.note(f"{what}: of one core of the guest, %", 100 * load)
+        figures.note(f"{what}: memory of its own (PSS), MB", service_pss_mb(chassis, slot))
+        gaps = gaps_ms(seen, slot)
+        figures.note(f"{what}: between two beats, median, ms", gaps[len(gaps) // 2])
+        figures.note(f"{what}: between two beats, p99, ms", gaps[len(gaps) * 99 // 100])
+        figures.note(f"{what}: between two beats, longest, ms", gaps[-1])
+        health = {name: each["health"] for name, each in chassis.status(slot)["paths"].items()}
+        assert set(health.values()) == {"ALIVE"}, health
+    assert chassis.judge.moves_count(since_s) == 0
+
+
+def service_cpu_s(chassis: Chassis, slot: int) -> tuple[float, float]:
+    """The guest's clock, and what the service has used until then."""
+    code, said = chassis.consoles[slot].run(
+        "cut -d' ' -f1 /proc/uptime; cut -d' ' -f14,15 /proc/$(pidof bmcha)/stat"
+    )
+    assert code == 0, said
+    uptime_s, ticks = said.splitlines()
+    return float(uptime_s), sum(map(int, ticks.split())) / TICKS_PER_S
+
+
+def service_pss_mb(chassis: Chassis, slot: int) -> float:
+    code, said = chassis.consoles[slot].run("grep ^Pss: /proc/$(pidof bmcha)/smaps_rollup")
+    assert code == 0, said
+    return int(said.split()[1]) / 1024
 
 
 def test_fans_are_driven_by_the_holder_alone(chassis: Chassis) -> None:
@@ -92,8 +136,8 @@ def test_one_path_cut(chassis: Chassis, path: str) -> None:
     status = chassis.status(3 - holder)
     assert chassis.judge.holders() == {holder}
     assert chassis.judge.moves_count(since_s) == 0
-    states = {name: each["state"] for name, each in status["paths"].items()}
-    assert states[path] == "SILENT" and set(states.values()) == {"SILENT", "ALIVE"}
+    found = {name: each["health"] for name, each in status["paths"].items()}
+    assert found[path] == "SILENT" and set(found.values()) == {"SILENT", "ALIVE"}
 
 
 def test_both_ethernets_cut(chassis: Chassis) -> None:
@@ -116,6 +160,22 @@ def test_planned_switchover(chassis: Chassis, figures: Figures) -> None:
     figures.note("switchover: nobody's gate open, ms", chassis.judge.unheld_ms(since_s))
     assert chassis.judge.dual_ms(since_s) == 0
     assert chassis.settled() == 3 - holder
+
+
+def test_stopped_in_order(chassis: Chassis, figures: Figures) -> None:
+    """The other one holds, and the watchdog sleeps: no reset of a board that nobody feeds."""
+    holder = chassis.settled()
+    starts = chassis.machines[holder].starts_count
+    since_s = mark(chassis, "init script: stop")
+    code, said = chassis.consoles[holder].run("/etc/init.d/bmcha stop")
+    assert code == 0, said
+    assert chassis.judge.holders() == {3 - holder}
+    figures.note("stopped in order: nobody's gate open, ms", chassis.judge.unheld_ms(since_s))
+    time.sleep(STAYS_S)
+    assert chassis.machines[holder].starts_count == starts
+    code, said = chassis.consoles[holder].run("/etc/init.d/bmcha start")
+    assert code == 0, said
+    assert_back_as_standby(chassis, holder, since_s, "stopped in order", figures)
 
 
 def test_service_killed(chassis: Chassis, figures: Figures) -> None:

@@ -18,6 +18,9 @@ from rig.resources import BAUD, INPUTS, OUTPUTS, Board, Image
 from rig.tap import TRACED, FanCommand, Tap
 
 MEMORY = "256M"
+TRANSLATED = "tcg,tb-size=256"
+"""Megabytes for translated code. What a board runs until it is settled takes 190 of them; with less
+all of it is translated again and again."""
 PARTS = (
     "tmp105,bus=aspeed.i2c.bus.0,address=0x48,id=inlet",
     "tmp105,bus=aspeed.i2c.bus.0,address=0x49,id=outlet",
@@ -124,7 +127,7 @@ class Machine:
 
     def _command(self) -> list[str]:
         socket, slot, image = self.board.socket, self.board.slot, self._image
-        words = ["qemu-system-arm", "-M", "ast2600-evb", "-m", MEMORY, "-accel", "tcg,tb-size=64"]
+        words = ["qemu-system-arm", "-M", "ast2600-evb", "-m", MEMORY, "-accel", TRANSLATED]
         words += ["-display", "none", "-nodefaults", "-S", "-no-reboot", "-action", "panic=none"]
         words += [
             "-kernel",

@@ -42,9 +42,9 @@ class Chassis:
             slot: Machine(board, image, self.backplane.look) for slot, board in boards.items()
         }
         self.backplane.machines = self.machines
+        self.cables = {name: Ethernet(name, list(boards.values())) for name in "ab"}
         self.wires: dict[str, Wire] = {
-            "eth-a": Ethernet("a", list(boards.values())),
-            "eth-b": Ethernet("b", list(boards.values())),
+            **{f"eth-{name}": cable for name, cable in self.cables.items()},
             "serial": SerialLine(list(boards.values())),
         }
         self.consoles = {
@@ -74,6 +74,11 @@ class Chassis:
             self.backplane.insert(slot)
             if machine.is_running:
                 machine.thaw()
+
+    def off(self) -> None:
+        """Both slots are empty."""
+        for slot in self.machines:
+            self.backplane.pull(slot)
 
     def settled(self, holder: int | None = None) -> int:
         """On, one holds, the other one follows and has the whole picture. Returns the holder; the

@@ -13,8 +13,8 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from rig.resources import BAUD, Board
@@ -27,6 +27,15 @@ BYTES_PER_S = BAUD / 10
 SEND_BUFFER = 4608
 """The least that Linux gives a socket."""
 CONNECT_PAUSE_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A frame on a cable, when it left ``slot``."""
+
+    at_s: float
+    slot: int
+    frame: bytes
 
 
 @dataclass
@@ -99,12 +108,22 @@ class Ethernet(Wire):
             self._ends.append(end)
         self._waiting: list[tuple[float, int, int, bytes]] = []
         self._count = itertools.count()
+        self._analyser: list[Seen] | None = None
         self.start()
 
     def close(self) -> None:
         super().close()
         for end in self._ends:
             end.close()
+
+    @contextmanager
+    def analysed(self) -> Iterator[list[Seen]]:
+        """All that is sent meanwhile, also what the cable then loses."""
+        seen = self._analyser = []
+        try:
+            yield seen
+        finally:
+            self._analyser = None
 
     def _turn(self) -> None:
         now_s = time.monotonic()
@@ -116,7 +135,10 @@ class Ethernet(Wire):
         for each in ready:
             end = self._ends.index(each)
             with suppress(OSError):
-                frame = self._spoilt(end, each.recv(65_536))
+                sent = each.recv(65_536)
+                if self._analyser is not None:
+                    self._analyser.append(Seen(time.monotonic(), end + 1, sent))
+                frame = self._spoilt(end, sent)
                 if frame is not None:
                     self._pass(end, frame)
 

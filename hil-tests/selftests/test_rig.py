@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from rig.analyser import HEARTBEAT, IPV4, UDP, gaps_ms
 from rig.judge import GATE, Change, Judge
 from rig.resources import Board
 from rig.tap import FanCommand, Tap
-from rig.wires import BYTES_PER_S, LINE_BYTES_MAX, Ethernet, SerialLine
+from rig.wires import BYTES_PER_S, LINE_BYTES_MAX, Ethernet, Seen, SerialLine
 
 SOON_S = 5.0
 
@@ -134,6 +135,33 @@ def test_a_cable_carries_frames_both_ways_and_one_way_when_one_is_cut(
     one.sendto(b"again", into_one)
     assert two.recv(100) == b"again", "what was sent into a cut never comes"
     assert wire.lost == [1, 0]
+
+
+def test_an_analyser_at_a_cable_sees_what_is_sent_into_a_cut_too(
+    cable: tuple[Ethernet, list[socket.socket], list[str]],
+) -> None:
+    wire, (one, two), (into_one, into_two) = cable
+    with wire.analysed() as seen:
+        wire.cut(sender=1)
+        one.sendto(b"lost", into_one)
+        two.sendto(b"heard", into_two)
+        assert one.recv(100) == b"heard"
+    two.sendto(b"later", into_two)
+    assert one.recv(100) == b"later"
+    assert [(each.slot, each.frame) for each in seen] == [(1, b"lost"), (2, b"heard")]
+
+
+def datagram(ethertype: bytes, protocol: int, kind: int) -> bytes:
+    return bytes(12) + ethertype + bytes(9) + bytes([protocol]) + bytes(18) + bytes([3, kind, 0])
+
+
+def test_only_heartbeats_of_that_slot_make_gaps() -> None:
+    beat, probe = datagram(IPV4, UDP, HEARTBEAT), datagram(IPV4, UDP, 2)
+    others = [probe, datagram(IPV4, 6, 1), datagram(b"\x86\xdd", UDP, 1), b"", beat[:43]]
+    seen = [Seen(1.0, 1, beat), Seen(1.25, 2, beat), Seen(2.0, 1, beat), Seen(2.5, 1, beat)]
+    seen += [Seen(1.5, 1, other) for other in others]
+    assert gaps_ms(seen, 1) == [500, 1000]
+    assert gaps_ms(seen, 2) == []
 
 
 def test_a_cable_delays_and_damages(
