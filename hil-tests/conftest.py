@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from rig import host
 from rig.resources import Image
 from rig.strategy import Chassis
 
 ROOT = Path(__file__).parents[1]
 FIGURES = pytest.StashKey[dict[str, float]]()
+EXIT_LACKS = 3
+"""As hil-tests/run.sh ends where this machine lacks something."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,6 +26,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def chassis(request: pytest.FixtureRequest) -> Iterator[Chassis]:
+    lacks = host.complaint()
+    if lacks:
+        pytest.exit(f"skipped: {lacks}", EXIT_LACKS)
     logs: Path = request.config.getoption("--logs")
     logs = logs / time.strftime("%Y%m%d-%H%M%S")
     found = Chassis(Image(request.config.getoption("--image")), logs)
