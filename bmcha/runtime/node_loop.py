@@ -1,8 +1,9 @@
 """The node's thread: waits for events, steps the node with each, runs what it asks for.
 
-Reads the clock once an event and gives that time to the step. Ticks come on a grid of their own,
-so that silence is judged when nothing happens. Knows nothing of what events mean; ends when the
-node says `EndService`. Called by the supervisor, in the main thread.
+Gives each step the time at which it begins. Ticks come on a grid of their own, so that silence is
+judged when nothing happens; and in the middle of many events whose steps are slow, so that these
+hold up neither that nor the watchdog. Knows nothing of what events mean; ends when the node says
+`EndService`. Called by the supervisor, in the main thread.
 """
 
 from __future__ import annotations
@@ -92,17 +93,26 @@ class NodeLoop:
         due_ns = self.due_ns()
         wait_ns = max(0, due_ns - self._clock())
         self.pace.begin(wait_ns)
-        for event in self._mailbox.take(wait_ns / NS_PER_S):
+        events = self._mailbox.take(wait_ns / NS_PER_S)
+        looked_ns = self._clock()
+        for event in events:
             self._step(event)
+            if self._clock() - looked_ns >= self._tick_ns:
+                self._tick()
+                looked_ns, due_ns = self._clock(), self.due_ns()
         if self._stop_asked_by:
             asked_by, self._stop_asked_by = self._stop_asked_by, ""
             self._step(StopAsked(asked_by))
+        if self._clock() >= due_ns:
+            self._tick()
+
+    def _tick(self) -> None:
         now_ns = self._clock()
-        if now_ns >= due_ns:
-            late_ns = max(0, now_ns - self._tick_due_ns + self._tick_ns)
-            self._tick_due_ns += late_ns // self._tick_ns * self._tick_ns
-            self._ticked_ns = now_ns
-            self._step(Tick())
+        late_ns = max(0, now_ns - self._tick_due_ns + self._tick_ns)
+        self._tick_due_ns += late_ns // self._tick_ns * self._tick_ns
+        self._ticked_ns = now_ns
+        self.pace.begin()
+        self._step(Tick())
 
     def due_ns(self) -> int:
         """The next tick of the grid, or the node's own deadline if that is sooner."""

@@ -121,6 +121,27 @@ def test_each_event_gets_a_clock_reading_of_its_own_and_is_recorded_before(world
     assert world.runner.completed_count == 3  # The start counts too.
 
 
+def test_many_slow_steps_do_not_hold_up_the_ticks(world) -> None:
+    world.node.step_takes_ns = 10 * MS
+    for number in range(7):
+        world.mailbox.post(StoreFailed("event", str(number)))
+    world.turns(1)
+    ticks = [now_ns // MS for event, now_ns in world.node.steps if event == Tick()]
+    assert ticks == [1030, 1070, 1090], "after three steps each time, and at the end as ever"
+    assert len(world.node.steps) == 10
+    world.node.step_takes_ns = 0
+    world.turns(2)
+    assert [now_ns // MS for _, now_ns in world.node.steps[10:]] == [1100, 1125]
+
+
+def test_a_stop_among_many_slow_steps_is_the_last(world) -> None:
+    world.node.step_takes_ns = 30 * MS
+    world.mailbox.post(StopAsked("control"))
+    world.mailbox.post(StoreFailed("event", "too late"))
+    world.loop.run(lambda: False)
+    assert [event for event, _ in world.node.steps] == [StopAsked("control")]
+
+
 def test_the_nodes_own_deadline_is_a_tick_too_and_leaves_the_grid_alone(world) -> None:
     world.node.deadline_ns = 1010 * MS
     world.turns(1)
