@@ -39,12 +39,6 @@ def chassis(request: pytest.FixtureRequest) -> Iterator[Chassis]:
     (logs / "figures.json").write_text(json.dumps(kept, indent=1) + "\n")
 
 
-@pytest.fixture(autouse=True)
-def _told(request: pytest.FixtureRequest, chassis: Chassis) -> None:
-    """So that the lines of a case are found in the log."""
-    chassis.judge.remark(f"case {request.node.name}")
-
-
 class Figures:
     def __init__(self, kept: dict[str, float]) -> None:
         self._kept = kept
