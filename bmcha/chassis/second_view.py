@@ -69,8 +69,8 @@ def _differences(
             here, there = shown(read, sensor.kind), shown(sensor.value_milli, sensor.kind)
             text = f"{sensor.name}: {_told(there, here)}"
             yield f"sensor-{sensor.name}-differs", Severity.MINOR, text
-    for fan in picture.fans():
-        rpm = own.fan_rpm(fan.index, settings, now_ns)
+    for fan, wired in zip(picture.fans(), settings.fans, strict=False):
+        rpm = own.fan_rpm(fan.index, settings, now_ns) if wired.has_tachometer else None
         if rpm is None or fan.state is UnitState.UNKNOWN:
             continue
         if abs(rpm - fan.rpm) > max(rpm, fan.rpm) // FAN_SHARE:

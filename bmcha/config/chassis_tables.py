@@ -128,6 +128,7 @@ def _fan(entry: Table, zone_names: Sequence[str]) -> FanSettings:
         rpm_min=entry.integer("rpm_min", 0, RPM_MAX),
         rpm_channel=places.rpm_channel,
         pwm_channel=places.pwm_channel,
+        has_tachometer=entry.flag("has_tachometer", True),
     )
 
 

@@ -253,7 +253,8 @@ class SensorSettings:
 
 @dataclass(frozen=True, slots=True)
 class FanSettings:
-    """The files are "" where there are channels."""
+    """The files are "" where there are channels. Without ``has_tachometer`` the speed is no reading
+    but what this module commands."""
 
     name: str
     rpm_file: str
@@ -263,6 +264,7 @@ class FanSettings:
     rpm_min: int
     rpm_channel: HwmonChannel | None = None
     pwm_channel: HwmonChannel | None = None
+    has_tachometer: bool = True
 
     @property
     def rpm_place(self) -> Place:

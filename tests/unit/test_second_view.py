@@ -32,6 +32,7 @@ class Follower:
             initial_sensor(0, SENSOR, 0), value_milli=value_milli, quality=Quality.GOOD
         )
         self.fan = replace(initial_fan(0, CHASSIS.fans[0], 0), rpm=rpm, state=UnitState.OK)
+        self.settings = CHASSIS
         self.now_ns = 0
 
     def look(
@@ -52,7 +53,7 @@ class Follower:
                 self.own.fan_read(FanRead(0, rpm, Quality.GOOD, self.now_ns))
             self.picture.put(self.sensor)
             self.picture.put(self.fan)
-            self.view.look(is_following, self.picture, self.own, CHASSIS, self.now_ns)
+            self.view.look(is_following, self.picture, self.own, self.settings, self.now_ns)
         return [identity for identity, _, _ in self.view.conditions(self.now_ns)]
 
 
@@ -78,6 +79,13 @@ def test_two_readers_of_a_sensor_may_differ_by_twice_the_hysteresis_or_a_twentie
 def test_two_tachometers_may_differ_by_a_fifth(there: int, here: int, differs: bool) -> None:
     found = Follower(rpm=there).look(rpm=here, for_ns=2 * DIFFERS_NS)
     assert found == ([FAN_ALARM] if differs else [])
+
+
+def test_a_fan_without_a_tachometer_is_not_compared() -> None:
+    follower = Follower(rpm=6600)
+    (fan,) = CHASSIS.fans
+    follower.settings = replace(CHASSIS, fans=(replace(fan, has_tachometer=False),))
+    assert follower.look(rpm=0, for_ns=2 * DIFFERS_NS) == []
 
 
 def test_a_difference_is_told_once_it_lasted_and_with_both_values() -> None:
