@@ -63,7 +63,7 @@ def test_cold_boot(chassis: Chassis, figures: Figures) -> None:
     assert chassis.judge.moves_count(since_s) == 1
 
 
-def test_at_rest_all_paths_live_and_nothing_moves(chassis: Chassis, figures: Figures) -> None:
+def test_at_rest_nothing_moves_and_nothing_is_wrong(chassis: Chassis, figures: Figures) -> None:
     holder = chassis.settled()
     since_s = mark(chassis, "rest")
     before = {slot: service_cpu_s(chassis, slot) for slot in SLOTS}
@@ -82,8 +82,10 @@ def test_at_rest_all_paths_live_and_nothing_moves(chassis: Chassis, figures: Fig
         figures.note(f"{what}: between two beats, median, ms", gaps[len(gaps) // 2])
         figures.note(f"{what}: between two beats, p99, ms", gaps[len(gaps) * 99 // 100])
         figures.note(f"{what}: between two beats, longest, ms", gaps[-1])
-        health = {name: each["health"] for name, each in chassis.status(slot)["paths"].items()}
+        status = chassis.status(slot)
+        health = {name: each["health"] for name, each in status["paths"].items()}
         assert set(health.values()) == {"ALIVE"}, health
+        assert [alarm["text"] for alarm in status["alarms"]] == []
     assert chassis.judge.moves_count(since_s) == 0
 
 
