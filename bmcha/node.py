@@ -5,8 +5,8 @@ chassis half (`bmcha.chassis.keeper`), then runs the same common tail whatever c
 roles, carry the change to the chassis, judge alarms; write the image, mirror, speak. Pure: no
 clock, no thread, no I/O; a list of (event, now_ns) replays a life exactly.
 
-Rule: a node that stood still for longer than it may (`output_gap_limit_ns`) lets go of the
-chassis *before* it looks at the event that woke it.
+Rule: a node that stood still for longer than it may (`output_gap_limit_ns`), or that has not fed
+its watchdog in time, lets go of the chassis *before* it looks at the event that woke it.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class Node:
             self.roles.own.held_off_until_ns = now_ns + hold_off_ns
         self.chassis.new_epoch(stored_epoch)
         self.failed_effects_count = 0
-        self._last_step_ns = now_ns
+        self._last_step_ns = self._fed_ns = now_ns
         self._was_role = Role.STARTING
         self._effects: list[Effect] = []
 
@@ -124,9 +124,20 @@ class Node:
         has shut the outputs."""
         stall_limit_ns = ns_from_ms(self.settings.timers.stall_limit_ms)
         limit_ns = self.roles.peers.gap_limit_ns(stall_limit_ns)
-        if self.settings.board_class.is_gated and self.settings.watchdog_ms:
-            limit_ns = min(limit_ns, ns_from_ms(self.settings.watchdog_ms))
-        return limit_ns
+        shuts_after_ns = self._shuts_after_ns()
+        return min(limit_ns, shuts_after_ns) if shuts_after_ns else limit_ns
+
+    def _shuts_after_ns(self) -> int:
+        """Unfed for so long, the hardware has let the own lines fall. 0: no such watchdog."""
+        is_gated = self.settings.board_class.is_gated
+        return ns_from_ms(self.settings.watchdog_ms or 0) if is_gated else 0
+
+    def _is_late(self, now_ns: int) -> bool:
+        # The watchdog counts from the last feed, which is older than the last step.
+        shuts_after_ns = self._shuts_after_ns()
+        if shuts_after_ns and now_ns - self._fed_ns > shuts_after_ns:
+            return True
+        return now_ns - self._last_step_ns > self.output_gap_limit_ns
 
     def start(self, now_ns: int) -> list[Effect]:
         """The first effects: outputs shut, watches set, the first beat published."""
@@ -140,8 +151,9 @@ class Node:
         return self._take()
 
     def step(self, event: Event, now_ns: int) -> list[Effect]:
-        if now_ns - self._last_step_ns > self.output_gap_limit_ns:
+        if self._is_late(now_ns):
             self._let_go_late(now_ns)
+            self._fed_ns = now_ns  # Said once, whenever the next feed is.
         self._last_step_ns = now_ns
         self._dispatch(event, now_ns)
         self._effects += self.hearing.take_effects()
@@ -159,6 +171,7 @@ class Node:
     def _dispatch(self, event: Event, now_ns: int) -> None:
         match event:
             case Tick():
+                self._fed_ns = now_ns
                 self._emit(FeedWatchdog())
                 self.facts.judge_health(now_ns)
                 self.facts.compare_views(now_ns)

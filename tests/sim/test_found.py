@@ -108,6 +108,23 @@ FOUND = {
         +220 heal 2 - 0 0
         +1500 stop 1 - 1 0
     """,
+    # It stood still for less than its watchdog's time, but was fed last before that: what it raised
+    # then stayed down, and it took a chassis whose gate did not open.
+    "a claim whose ACTIVE line the hardware let fall": """
+        seed 409690
+        setup board=reset paths=2 tick_ms=75 deadtime_ms=700 failovers_max=0
+        era paths quiet 0
+        era lines quiet 0
+        era paths quiet 0
+        +5 pause-at 1 - 1 900
+        +4220 stop 2 - 10 0
+        era paths quiet 0
+        +987 stop-service 2 - 0 0
+        era lines quiet 0
+        +20 switchover 1 - 1 0
+        +5 stop 2 - 500 0
+        +275 reload 1 - 1 73
+    """,
 }
 
 

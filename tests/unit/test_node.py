@@ -288,6 +288,25 @@ def test_without_a_path_the_stall_limit_bounds_it() -> None:
 
 
 @pytest.mark.parametrize("board", list(BoardClass))
+def test_a_gate_s_watchdog_counts_from_the_last_feed_whatever_happened_since(
+    board: BoardClass,
+) -> None:
+    life = Life(board).become_active()
+    life.step(Tick(), 0)
+    cold = SensorRead(0, 20_000, Quality.GOOD, ms(life.now_ms))
+    life.step(cold, 150)
+    life.step(cold, 150)
+    assert life.role is Role.ACTIVE, "300 ms, and a step between"
+    effects = life.step(cold, 1)
+    if not board.is_gated:
+        assert effects == []
+    else:
+        assert effects[:2] == LOWER_ALL and entered(effects)[0] is Role.STANDBY
+        assert life.node.roles.machine.history[-1].reason is Reason.OWN_GAP_TOO_LONG
+        assert life.step(cold, 1)[:2] != LOWER_ALL, "said once"
+
+
+@pytest.mark.parametrize("board", list(BoardClass))
 def test_a_late_step_lets_go_before_it_looks_at_the_event(board: BoardClass) -> None:
     life = Life(board).become_active()
     limit_ms = life.node.output_gap_limit_ns // ms(1)
