@@ -37,6 +37,7 @@ class OwnState:
     held_epoch: int = 0
     outputs_open: bool | None = None
     active_sense: bool | None = None
+    lines_read_ns: int = 0
     is_late: bool = False
     has_yielded: bool = False
     is_unverified: bool = False
@@ -50,6 +51,7 @@ class OwnState:
         return self.held_epoch or self.seen_epoch
 
     def read_lines(self, lines: LinesRead) -> None:
+        self.lines_read_ns = lines.read_ns
         self.outputs_open = lines.outputs_open
         self.active_sense = lines.own_active
 
@@ -63,7 +65,7 @@ class OwnState:
     def is_held_off(self, now_ns: int) -> bool:
         return now_ns < self.held_off_until_ns
 
-    def are_outputs_shut(self, role_since_ns: int, now_ns: int) -> bool:
-        """The board senses the own gate shut although this node opened it a while ago."""
-        is_lagging = now_ns - role_since_ns < OUTPUTS_SENSE_NS
+    def are_outputs_shut(self, role_since_ns: int) -> bool:
+        """The board sensed the own gate shut a while after this node had opened it."""
+        is_lagging = self.lines_read_ns - role_since_ns < OUTPUTS_SENSE_NS
         return self.outputs_open is False and not is_lagging

@@ -253,7 +253,7 @@ class RoleKeeper:
             is_lone_start_due=self._is_lone_start_due(now_ns),
             must_listen=self.own.must_listen(now_ns) or is_held_off,
             is_own_gap_too_long=self.own.is_late,
-            are_outputs_shut=self.own.are_outputs_shut(self.machine.since_ns, now_ns),
+            are_outputs_shut=self.own.are_outputs_shut(self.machine.since_ns),
             has_yielded=self.own.has_yielded,
             is_take_back_due=self._letting_go.is_take_back_due(now_ns),
             is_in_maintenance=self.maintenance.is_on(now_ns),

@@ -6,6 +6,7 @@ import pytest
 
 from bmcha.ha.own_state import OUTPUTS_SENSE_NS, OwnState
 from bmcha.model.event import LineLevels
+from bmcha.model.moment import NS_PER_MS
 from tests.speech import lines, ms
 
 START_NS = ms(10_000)
@@ -49,6 +50,8 @@ def test_the_outputs_are_shut_when_their_sense_says_so_a_while_after_opening(
     is_open: bool | None,
 ) -> None:
     own = own_state()
-    own.outputs_open = is_open
-    assert not own.are_outputs_shut(START_NS, START_NS + OUTPUTS_SENSE_NS - 1)
-    assert own.are_outputs_shut(START_NS, START_NS + OUTPUTS_SENSE_NS) is (is_open is False)
+    counts_ms = (START_NS + OUTPUTS_SENSE_NS) // NS_PER_MS
+    own.read_lines(lines(LineLevels(), counts_ms - 1, outputs_open=is_open))
+    assert not own.are_outputs_shut(START_NS)
+    own.read_lines(lines(LineLevels(), counts_ms, outputs_open=is_open))
+    assert own.are_outputs_shut(START_NS) is (is_open is False)

@@ -250,7 +250,10 @@ def test_outputs_that_the_board_has_shut_are_let_go_of() -> None:
     story.read(own_active=True, outputs_open=False)
     story.settle()
     assert story.role is Role.ACTIVE, "the sense may lag just after opening"
-    story.settle(500)
+    story.settle(1000)
+    assert story.role is Role.ACTIVE, "and a reading from then says nothing later either"
+    story.read(own_active=True, outputs_open=False)
+    story.settle()
     assert driven(story.effects) == LOWER_ALL
     assert story.keeper.machine.history[-1].reason is Reason.OUTPUTS_SHUT
 
