@@ -176,7 +176,7 @@ BOARD_TEXTS: Final[Mapping[str, str]] = {
     "fans.pwm_read_max": "What its driver reads back at full drive; 100 for the max31785.",
     "fans.pwm_min": "Never driven slower than this.",
     "fans.rpm_min": "Slower than this it has failed.",
-    "fans.has_tachometer": "No: its speed is what this module commands, as gpio_fan tells it.",
+    "fans.has_tachometer": "`false`: the driver tells what this module commands, as gpio_fan does.",
     "supplies": "The power supplies.",
     "supplies.name": "What status and alarms call it.",
     "supplies.rated_milliwatt": "What it can give.",
