@@ -73,9 +73,18 @@ warnings: env ## our C with all warnings as errors
 	@.ci/native.sh warnings
 
 .PHONY: c-test
-c-test: ## the C tests under the address and undefined-behaviour sanitizers
+c-test: ## the C tests and short runs of the fuzzers under the address, undefined-behaviour and thread sanitizers
 	$(heading) 'C tests, sanitized'
 	@.ci/native.sh test
+
+.PHONY: fuzz
+fuzz: ## search for bytes that break the C part, SECONDS="600" in each fuzzer; needs clang
+	$(heading) 'fuzzers'
+	@.ci/native.sh fuzz $(SECONDS) || [ $$? = 3 ]
+
+.PHONY: codec-bench
+codec-bench: ## what a frame costs in C, beside the textbook's way of doing it
+	@.ci/native.sh bench
 
 .PHONY: pytest
 pytest: env ## the Python tests; ARGS="..." goes to pytest
@@ -140,10 +149,11 @@ wheel: env ## a wheel for Python 3.11 and later, in dist/
 	@ls dist/*.whl
 
 .PHONY: cross
-cross: ## wheels for boards (armhf, arm64), run in emulated processors
+cross: ## wheels for boards (armhf, arm64), run in emulated processors; the codec on a big-endian one
 	$(heading) 'cross builds'
 	@.ci/cross.sh armhf || [ $$? = 3 ]
 	@.ci/cross.sh arm64 || [ $$? = 3 ]
+	@.ci/native.sh big-endian || [ $$? = 3 ]
 
 .PHONY: clean
 clean: ## remove everything that make made, .venv/ too

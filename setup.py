@@ -6,15 +6,17 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.sdist import sdist
 
+FOLDERS = (".ci", "board", "docs", "hil-tests", "native", "tests", "yocto-layer")
+NOTES = ("CHANGELOG.md", "CONTRIBUTING.md", "Makefile")
+
 
 class SourceArchive(sdist):
-    """Puts all of native/ into the archive: headers and tests are in no extension's source list."""
+    """The whole tree: who packages it has the manual page and can run the tests."""
 
     def make_release_tree(self, base_dir: str, files: Sequence[str]) -> None:
-        native = {
-            str(file) for file in Path("native").rglob("*.*") if "__pycache__" not in file.parts
-        }
-        super().make_release_tree(base_dir, sorted({*files, *native}))
+        found = (file for folder in FOLDERS for file in Path(folder).rglob("*"))
+        ours = {str(file) for file in found if file.is_file() and "__pycache__" not in file.parts}
+        super().make_release_tree(base_dir, sorted({*files, *ours, *NOTES}))
 
 
 setup(

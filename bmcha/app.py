@@ -17,15 +17,18 @@ from typing import Any, Final
 
 from bmcha import __version__
 from bmcha.config import Config, check_own_slot, load_config
+from bmcha.config.realtime_table import RealtimeSettings
 from bmcha.diag.log import Level, open_log
 from bmcha.diag.service_manager import ServiceWatchdog, notify_service_manager
 from bmcha.hal.arp_ping import ArpPing
 from bmcha.hal.board_lines import WiredLines
+from bmcha.hal.ethernet_link import EthernetLink
 from bmcha.hal.file_watchdog import NoWatchdog
 from bmcha.hal.hwmon import HwmonFans, HwmonSensors
 from bmcha.hal.icmp_ping import IcmpPing
 from bmcha.hal.linux_watchdog import LinuxWatchdog, open_watchdog
 from bmcha.hal.port import Link, PortError, WatchdogPort
+from bmcha.hal.realtime import lock_memory, require_priority, run_on
 from bmcha.hal.serial_link import SerialLink
 from bmcha.hal.shm_region import ShmRegion
 from bmcha.hal.sqlite_store import SqliteStore
@@ -41,6 +44,7 @@ from bmcha.runtime.clerk import Clerk
 from bmcha.runtime.control_server import ControlServer
 from bmcha.runtime.control_socket import SocketTaken, listen
 from bmcha.runtime.effect_runner import EffectRunner, Outlets, PathOutlet
+from bmcha.runtime.engine import Engine, EngineDrafts, EngineEchoes, Engines
 from bmcha.runtime.fan_worker import FanDesk, fan_workers
 from bmcha.runtime.image_writer import ImageWriter
 from bmcha.runtime.lines_worker import LinesWorker
@@ -48,9 +52,8 @@ from bmcha.runtime.mailbox import Mailbox
 from bmcha.runtime.node_loop import NodeLoop
 from bmcha.runtime.opinion_worker import OpinionWorker
 from bmcha.runtime.out_queue import OutQueue
+from bmcha.runtime.path_reports import PathReports
 from bmcha.runtime.path_worker import PathWorker
-from bmcha.runtime.published import DraftBoard, EchoBoard
-from bmcha.runtime.pulse import Pulse
 from bmcha.runtime.pulse_settings import pulse_settings
 from bmcha.runtime.reloader import Reloader
 from bmcha.runtime.sensor_worker import sensor_workers
@@ -98,6 +101,8 @@ class _Service:
     def __init__(self, config: Config, closing: contextlib.ExitStack) -> None:
         self._config = config
         service = config.service
+        # Before the first thread, which would stay as it is.
+        self._refusals = _become_realtime(service.realtime)
         self._lines = WiredLines(service.lines, config.node.succession)
         closing.callback(self._lines.close)
         self._own_slot, self._slot_fault = self._read_slot()
@@ -115,9 +120,11 @@ class _Service:
         closing.callback(self._close_watchdog, is_disarmed=True)
         self._boot_id = int.from_bytes(os.urandom(4), "little") or 1
         self._mailbox = Mailbox()
-        self._drafts = DraftBoard()
+        self._drafts = EngineDrafts()
         self._queues = {path.name: OutQueue() for path in config.node.paths}
+        self._path_reports = PathReports(self._mailbox.post, clock, self._log.say)
         self._paths = self._path_workers()
+        self._path_reports.watch(list(self._paths.values()))
         self._store = StoreWorker(lambda: SqliteStore(service.state_dir), self._mailbox.post, clock)
         self._clerk = Clerk(clock, self._log.say)
         self._box = BlackBox(config, self._own_slot, self._boot_id, clock, self._log.say)
@@ -170,19 +177,24 @@ class _Service:
         log(f"bmcha {__version__} starts, configuration {self._config.service.config_file}")
         if self._slot_fault:
             log(self._slot_fault, Level.ERROR)
+        for refusal in self._refusals:
+            log(refusal, Level.WARNING)
         self._tell_watchdog()
         supervisor = Supervisor(self._lines, log, self._mailbox.post, self._hooks())
         supervisor.start(self._store)
         loaded = self._store.wait_loaded(STORE_WAIT_S)
         # Late: whoever stops a service that waits for its disk has not made it crash.
         node = self._node(loaded, self._box.begin_life())
+        engines = [path.engine for path in self._paths.values()]
+        went_on = Engines(engines, node.paths_to_trust).beats_went_on
+        post = self._mailbox.post
         runner = EffectRunner(
-            self._outlets(), lambda: node.output_gap_limit_ns, self._mailbox.post, clock
+            self._outlets(), lambda: node.output_gap_limit_ns, post, clock, went_on
         )
         tick_ms = self._config.node.timers.tick_ms
         listen_to = self._audience.event_happened
         recorder = self._box.recorder
-        loop = NodeLoop(node, self._mailbox, runner, tick_ms, clock, listen_to, recorder)
+        loop = NodeLoop(node, self._mailbox, runner, tick_ms, clock, listen_to, recorder, went_on)
         code = supervisor.run(loop, self._all_workers, self._on_ready)
         # A watchdog that nobody feeds any more must fire, unless the service ended in order.
         self._close_watchdog(is_disarmed=code == EXIT_DONE)
@@ -256,28 +268,29 @@ class _Service:
         if own_slot is None:
             return {}
         node = self._config.node
-        boards = {
-            peer: EchoBoard(sum(path.peer_slot == peer for path in node.paths))
-            for peer in node.succession.peers_of(own_slot)
-        }
+        echoes = {peer: EngineEchoes() for peer in node.succession.peers_of(own_slot)}
         workers = {}
         for path in node.paths:
-            pulse = Pulse(
+            link = _link(path)
+            engine = Engine(
                 pulse_settings(node, path, own_slot, self._boot_id),
                 self._drafts,
-                boards[path.peer_slot],
+                echoes[path.peer_slot],
                 self._queues[path.name],
-                clock(),
+                link,
+                self._path_reports.fd,
+                clock,
+                self._log.say,
+                self._config.service.realtime.priority or 0,
             )
-            workers[path.name] = PathWorker(
-                pulse, _link(path), self._mailbox.post, clock, self._log.say
-            )
+            workers[path.name] = PathWorker(engine, link, clock, self._log.say)
         return workers
 
     def _workers(self) -> list[Worker]:
         """All threads but the store's, which runs already."""
         return [
             *self._paths.values(),
+            self._path_reports,
             *self._opinion_workers(),
             LinesWorker(self._lines, self._mailbox.post, clock, self._own_slot),
             *self._sensors,
@@ -330,6 +343,27 @@ class _Service:
         notify_service_manager("READY=1")
 
 
+def _become_realtime(asked: RealtimeSettings) -> list[str]:
+    """What the system refused; the service runs without it."""
+    refusals = []
+    if asked.cpus:
+        try:
+            run_on(asked.cpus)
+        except PortError as error:
+            refusals.append(str(error))
+    if asked.is_memory_locked:
+        try:
+            lock_memory()
+        except PortError as error:
+            refusals.append(str(error))
+    if asked.priority is not None:
+        try:
+            require_priority(asked.priority)
+        except PortError as error:
+            refusals.append(str(error))
+    return refusals
+
+
 def _nobody() -> None:
     """Nobody sends on this path: the own slot is not known."""
 
@@ -340,6 +374,8 @@ def _link(path: PathSettings) -> Link:
             return UdpLink(path.local, path.remote, frame_filter())
         case PathKind.SERIAL:
             return SerialLink(path.device, path.line)
+        case PathKind.ETHERNET:
+            return EthernetLink(path.interface, path.remote_mac)
 
 
 @contextlib.contextmanager

@@ -1,12 +1,11 @@
 """The node: the one door through which everything that happens becomes effects.
 
-`Node.step(event, now_ns)` dispatches the event to the role half (`bmcha.ha.role_keeper`) or the
-chassis half (`bmcha.chassis.keeper`), then runs the same common tail whatever came: judge the
-roles, carry the change to the chassis, judge alarms; write the image, mirror, speak. Pure: no
-clock, no thread, no I/O; a list of (event, now_ns) replays a life exactly.
+`Node.step(event, now_ns)` hands the event to the role half (`bmcha.ha.role_keeper`) or the chassis
+half (`bmcha.chassis.keeper`); then, whatever came, it judges, writes the image, mirrors and speaks.
+Pure: no clock, no thread, no I/O; a list of (event, now_ns) replays a life exactly.
 
-Rule: a node that stood still for longer than it may (`output_gap_limit_ns`), or that has not fed
-its watchdog in time, lets go of the chassis *before* it looks at the event that woke it.
+Rule: a node that stood still, its beats too, for longer than `output_gap_limit_ns`, or that has not
+fed its watchdog in time, lets go of the chassis *before* it looks at what woke it.
 """
 
 from __future__ import annotations
@@ -72,10 +71,9 @@ from bmcha.model.settings import NodeSettings, PathKind
 
 FRAME_OVERHEAD_BYTES = 72
 """Header, MAC, checksum, stuffing and the delta's own fields; see docs/protocol.md."""
+UDP_BYTES_PER_S = 10_000_000  # Only bounds the wait before a delta is repeated.
 READINGS = (SensorRead, FanRead, SupplyRead, BladeRead)
 """They move no role; what they mean for fans and alarms is judged at the next tick."""
-UDP_BYTES_PER_S = 10_000_000
-"""Only bounds the wait before a delta is repeated."""
 
 
 class Node:
@@ -120,27 +118,32 @@ class Node:
 
     @property
     def output_gap_limit_ns(self) -> int:
-        """After this much standing still the peer may hold the chassis, or the hardware watchdog
-        has shut the outputs."""
+        """Still for so long: a peer may hold, or the hardware watchdog has shut the outputs."""
         stall_limit_ns = ns_from_ms(self.settings.timers.stall_limit_ms)
         limit_ns = self.roles.peers.gap_limit_ns(stall_limit_ns)
-        shuts_after_ns = self._shuts_after_ns()
-        return min(limit_ns, shuts_after_ns) if shuts_after_ns else limit_ns
+        return min(limit_ns, self._shuts_after_ns() or limit_ns)
 
     def _shuts_after_ns(self) -> int:
         """Unfed for so long, the hardware has let the own lines fall. 0: no such watchdog."""
-        is_gated = self.settings.board_class.is_gated
-        return ns_from_ms(self.settings.watchdog_ms or 0) if is_gated else 0
+        settings = self.settings
+        return ns_from_ms(settings.watchdog_ms or 0) if settings.board_class.is_gated else 0
 
-    def _is_late(self, now_ns: int) -> bool:
+    def paths_to_trust(self, now_ns: int) -> set[str]:
+        """Who beats there without a hole has lost nothing. None of them once a line has fallen."""
+        return set() if self._is_unfed(now_ns) else self.roles.peers.may_hear_us()
+
+    def _is_unfed(self, now_ns: int) -> bool:
         # The watchdog counts from the last feed, which is older than the last step.
-        shuts_after_ns = self._shuts_after_ns()
-        if shuts_after_ns and now_ns - self._fed_ns > shuts_after_ns:
-            return True
-        return now_ns - self._last_step_ns > self.output_gap_limit_ns
+        return 0 < self._shuts_after_ns() < now_ns - self._fed_ns
+
+    def _is_late(self, event: Event, now_ns: int) -> bool:
+        did_beat = isinstance(event, Tick) and event.beats_went_on
+        gap_ns = 0 if did_beat else now_ns - self._last_step_ns
+        return gap_ns > self.output_gap_limit_ns or self._is_unfed(now_ns)
 
     def start(self, now_ns: int) -> list[Effect]:
         """The first effects: outputs shut, watches set, the first beat published."""
+        self._last_step_ns = self._fed_ns = now_ns
         self._emit(DriveLine(OwnLine.OUTPUT_ENABLE, False), DriveLine(OwnLine.ACTIVE, False))
         self._emit(FeedWatchdog(), DriveLine(OwnLine.HEALTH, self.facts.own_slot is not None))
         slot = "unknown" if self.facts.own_slot is None else self.facts.own_slot
@@ -151,7 +154,7 @@ class Node:
         return self._take()
 
     def step(self, event: Event, now_ns: int) -> list[Effect]:
-        if self._is_late(now_ns):
+        if self._is_late(event, now_ns):
             self._let_go_late(now_ns)
             self._fed_ns = now_ns  # Said once, whenever the next feed is.
         self._last_step_ns = now_ns
@@ -170,9 +173,10 @@ class Node:
 
     def _dispatch(self, event: Event, now_ns: int) -> None:
         match event:
-            case Tick():
+            case Tick(behind_ms):
                 self._fed_ns = now_ns
                 self._emit(FeedWatchdog())
+                self.roles.tick(now_ns, now_ns - ns_from_ms(behind_ms))
                 self.facts.judge_health(now_ns)
                 self.facts.compare_views(now_ns)
             case HeartbeatHeard():
@@ -391,6 +395,6 @@ class Node:
 
 def _room(monitor: PathMonitor) -> PathRoom:
     settings = monitor.settings
-    is_serial = settings.kind is PathKind.SERIAL
-    bytes_per_s = settings.line.bytes_per_s if is_serial else UDP_BYTES_PER_S
-    return PathRoom(settings.name, settings.frame_bytes_max - FRAME_OVERHEAD_BYTES, bytes_per_s)
+    is_line = settings.kind is PathKind.SERIAL
+    speed = settings.line.bytes_per_s if is_line else UDP_BYTES_PER_S
+    return PathRoom(settings.name, settings.frame_bytes_max - FRAME_OVERHEAD_BYTES, speed)

@@ -9,7 +9,8 @@
 /* The most that `size` bytes become, without a delimiter. */
 #define BMCHA_COBS_BYTES_MAX(size) ((size) + (size) / 254u + 1u)
 
-/* The stuffed size, or -1 if `out` is smaller than BMCHA_COBS_BYTES_MAX(data_size). */
+/* The stuffed size, or -1 if `out` is smaller than BMCHA_COBS_BYTES_MAX(data_size). `data` may be
+ * the last bytes of an `out` of just that size. */
 ssize_t bmcha_cobs_encode(const uint8_t *data, size_t data_size, uint8_t *out, size_t out_size);
 
 /* The plain size, or -1 if the data is no COBS or `out` is smaller than the data. */

@@ -10,4 +10,7 @@ uint32_t bmcha_crc32c(const void *data, size_t data_size);
 /* The same without the processor's instruction: for tests, and for processors without it. */
 uint32_t bmcha_crc32c_table(const void *data, size_t data_size);
 
+/* 1 if the processor's instruction is used. */
+int bmcha_crc32c_is_instruction(void);
+
 #endif

@@ -3,38 +3,15 @@
 
 #include <string.h>
 
+#include "bmcha_bytes.h"
 #include "bmcha_cobs.h"
 #include "bmcha_crc32c.h"
 
 #define OVERHEAD_BYTES (BMCHA_HEADER_BYTES + BMCHA_CRC_BYTES)
 
 _Static_assert(sizeof(struct bmcha_frame) == 40, "Python unpacks it as 40 bytes");
-_Static_assert(BMCHA_STUFFED_BYTES_MAX > BMCHA_COBS_BYTES_MAX(BMCHA_FRAME_BYTES_MAX) - 1,
-               "the largest frame fits");
-
-static uint16_t read_u16(const uint8_t *at)
-{
-    uint16_t value;
-    memcpy(&value, at, sizeof value);
-    return value;
-}
-
-static uint32_t read_u32(const uint8_t *at)
-{
-    uint32_t value;
-    memcpy(&value, at, sizeof value);
-    return value;
-}
-
-static void write_u16(uint8_t *at, uint16_t value)
-{
-    memcpy(at, &value, sizeof value);
-}
-
-static void write_u32(uint8_t *at, uint32_t value)
-{
-    memcpy(at, &value, sizeof value);
-}
+_Static_assert(BMCHA_STUFFED_BYTES_MAX > BMCHA_COBS_BYTES_MAX(BMCHA_FRAME_BYTES_MAX),
+               "the largest frame fits, and its delimiter");
 
 ssize_t bmcha_frame_encode(uint8_t *out, size_t out_size, int is_stuffed, uint8_t type,
                            uint8_t key_id, uint32_t chassis_id, uint8_t source_slot,
@@ -42,8 +19,7 @@ ssize_t bmcha_frame_encode(uint8_t *out, size_t out_size, int is_stuffed, uint8_
                            uint32_t sequence, const uint8_t *body, size_t body_size,
                            const uint8_t *mac, size_t mac_size)
 {
-    uint8_t bare[BMCHA_FRAME_BYTES_MAX];
-    uint8_t *frame = is_stuffed ? bare : out;
+    uint8_t *frame = out;
     size_t frame_size;
     ssize_t stuffed_size;
 
@@ -52,26 +28,28 @@ ssize_t bmcha_frame_encode(uint8_t *out, size_t out_size, int is_stuffed, uint8_
     frame_size = OVERHEAD_BYTES + body_size + mac_size;
     if (out_size < frame_size || (is_stuffed && out_size < BMCHA_COBS_BYTES_MAX(frame_size) + 1))
         return -1;
+    if (is_stuffed) /* made so far behind that stuffing it to the front overtakes nothing */
+        frame += BMCHA_COBS_BYTES_MAX(frame_size) - frame_size;
     frame[BMCHA_HEADER_VERSION] = BMCHA_VERSION_CURRENT;
     frame[BMCHA_HEADER_TYPE] = type;
     frame[BMCHA_HEADER_FLAGS] = mac_size ? BMCHA_FLAG_MAC : 0;
     frame[BMCHA_HEADER_KEY_ID] = key_id;
-    write_u32(frame + BMCHA_HEADER_CHASSIS_ID, chassis_id);
+    bmcha_le32_write(frame + BMCHA_HEADER_CHASSIS_ID, chassis_id);
     frame[BMCHA_HEADER_SOURCE_SLOT] = source_slot;
     frame[BMCHA_HEADER_TARGET_SLOT] = target_slot;
-    write_u32(frame + BMCHA_HEADER_BOOT_ID, boot_id);
-    write_u32(frame + BMCHA_HEADER_EPOCH, epoch);
-    write_u32(frame + BMCHA_HEADER_SEQUENCE, sequence);
-    write_u16(frame + BMCHA_HEADER_BODY_LENGTH, (uint16_t)body_size);
+    bmcha_le32_write(frame + BMCHA_HEADER_BOOT_ID, boot_id);
+    bmcha_le32_write(frame + BMCHA_HEADER_EPOCH, epoch);
+    bmcha_le32_write(frame + BMCHA_HEADER_SEQUENCE, sequence);
+    bmcha_le16_write(frame + BMCHA_HEADER_BODY_LENGTH, (uint16_t)body_size);
     if (body_size)
         memcpy(frame + BMCHA_HEADER_BYTES, body, body_size);
     if (mac_size)
         memcpy(frame + BMCHA_HEADER_BYTES + body_size, mac, mac_size);
-    write_u32(frame + frame_size - BMCHA_CRC_BYTES,
+    bmcha_le32_write(frame + frame_size - BMCHA_CRC_BYTES,
               bmcha_crc32c(frame, frame_size - BMCHA_CRC_BYTES));
     if (!is_stuffed)
         return (ssize_t)frame_size;
-    stuffed_size = bmcha_cobs_encode(bare, frame_size, out, out_size - 1);
+    stuffed_size = bmcha_cobs_encode(frame, frame_size, out, out_size - 1);
     if (stuffed_size < 0)
         return -1;
     out[stuffed_size] = 0;
@@ -88,19 +66,19 @@ static int parse(const uint8_t *data, size_t data_size, struct bmcha_frame *fram
     if (data_size > BMCHA_FRAME_BYTES_MAX)
         return BMCHA_BAD_TOO_LONG;
     if (bmcha_crc32c(data, data_size - BMCHA_CRC_BYTES) !=
-        read_u32(data + data_size - BMCHA_CRC_BYTES))
+        bmcha_le32_read(data + data_size - BMCHA_CRC_BYTES))
         return BMCHA_BAD_CRC;
     frame->version = data[BMCHA_HEADER_VERSION];
     frame->type = data[BMCHA_HEADER_TYPE];
     frame->flags = data[BMCHA_HEADER_FLAGS];
     frame->key_id = data[BMCHA_HEADER_KEY_ID];
-    frame->chassis_id = read_u32(data + BMCHA_HEADER_CHASSIS_ID);
+    frame->chassis_id = bmcha_le32_read(data + BMCHA_HEADER_CHASSIS_ID);
     frame->source_slot = data[BMCHA_HEADER_SOURCE_SLOT];
     frame->target_slot = data[BMCHA_HEADER_TARGET_SLOT];
-    frame->boot_id = read_u32(data + BMCHA_HEADER_BOOT_ID);
-    frame->epoch = read_u32(data + BMCHA_HEADER_EPOCH);
-    frame->sequence = read_u32(data + BMCHA_HEADER_SEQUENCE);
-    frame->body_length = read_u16(data + BMCHA_HEADER_BODY_LENGTH);
+    frame->boot_id = bmcha_le32_read(data + BMCHA_HEADER_BOOT_ID);
+    frame->epoch = bmcha_le32_read(data + BMCHA_HEADER_EPOCH);
+    frame->sequence = bmcha_le32_read(data + BMCHA_HEADER_SEQUENCE);
+    frame->body_length = bmcha_le16_read(data + BMCHA_HEADER_BODY_LENGTH);
     if (frame->version < BMCHA_VERSION_MIN)
         return BMCHA_BAD_VERSION;
     mac_size = (frame->flags & BMCHA_FLAG_MAC) ? BMCHA_MAC_BYTES : 0;

@@ -4,22 +4,28 @@ A test that lacks a package or a right calls something in tests/needs.py, which 
 command that would help. With BMCHA_NO_SKIP=1 in the environment every skip, of a test or of a whole
 file, is a failure: CI has installed what there is to install, so a skip there is a gap.
 A test marked `vm` is run by `make vm-ports` and deselected everywhere else; one marked `long` runs
-with --long only (`make scenarios`).
+with --long only (`make scenarios`); one marked `own_network` is run by another test, which makes
+that network.
 """
 
 import os
 import signal
+import subprocess
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 from hypothesis import configuration, settings
 
+from tests.patient_popen import PatientPopen
+
 pytest_plugins = ["pytester"]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # So a shell begins what it runs in the background, and every child would ignore Ctrl-C too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+subprocess.Popen = PatientPopen  # type: ignore[misc]
 
 configuration.set_hypothesis_home_dir(Path(__file__).parents[1] / "build" / "hypothesis")
 # No deadline: a shared machine may pause for longer than any example takes.
@@ -41,6 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     unwanted = set() if "BMCHA_VM" in os.environ else {"vm"}
     unwanted |= set() if config.getoption("--long") else {"long"}
+    unwanted |= set() if "BMCHA_IN_OWN_NETWORK" in os.environ else {"own_network"}
     elsewhere = [i for i in items if any(mark.name in unwanted for mark in i.iter_markers())]
     config.hook.pytest_deselected(items=elsewhere)
     items[:] = [item for item in items if item not in elsewhere]

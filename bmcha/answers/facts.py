@@ -6,7 +6,7 @@ store. Kept up to date by `bmcha.node` and `bmcha.hearing`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from bmcha.answers.health import Health, health_of
@@ -16,6 +16,7 @@ from bmcha.chassis.second_view import SecondView
 from bmcha.ha.role_keeper import RoleKeeper
 from bmcha.ha.service_state import ServiceState
 from bmcha.model.event import PathCounts
+from bmcha.model.record import dataclass
 from bmcha.model.role import Severity
 from bmcha.model.settings import NodeSettings
 

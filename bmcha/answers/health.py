@@ -9,10 +9,10 @@ voluntary_moves`). The weights are in docs/operator.md, and a test compares.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bmcha.model.moment import NS_PER_S
+from bmcha.model.record import dataclass
 from bmcha.model.role import Role
 
 if TYPE_CHECKING:

@@ -7,9 +7,10 @@ mirrored; alarms of this node (a path, its store) stay here. Severity and text c
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bmcha.model.reading import ALARMS_MAX, AlarmCell
+from bmcha.model.record import dataclass
 from bmcha.model.role import Severity
 
 

@@ -9,10 +9,10 @@ do not hunt. A new ACTIVE starts from the mirrored pwm, so a takeover cannot be 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 from bmcha.model.reading import FanCell, Quality, SensorCell, UnitState
+from bmcha.model.record import dataclass
 from bmcha.model.settings import ChassisSettings, ZoneSettings
 
 PWM_FULL = 255

@@ -6,12 +6,12 @@ to join anew. What was accepted before is acknowledged again, because the ack ma
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, unique
 
 from bmcha.model.message import Delta, DeltaAck, DeltaKind, MirrorJoin
 from bmcha.model.moment import ns_from_ms
 from bmcha.model.reading import Cell
+from bmcha.model.record import dataclass
 
 JOIN_REPEAT_NS = ns_from_ms(500)
 

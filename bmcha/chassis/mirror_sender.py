@@ -10,7 +10,6 @@ gets everything.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from bmcha.chassis.picture import Key, key_of
 from bmcha.model.message import Delta, DeltaAck, DeltaKind, MirrorJoin
@@ -24,6 +23,7 @@ from bmcha.model.reading import (
     SensorCell,
     SensorValue,
 )
+from bmcha.model.record import dataclass
 
 EVENTS_PENDING_MAX = 512
 """Records that wait for a slow peer. Beyond that the oldest reach it only at its next join."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from bmcha.config import ConfigProblem
 from bmcha.config.table import plain
+from bmcha.model.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,9 @@ import socket
 import stat
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from bmcha.model.record import dataclass
 
 TEXT_BYTES_MAX: Final = 4096
 PROCESSES_MAX: Final = 20_000

@@ -112,6 +112,8 @@ def parts_of(machine: Machine, path: PathSettings, known: Sequence[tuple[Address
         name = os.path.basename(real)
         parts = {f"tty {real}": f"the serial line {path.device}"}
         return {**parts, **_above(machine, f"{machine.sys_root}/class/tty/{name}/device")}
+    if path.kind is PathKind.ETHERNET:
+        return _interface(machine, path.interface, LAYERS_MAX) if path.interface else {}
     host = path.local[0]
     if host in ("0.0.0.0", "::"):
         host = source_towards(*path.remote)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from bmcha.check.finding import Finding
 from bmcha.check.silent_peer import SilentPeerRule
 from bmcha.check.summary import Row
 from bmcha.config.table import plain
+from bmcha.model.record import dataclass
 
 WIDTH_MIN: Final = 60
 WIDTH_MAX: Final = 100

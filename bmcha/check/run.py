@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from bmcha.check.addresses import addresses
+from bmcha.check.ethernet_checks import check_ethernet
 from bmcha.check.finding import Finding, from_problems
 from bmcha.check.line_checks import check_hw_root, check_lines, lines_of
 from bmcha.check.machine import Machine
 from bmcha.check.misplaced import with_better_remedies
 from bmcha.check.opinion_checks import check_third_opinion
 from bmcha.check.path_checks import check_paths
+from bmcha.check.realtime_checks import check_realtime
 from bmcha.check.report import Report, near_name
 from bmcha.check.right_checks import check_rights
 from bmcha.check.sensor_checks import check_sensors
@@ -33,6 +35,7 @@ from bmcha.config.module_file import read_config
 from bmcha.config.outlines import outline
 from bmcha.config.table import ConfigError, ConfigProblem, Source, Table
 from bmcha.model.board import LineFile
+from bmcha.model.record import dataclass
 
 BOARD_ALONE: Final = (
     "A board file alone: paths, timers, the succession and the rights of the service stand in a"
@@ -135,9 +138,11 @@ def _device_findings(subject: Subject, machine: Machine) -> tuple[int | str | No
         *check_watchdog(subject, machine, pid),
         *check_sensors(subject, machine),
         *check_serial(subject, machine, pid),
+        *check_ethernet(subject, machine, pid),
         *check_paths(subject, machine, known, pid),
         *check_third_opinion(subject, machine, known),
         *check_rights(subject, machine, pid),
+        *check_realtime(subject),
     ]
 
 

@@ -12,8 +12,9 @@ import errno
 import fcntl
 import os
 import termios
-from dataclasses import dataclass
 from typing import Final
+
+from bmcha.model.record import dataclass
 
 _SIZES: Final = {5: termios.CS5, 6: termios.CS6, 7: termios.CS7, 8: termios.CS8}
 _TIOCGRS485, _TIOCSRS485 = 0x542E, 0x542F

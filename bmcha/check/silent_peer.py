@@ -8,12 +8,12 @@ docs/adr/0011-fencing-and-lease.md; here is only how the configuration chooses a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from bmcha.check.finding import Finding
 from bmcha.check.subject import Subject
 from bmcha.model.board import PeerLines
+from bmcha.model.record import dataclass
 from bmcha.model.settings import BoardClass, IsolationPolicy
 
 _LINES_FELL: Final = (

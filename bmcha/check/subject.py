@@ -7,12 +7,12 @@ is not looked for under a name that is a stand-in. Built by `bmcha.check.run`.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
 from bmcha.check.finding import Finding
 from bmcha.config.board_tables import Board
 from bmcha.config.module_file import ServiceSettings
 from bmcha.config.table import Source
+from bmcha.model.record import dataclass
 from bmcha.model.settings import NodeSettings
 
 

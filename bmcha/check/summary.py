@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from bmcha.check.finding import listed
 from bmcha.check.subject import Subject
 from bmcha.check.timing import line_load
+from bmcha.config.realtime_table import RealtimeSettings
 from bmcha.config.relations import yielding_ms
 from bmcha.model.board import LineFile, LineGpio, PulseLine, StrapCheck
 from bmcha.model.settings import (
@@ -36,6 +37,8 @@ def summary(subject: Subject, slot: int | str | None) -> list[Row]:
         rows += [(f"path {path.name}", _path(subject, path)) for path in node.paths]
         rows += _third_opinion(node)
         rows += _times(node)
+    if subject.service is not None:
+        rows += _realtime(subject.service.realtime)
     return rows
 
 
@@ -94,6 +97,8 @@ def _path(subject: Subject, path: PathSettings) -> str:
     if path.kind is PathKind.UDP:
         host, port = path.remote
         return f"udp to {f'[{host}]' if ':' in host else host}:{port}; {beats}"
+    if path.kind is PathKind.ETHERNET:
+        return f"ethernet, {path.interface} to {path.remote_mac}; {beats}"
     load = line_load(path, subject.board.chassis)
     assert load is not None
     share = f"beats take {load.beats_percent:.1f} % of the line, {load.beat_ms:.1f} ms each"
@@ -101,6 +106,16 @@ def _path(subject: Subject, path: PathSettings) -> str:
     line = path.line
     mode = f"{line.baud} {line.bits}{line.parity.value[0].upper()}{line.stop_bits}"
     return f"{path.device} at {mode}; {beats}; {share}, {frame}"
+
+
+def _realtime(asked: RealtimeSettings) -> Iterator[Row]:
+    told = ["memory stays in memory"] if asked.is_memory_locked else []
+    if asked.cpus:
+        told.append(f"runs on processors {listed(map(str, asked.cpus))} only")
+    if asked.priority is not None:
+        told.append(f"beats with real-time priority {asked.priority}")
+    if told:
+        yield "realtime", "; ".join(told)
 
 
 def _third_opinion(node: NodeSettings) -> Iterator[Row]:

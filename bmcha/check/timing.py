@@ -6,12 +6,12 @@ Pure arithmetic over the settings. Called by `bmcha.check.run` and `bmcha.check.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from bmcha.check.finding import Finding
 from bmcha.check.subject import Subject
 from bmcha.config.path_tables import BEAT_BYTES_MAX
+from bmcha.model.record import dataclass
 from bmcha.model.settings import ChassisSettings, PathKind, PathSettings
 from bmcha.wire import tables
 

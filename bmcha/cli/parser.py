@@ -29,7 +29,12 @@ GROUPS = {
     },
     "Set up a module": {"check": "check", "run": "run", "completion": "completion"},
     "Without hardware, on the bench": {"sim": "sim", "sim-ctl": "sim"},
-    "For developers": {"decode": "decode", "replay": "replay", "layout": "layout"},
+    "For developers": {
+        "bench": "bench",
+        "decode": "decode",
+        "replay": "replay",
+        "layout": "layout",
+    },
 }
 """Title → command → the module of this package that adds it."""
 NAMES = tuple(name for group in GROUPS.values() for name in group)

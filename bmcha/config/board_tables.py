@@ -7,7 +7,6 @@ of what a class of board needs from both (that is `relations`). Called by
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from bmcha.config.chassis_tables import read_chassis
@@ -15,6 +14,7 @@ from bmcha.config.line_tables import read_lines
 from bmcha.config.table import Table
 from bmcha.model.board import BoardLines
 from bmcha.model.reading import NAME_BYTES_MAX
+from bmcha.model.record import dataclass
 from bmcha.model.settings import BoardClass, ChassisSettings
 
 _BOARD_CLASSES: Final = {member.value: member for member in BoardClass}

@@ -22,6 +22,13 @@ MODULE_TEXTS: Final[Mapping[str, str]] = {
     "log.level": "The least important that is logged.",
     "log.stderr": "When lines go to stderr; auto: when the journal reads it, or there is no file.",
     "log.file_bytes_max": "A log file of this size becomes NAME.1 and a new one is begun.",
+    "realtime": "What keeps the service quick on a busy module. What the system refuses is logged,"
+    " and the service runs without it.",
+    "realtime.lock_memory": "Keep in memory what was once there. Takes LimitMEMLOCK=infinity or"
+    " CAP_IPC_LOCK.",
+    "realtime.cpus": "The processors to run on, by their numbers. Default: all.",
+    "realtime.priority": "SCHED_FIFO priority of the beat engines, and of nothing else. Takes"
+    " LimitRTPRIO= or CAP_SYS_NICE.",
     "pid_file": "A file for the process id, while the service runs.",
     "chassis": "Which chassis this is, and who may hold it.",
     "chassis.id": "The chassis. Frames of another one are ignored: both modules say the same.",
@@ -85,6 +92,10 @@ MODULE_TEXTS: Final[Mapping[str, str]] = {
     "paths.recovery_beats_min": "Beats in a row before a path that was silent counts again.",
     "paths.local": 'Own address and port: "192.0.2.1:4000" or "[2001:db8::1]:4000".',
     "paths.remote": "The peer's address and port. Only datagrams from there are read.",
+    "paths.interface": "The network interface of an ethernet path: eth0, or eth0.100 for a VLAN. It"
+    " needs no IP address. Takes CAP_NET_RAW.",
+    "paths.remote_mac": "The hardware address of the peer's interface. Only frames from there are"
+    " read.",
     "paths.device": "The serial device. A name that stays: /dev/serial/by-path/… for USB.",
     "paths.baud": "The speed of the line; 1200 to 4000000, the usual ones.",
     "paths.bits": "Data bits a byte; 8, as a frame uses them all.",

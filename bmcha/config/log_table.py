@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from bmcha.config.table import Table
 from bmcha.diag.log import Level, StderrUse
+from bmcha.model.record import dataclass
 
 FILE_BYTES_DEFAULT: Final = 1_000_000
 """Two files of this size hold some months of an ordinary module's life."""

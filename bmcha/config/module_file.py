@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from bmcha.config import relations
@@ -21,9 +20,11 @@ from bmcha.config.log_table import LogSettings, read_log
 from bmcha.config.opinion_table import Read as OpinionRead
 from bmcha.config.opinion_table import check_third_opinion, read_third_opinion
 from bmcha.config.path_tables import read_paths
+from bmcha.config.realtime_table import RealtimeSettings, read_realtime
 from bmcha.config.table import ConfigError, ConfigProblem, Source, Table, shown
 from bmcha.model.board import BoardLines
 from bmcha.model.identity import Succession
+from bmcha.model.record import dataclass
 from bmcha.model.settings import (
     PULSE_MS_MAX,
     PULSE_MS_MIN,
@@ -62,6 +63,7 @@ class ServiceSettings:
     image_name: str
     log_file: str | None
     log: LogSettings
+    realtime: RealtimeSettings
     pid_file: str | None
     watchdog_file: str | None
     watchdog_pretimeout_ms: int
@@ -184,6 +186,7 @@ class ModuleKeys:
     image_name: str
     log_file: str | None
     log: LogSettings
+    realtime: RealtimeSettings
     pid_file: str | None
 
 
@@ -210,6 +213,7 @@ def read_module_table(table: Table) -> ModuleKeys:
         image_name=table.text("image_name", _IMAGE_NAME, _IMAGE_NAME_ALLOWED, IMAGE_NAME),
         log_file=table.optional_file("log_file"),
         log=read_log(table.table("log")),
+        realtime=read_realtime(table.table("realtime")),
         pid_file=table.optional_file("pid_file"),
     )
     for read in (timers_table, policy, table):
@@ -323,6 +327,7 @@ def _service(keys: ModuleKeys, file: str, board_file: str, board: Board) -> Serv
         image_name=keys.image_name,
         log_file=keys.log_file,
         log=keys.log,
+        realtime=keys.realtime,
         pid_file=keys.pid_file,
         watchdog_file=board.watchdog_file,
         watchdog_pretimeout_ms=board.watchdog_pretimeout_ms,

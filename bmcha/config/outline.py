@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final, TypeVar
 
 from bmcha.config.table import ConfigProblem, Source, Table
+from bmcha.model.record import dataclass
 
 _T = TypeVar("_T")
 Path = tuple[str, ...]
@@ -149,6 +150,11 @@ class RecordingTable(Table):
         allowed = f"a list of 1 to {count_max} whole numbers from {low} to {high}"
         self._note(key, Facts("integers", allowed, low, high, count_max=count_max), True)
         return (low,)
+
+    def optional_integers(self, key: str, low: int, high: int, count_max: int) -> tuple[int, ...]:
+        allowed = f"a list of 1 to {count_max} whole numbers from {low} to {high}"
+        self._note(key, Facts("integers", allowed, low, high, count_max=count_max), False)
+        return ()
 
     def array(self, key: str, allowed: str) -> list[Any]:
         self._note(key, Facts("array", allowed), True)

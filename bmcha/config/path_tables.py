@@ -11,6 +11,7 @@ import socket
 from typing import Final
 
 from bmcha.config.table import Table, require_distinct, shown
+from bmcha.model.record import dataclass
 from bmcha.model.settings import (
     Flow,
     LineType,
@@ -60,6 +61,23 @@ _LINE_TYPES: Final = {member.value: member for member in LineType}
 LINE_SPEED_KEYS: Final = ("baud", "bits", "parity", "stop_bits")
 LINE_KEYS: Final = (*LINE_SPEED_KEYS, "flow", "type", "rs485")
 _KINDS: Final = {member.value: member for member in PathKind}
+_INTERFACE: Final = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,15}")
+_INTERFACE_ALLOWED: Final = "the name of a network interface: eth0"
+_MAC: Final = re.compile(r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}")
+_MAC_ALLOWED: Final = 'the hardware address of the peer\'s interface: "02:00:00:00:00:02"'
+MEDIUM_KEYS: Final = ("local", "remote", "device", "interface", "remote_mac", *LINE_KEYS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Medium:
+    """Where a path leads; what is not of its kind stays as it is."""
+
+    local: tuple[str, int] = ("", 0)
+    remote: tuple[str, int] = ("", 0)
+    device: str = ""
+    line: SerialLine = SerialLine()
+    interface: str = ""
+    remote_mac: str = ""
 
 
 def read_paths(table: Table) -> list[tuple[Table, PathSettings]]:
@@ -70,6 +88,7 @@ def read_paths(table: Table) -> list[tuple[Table, PathSettings]]:
         entry.end()
     for key in ("name", "local", "device"):
         require_distinct(entries, key)
+    _require_distinct_cables(paths)
     return paths
 
 
@@ -81,19 +100,11 @@ def _path(entry: Table) -> PathSettings:
     longest_ms = 10 * DEADTIME_MS_MAX
     jeopardy_ms = entry.integer("jeopardy_deadtime_ms", 1, longest_ms, 2 * deadtime_ms)
     _check_timers(entry, interval_ms, warntime_ms, deadtime_ms, jeopardy_ms)
-    is_udp = kind is PathKind.UDP
-    # Both kinds' keys are asked for only where they belong, so that a stray one is unknown. With
-    # an unknown kind nothing can be said about them.
-    is_kind_known = entry.is_sound("kind")
-    local, remote = _addresses(entry) if is_udp and is_kind_known else (("", 0), ("", 0))
-    is_serial = not is_udp and is_kind_known
-    device = entry.file("device") if is_serial else ""
-    line = _line(entry) if is_serial else SerialLine()
-    if not is_kind_known:
-        entry.ignore("local", "remote", "device", *LINE_KEYS)
-    elif is_serial and entry.is_sound(*LINE_SPEED_KEYS, "heartbeat_interval_ms"):
-        _check_beat(entry, line, interval_ms)
-    default_bytes = FRAME_BYTES_MAX if is_udp else _serial_frame_bytes(line, interval_ms)
+    medium = _medium(entry, kind)
+    is_serial = kind is PathKind.SERIAL and entry.is_sound("kind")
+    if is_serial and entry.is_sound(*LINE_SPEED_KEYS, "heartbeat_interval_ms"):
+        _check_beat(entry, medium.line, interval_ms)
+    default_bytes = _serial_frame_bytes(medium.line, interval_ms) if is_serial else FRAME_BYTES_MAX
     return PathSettings(
         name=entry.text("name", _NAME, _NAME_ALLOWED),
         kind=kind,
@@ -103,10 +114,12 @@ def _path(entry: Table) -> PathSettings:
         deadtime_ms=deadtime_ms,
         jeopardy_deadtime_ms=jeopardy_ms,
         recovery_beats_min=entry.integer("recovery_beats_min", 1, 100, 3),
-        local=local,
-        remote=remote,
-        device=device,
-        line=line,
+        local=medium.local,
+        remote=medium.remote,
+        device=medium.device,
+        line=medium.line,
+        interface=medium.interface,
+        remote_mac=medium.remote_mac,
         frame_bytes_max=entry.integer(
             "frame_bytes_max", FRAME_BYTES_MIN, FRAME_BYTES_MAX, default_bytes
         ),
@@ -153,6 +166,48 @@ def _check_timers(
 
 
 # ---------------------------------------------------------------- where to
+
+
+def _medium(entry: Table, kind: PathKind) -> _Medium:
+    """Each kind's keys are asked for only where they belong, so that a stray one is unknown. With
+    an unknown kind nothing can be said about them."""
+    if not entry.is_sound("kind"):
+        entry.ignore(*MEDIUM_KEYS)
+        return _Medium()
+    match kind:
+        case PathKind.UDP:
+            local, remote = _addresses(entry)
+            return _Medium(local=local, remote=remote)
+        case PathKind.SERIAL:
+            return _Medium(device=entry.file("device"), line=_line(entry))
+        case PathKind.ETHERNET:
+            interface = entry.text("interface", _INTERFACE, _INTERFACE_ALLOWED)
+            return _Medium(interface=interface, remote_mac=_mac(entry))
+
+
+def _mac(entry: Table) -> str:
+    text = entry.text("remote_mac", _MAC, _MAC_ALLOWED).lower()
+    if not _MAC.fullmatch(text):
+        return ""
+    found = bytes.fromhex(text.replace(":", ""))
+    if found[0] & 1 or not any(found):
+        allowed = f"{_MAC_ALLOWED}; no broadcast, no multicast, not all zero"
+        remedy = "read it at the peer: `ip -br link`"
+        entry.refuse("remote_mac", shown(entry.raw("remote_mac")), allowed, remedy=remedy)
+    return text
+
+
+def _require_distinct_cables(paths: list[tuple[Table, PathSettings]]) -> None:
+    """Over one interface to one peer leads one path; over two VLANs of a port lead two, and to the
+    same hardware address."""
+    seen: dict[tuple[str, str], str] = {}
+    for entry, path in paths:
+        if path.kind is not PathKind.ETHERNET or not entry.is_sound("interface", "remote_mac"):
+            continue
+        first = seen.setdefault((path.interface, path.remote_mac), path.name)
+        if first != path.name:
+            allowed = f"another interface or hardware address than path {first}"
+            entry.refuse("remote_mac", shown(entry.raw("remote_mac")), allowed)
 
 
 def _line(entry: Table) -> SerialLine:

@@ -9,11 +9,12 @@ in the order of probing, so a device is named by its `name` file and by where it
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from bmcha.config.table import Table
 from bmcha.model.reading import SensorKind
+from bmcha.model.record import dataclass
 from bmcha.model.settings import PWM_MAX, HwmonChannel, Place
 
 HWMON_ROOT: Final = "/sys/class/hwmon"

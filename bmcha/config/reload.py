@@ -10,13 +10,14 @@ docs/adr/0009-reload.md. Called by `bmcha.runtime.reloader`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from typing import Any, Final
 
 from bmcha.config.module_file import Config
 from bmcha.config.table import shown
 from bmcha.model.event import SettingChange
+from bmcha.model.record import dataclass
 
 CHANGEABLE: Final[Mapping[str, frozenset[str]]] = {
     "timers": frozenset(
@@ -48,6 +49,7 @@ RESTART: Final = "needs a restart"
 _KEYS: Final = {
     "peer_slot": "peer",
     "is_active_low": "active_low",
+    "is_memory_locked": "lock_memory",
     "chassis_id": "chassis.id",
     "succession": "chassis.succession",
     "board_class": "class",

@@ -12,10 +12,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from bmcha.config import remedies
+from bmcha.model.record import dataclass
 
 _T = TypeVar("_T")
 
@@ -183,6 +183,11 @@ class Table:
         if not are_good or not 1 <= len(values) <= count_max:
             return self._refused(key, values, allowed, ())
         return tuple(values)
+
+    def optional_integers(self, key: str, low: int, high: int, count_max: int) -> tuple[int, ...]:
+        """() where there is no such key."""
+        self._asked.append(key)
+        return self.integers(key, low, high, count_max) if self.has(key) else ()
 
     def array(self, key: str, allowed: str) -> list[Any]:
         """What the caller checks item by item; [] and not sound where it is no array."""

@@ -39,7 +39,7 @@ import json
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from threading import Lock
 from typing import Any, Final
 
@@ -68,6 +68,7 @@ from bmcha.model.event import (
 from bmcha.model.hearsay import OpinionsHeard
 from bmcha.model.message import Delta, DeltaAck
 from bmcha.model.reading import Quality
+from bmcha.model.record import dataclass
 
 FORMAT: Final = 1
 SEGMENT_BYTES_MAX: Final = 768 * 1024
@@ -232,7 +233,7 @@ def _cost_bytes(event: Event | None) -> int:
 def _packed(event: Event | None, now_ns: int) -> tuple[int, ...] | None:
     """None: it has more to say than fits."""
     if isinstance(event, Tick):
-        return (now_ns, 0, 0, 0)
+        return (now_ns, 0, event.behind_ms, 0)
     if isinstance(event, SensorRead):
         kind, value = 1, event.value_milli
         if event != SensorRead(event.index, value, event.quality, event.read_ns):
@@ -293,7 +294,7 @@ def _unpacked(run: Any) -> list[list[Any]]:
     for place in range(0, len(run), PACKED_INTS):
         now_ns, code, value, read_ns = run[place : place + PACKED_INTS]
         if code == 0:
-            found.append([now_ns, KINDS[0]])
+            found.append([now_ns, KINDS[0], value] if value else [now_ns, KINDS[0]])
             continue
         quality = Quality(code // 4 % 8).name
         shown = None if value == UNREADABLE else value

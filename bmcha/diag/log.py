@@ -18,13 +18,13 @@ import re
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import Enum, IntEnum, unique
 from threading import Condition, Thread
 from typing import Final
 
 from bmcha.diag.log_sink import FileSink, OnOpen, Sink, StderrSink
 from bmcha.model.moment import NS_PER_MS, NS_PER_S
+from bmcha.model.record import dataclass
 
 KIND_LINES_MAX: Final = 20
 KIND_WINDOW_NS: Final = 10 * NS_PER_S

@@ -13,7 +13,6 @@ import json
 import pickle
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum, EnumType
 from typing import Any, Final, Protocol
 
@@ -22,6 +21,7 @@ from bmcha.diag.value_text import decode
 from bmcha.model.effect import Answer, Effect, SetFan
 from bmcha.model.event import Event, FanRead, SensorRead, Tick
 from bmcha.model.reading import Quality
+from bmcha.model.record import dataclass
 
 CORE: Final = (
     *("bmcha.model.", "bmcha.ha.", "bmcha.chassis."),
@@ -91,7 +91,7 @@ def _items(found: dict[str, Any]) -> Iterator[Item]:
 
 def _event_of(packed: list[Any]) -> Event:
     if packed[1] == KINDS[0]:
-        return Tick()
+        return Tick(*packed[2:])
     _, kind, index, value, quality, read_ns = packed
     of_kind = SensorRead if kind == KINDS[1] else FanRead
     return of_kind(index, value, Quality[quality], read_ns)

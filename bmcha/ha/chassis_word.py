@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from bmcha.model.message import Progress
+from bmcha.model.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

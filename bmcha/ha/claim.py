@@ -13,10 +13,10 @@ by ``store_deadline_ms`` and no more: fans do not wait for a disk.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
 
 from bmcha.model.moment import ns_from_ms
+from bmcha.model.record import dataclass
 from bmcha.model.settings import TimerSettings
 
 SENSE_DEADLINE_NS = ns_from_ms(250)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, unique
 
 from bmcha.ha.flap_limiter import CLEAR_COMMAND
@@ -10,6 +9,7 @@ from bmcha.ha.path_monitor import OneWay, PathHealth, PathMonitor
 from bmcha.ha.peer_view import PeerView
 from bmcha.ha.role_keeper import RoleKeeper
 from bmcha.model.moment import ns_from_ms
+from bmcha.model.record import dataclass
 from bmcha.model.role import Reason, Role, Severity
 from bmcha.model.settings import BoardClass, PathKind
 

@@ -8,8 +8,6 @@ sentence; one that failed makes it a failure. Pure; kept by `bmcha.ha.role_keepe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from bmcha.ha.path_monitor import OneWay, PathMonitor
 from bmcha.ha.proofs import Line, Proofs, lines_of
 from bmcha.ha.seat import Seat
@@ -17,6 +15,7 @@ from bmcha.model.effect import Answer, ReadLines, SendMessage
 from bmcha.model.event import DrillAsked
 from bmcha.model.message import Probe
 from bmcha.model.moment import NS_PER_MS, ns_from_ms
+from bmcha.model.record import dataclass
 from bmcha.model.role import Refusal, Role
 
 ANSWER_NS = ns_from_ms(1000)

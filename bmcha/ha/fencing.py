@@ -9,11 +9,12 @@ goes on with an alarm (docs/adr/0011-fencing-and-lease.md). Pure; called by `bmc
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum, auto
 
 from bmcha.model.event import LineLevels
 from bmcha.model.moment import ns_from_ms
+from bmcha.model.record import dataclass
 from bmcha.model.settings import TimerSettings
 
 STAGGER_NS = ns_from_ms(20)

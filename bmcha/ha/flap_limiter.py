@@ -16,7 +16,6 @@ Pure; kept by `bmcha.ha.role_keeper`, judged once a step; `bmcha.node` writes th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from bmcha.ha.peer_view import PeerView
 from bmcha.ha.seat import Seat
@@ -25,6 +24,7 @@ from bmcha.model.event import LockoutClearAsked
 from bmcha.model.identity import claimant
 from bmcha.model.message import HeartbeatDraft
 from bmcha.model.moment import NS_PER_S
+from bmcha.model.record import dataclass
 from bmcha.model.role import Reason, Role
 
 CLEAR_COMMAND = "bmcha lockout clear"

@@ -3,7 +3,8 @@
 One bouncing line moves nothing. A line seen down is read again at once; down twice, the peer is
 probed on every path. An answer, however late, makes it a line fault, and the line a known liar
 until it rises. No answer within the probe time: the line has spoken, and stays so until it rises,
-an answer comes after all (it is asked for again and again), or the peer begins a new life.
+an answer comes after all (it is asked for again and again), or the peer begins a new life. An
+answer may have come that this node has not looked at: who looks late, or is behind, waits on.
 
 Pure: `Node` carries out what `wants` says.
 """
@@ -18,6 +19,8 @@ from bmcha.model.moment import ns_from_ms
 
 PROBE_AGAIN_NS = ns_from_ms(1000)
 """A probe or its answer may be lost; a peer that lives must not be taken for dead for good."""
+LATE_NS = ns_from_ms(5)
+"""Who looks later than that has been held up, and what it asked or was told maybe too."""
 
 
 class Step(Enum):
@@ -48,6 +51,7 @@ class LineWatch:
         self.probe_nonce = 0
         self.probe_ns = probe_ns
         self._probe_until_ns = 0
+        self._has_waited_on = False
         self._seen_down_ns = 0
         self._liars: frozenset[str] = frozenset()
 
@@ -101,6 +105,7 @@ class LineWatch:
     def _probe(self, read_ns: int) -> Step:
         self.probe_nonce += 1
         self._probe_until_ns = read_ns + self.probe_ns
+        self._has_waited_on = False
         return Step.PROBE
 
     def answered(self, nonce: int) -> None:
@@ -122,8 +127,15 @@ class LineWatch:
         self._liars = frozenset()
         self.step = Step.QUIET
 
-    def tick(self, now_ns: int) -> None:
-        if self.step is Step.PROBE and now_ns >= self._probe_until_ns:
+    def tick(self, now_ns: int, known_ns: int) -> None:
+        """``known_ns``: what came by then is known. Who is late gives as much once, not more."""
+        if self.step is not Step.PROBE or known_ns < self._probe_until_ns:
+            return
+        late_ns = now_ns - self._probe_until_ns
+        if late_ns > LATE_NS and not self._has_waited_on:
+            self._has_waited_on = True
+            self._probe_until_ns = now_ns + late_ns
+        else:
             self.step = Step.SPOKEN
 
     def deadline_ns(self) -> int | None:

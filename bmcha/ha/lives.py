@@ -12,9 +12,9 @@ the living one goes on to speak, alone, and is believed again: nobody is unheard
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from bmcha.model.moment import ns_from_ms
+from bmcha.model.record import dataclass
 
 AGREEMENT_NS = ns_from_ms(700)
 """A path without news is known by its summary, twice a second: one of them, with room."""

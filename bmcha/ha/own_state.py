@@ -6,13 +6,14 @@ Plain facts and the waits that belong to them; it decides nothing. Kept by
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from bmcha.ha.opinions import Opinions
 from bmcha.ha.strap_watch import StrapWatch
 from bmcha.ha.twin_watch import TwinWatch
 from bmcha.model.event import LinesRead
 from bmcha.model.moment import ns_from_ms
+from bmcha.model.record import dataclass
 
 OUTPUTS_SENSE_NS = ns_from_ms(500)
 """After opening, the sense of the own gate may lag for this long before its word counts."""

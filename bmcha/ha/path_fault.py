@@ -7,13 +7,13 @@ is said to be unknown. docs/failure-modes.md has the table. Pure; called by `bmc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, unique
 
 from bmcha.ha.path_monitor import OneWay, PathMonitor
 from bmcha.ha.peer_view import PeerView
 from bmcha.model.event import LinkSigns, PathCounts
 from bmcha.model.moment import ms_from_ns, ns_from_ms
+from bmcha.model.record import dataclass
 from bmcha.model.settings import PathKind
 
 SLACK_NS = ns_from_ms(150)
@@ -141,12 +141,14 @@ def _of_peer(of: Symptoms) -> Diagnosis:
     peer, levels = of.peer, of.peer.lines.levels
     if peer.is_heard():
         heard_on = ", ".join(m.name for m in peer.monitors if m.hears_peer())
-        evidence = (f"the peer is heard on {heard_on}",)
+        evidence: tuple[str, ...] = (f"the peer is heard on {heard_on}",)
         if of.was_refused:
             return Diagnosis(PathFault.PEER_PORT, (*evidence, _refusal(of)))
         if of.pinged.peer and of.monitor.settings.kind is PathKind.UDP:
             told = "its address answers: network and cable work"
             return Diagnosis(PathFault.PEER_PORT, (*evidence, told))
+        if of.monitor.settings.kind is PathKind.ETHERNET:
+            evidence = (*evidence, "unless its address here is not remote_mac")
         return Diagnosis(PathFault.CABLE, evidence)
     if peer.has_left:
         return Diagnosis(PathFault.PEER_LEFT, ("it said goodbye",))

@@ -11,12 +11,12 @@ next watch. Rules:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, unique
 
 from bmcha.model.event import PathCounts
 from bmcha.model.message import PathEcho
 from bmcha.model.moment import ns_from_ms
+from bmcha.model.record import dataclass
 from bmcha.model.settings import PathSettings
 
 FOREIGN_FRESH_NS = ns_from_ms(3000)
@@ -184,6 +184,14 @@ class PathMonitor:
         if hearing is None:
             return None
         return hearing.age_ns is not None and hearing.age_ns < self._warn_ns
+
+    @property
+    def is_silent_there(self) -> bool:
+        """By the peer's last word it hears nothing of us here."""
+        hearing = self.hearing_of_us
+        return hearing is not None and (
+            hearing.age_ns is None or hearing.age_ns >= self.peer_dead_ns
+        )
 
     def announced(self, deadtime_ms: int) -> None:
         self.peer_dead_ns = ns_from_ms(deadtime_ms)

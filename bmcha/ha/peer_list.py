@@ -100,6 +100,16 @@ class PeerList:
         working = [m.gap_limit_ns for m in monitors if m.is_heard_both_ways]
         return max(working, default=fastest_ns)
 
+    def may_hear_us(self) -> set[str]:
+        """Of each peer the paths that work both ways; where none does, those where it has not said
+        that we are silent. None where it judges sooner than this node's own file says."""
+        found: set[str] = set()
+        for peer in self:
+            hearing = [m for m in peer.monitors if m.is_heard_both_ways]
+            hearing = hearing or [m for m in peer.monitors if not m.is_silent_there]
+            found |= {m.name for m in hearing if m.peer_dead_ns >= m.deadtime_ns}
+        return found
+
     def listen_anew(self, now_ns: int) -> None:
         for peer in self:
             peer.listen_anew(now_ns)

@@ -25,6 +25,7 @@ from bmcha.model.message import (
     PathEcho,
 )
 from bmcha.model.role import Role
+from bmcha.model.settings import PathKind
 
 EPOCH_BELIEVED_MAX = EPOCH_MAX - (1 << 16)
 """A takeover a minute for a month reaches 43,000. Whoever says more is broken or lies, and to
@@ -135,7 +136,6 @@ class PeerView:
             monitor.listen_anew(now_ns)
 
     def tick(self, now_ns: int) -> None:
-        self.lines.tick(now_ns)
         self._note_lone_path(now_ns)
         self._note_waits(now_ns)
         if self.is_heard():
@@ -207,11 +207,13 @@ class PeerView:
         return max((m.peer_calls_us_silent_at_ns() for m in self.monitors), default=0)
 
     def usable_paths(self) -> list[PathMonitor]:
-        """Paths to send on, best first: ALIVE and heard over there before the rest."""
+        """Paths to send on, best first: ALIVE and heard over there before the rest; of those alike
+        a network before a line, which a picture would fill; then in the order of the file."""
 
-        def badness(monitor: PathMonitor) -> int:
+        def badness(monitor: PathMonitor) -> tuple[int, bool]:
             is_unheard = monitor.peer_hears_us() is False
-            return 2 * (monitor.health is not PathHealth.ALIVE) + is_unheard
+            is_line = monitor.settings.kind is PathKind.SERIAL
+            return 2 * (monitor.health is not PathHealth.ALIVE) + is_unheard, is_line
 
         heard = [m for m in self.monitors if m.hears_peer()]
         return sorted(heard, key=badness)

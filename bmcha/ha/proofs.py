@@ -9,10 +9,10 @@ judges nothing but that. Kept by `bmcha.ha.role_keeper`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from bmcha.ha.peer_view import PeerView
 from bmcha.ha.seat import Seat
+from bmcha.model.record import dataclass
 from bmcha.model.role import Role
 
 

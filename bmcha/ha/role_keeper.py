@@ -159,6 +159,11 @@ class RoleKeeper:
             probe = Probe(peer.lines.probe_nonce)
             self._seat.emit(*(SendMessage(m.name, peer.slot, probe) for m in peer.monitors))
 
+    def tick(self, now_ns: int, known_ns: int) -> None:
+        """``known_ns``: what came by then has been told."""
+        for peer in self.peers:
+            peer.lines.tick(now_ns, known_ns)
+
     def epoch_stored(self, epoch: int, now_ns: int) -> None:
         self._take_or_lose(self._taking.stored(epoch, now_ns), now_ns)
 

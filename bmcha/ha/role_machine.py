@@ -13,10 +13,10 @@ claim (`bmcha.ha.claim`): store the epoch, raise the line, look, open.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from enum import Enum, unique
 
 from bmcha.model.invariant import check
+from bmcha.model.record import dataclass
 from bmcha.model.role import Reason, Role
 
 HISTORY_MAX = 32

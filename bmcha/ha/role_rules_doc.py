@@ -13,13 +13,14 @@ what this prints. Nothing in the service imports it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, cast
 
 from bmcha.ha.open_evidence import Unasked, inputs_with
 from bmcha.ha.role_rules import decide
 from bmcha.ha.rule_record import PeerEvidence, RoleDecision, RoleInputs, Verdict
 from bmcha.ha.verdicts import judge_goodbye, judge_silent, judge_spoken_line
+from bmcha.model.record import dataclass
 from bmcha.model.role import Reason, Role
 from bmcha.model.settings import BoardClass, IsolationPolicy
 

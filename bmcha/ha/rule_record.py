@@ -6,8 +6,7 @@ Gathered by `bmcha.ha.evidence` (a peer) and `bmcha.ha.role_keeper` (this node),
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from bmcha.model.record import dataclass
 from bmcha.model.role import Reason, Role
 from bmcha.model.settings import BoardClass, IsolationPolicy
 

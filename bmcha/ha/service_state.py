@@ -6,11 +6,12 @@ Facts and what they mean as alarms; a hold-off is carried through by `role_keepe
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from bmcha.model.event import SettingChange, SettingsReloaded
 from bmcha.model.moment import NS_PER_S, ns_from_ms
+from bmcha.model.record import dataclass
 from bmcha.model.restart import Restart
 from bmcha.model.role import Refusal, Severity
 

@@ -7,7 +7,6 @@ decides about taking back.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
 
 from bmcha.ha.chassis_word import ChassisWord
@@ -15,6 +14,7 @@ from bmcha.ha.peer_view import PeerView
 from bmcha.ha.role_machine import RoleMachine
 from bmcha.model.effect import Answer
 from bmcha.model.moment import NS_PER_MS, ms_from_ns, ns_from_ms
+from bmcha.model.record import dataclass
 from bmcha.model.role import Reason, Refusal, Role
 from bmcha.model.settings import NodeSettings, TimerSettings
 

@@ -8,13 +8,12 @@ stays where it is. Kept by `bmcha.ha.role_keeper`, judged once a step.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from bmcha.ha.chassis_word import ChassisWord
 from bmcha.ha.letting_go import LettingGo
 from bmcha.ha.peer_view import PeerView
 from bmcha.ha.seat import Seat
 from bmcha.model.moment import NS_PER_S
+from bmcha.model.record import dataclass
 from bmcha.model.role import Reason, Role
 from bmcha.model.settings import Failback, MoveSettings
 

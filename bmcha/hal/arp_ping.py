@@ -14,21 +14,19 @@ Called by the opinion worker and `bmcha check`; made by `bmcha.app`.
 
 from __future__ import annotations
 
-import errno
-import select
 import socket
 import struct
 from collections.abc import Sequence
 from typing import Final
 
-from bmcha._native import lib
+from bmcha.hal.datagrams import attach_filter
 from bmcha.hal.interface import ipv4_of, is_up
+from bmcha.hal.packet_socket import ARPHRD_ETHER, bind_packet_socket, open_packet_socket
 from bmcha.hal.port import PortError
 from bmcha.hal.waker import Waker
 
 ETH_P_ARP: Final = 0x0806
 _ETH_P_IP: Final = 0x0800
-_ARPHRD_ETHER: Final = 1
 _TO_US, _TO_ALL = socket.PACKET_HOST, socket.PACKET_BROADCAST
 _EVERYBODY: Final = b"\xff" * 6
 _NOBODY: Final = bytes(6)
@@ -38,8 +36,8 @@ _HEAD: Final = struct.Struct("!HHBBH")
 """Hardware type, protocol, lengths of their addresses, operation (RFC 826)."""
 _BODY: Final = struct.Struct("!6s4s6s4s")
 """Sender's hardware and protocol address, then the target's."""
-_REQUEST: Final = _HEAD.pack(_ARPHRD_ETHER, _ETH_P_IP, 6, 4, 1)
-_ANSWER: Final = _HEAD.pack(_ARPHRD_ETHER, _ETH_P_IP, 6, 4, 2)
+_REQUEST: Final = _HEAD.pack(ARPHRD_ETHER, _ETH_P_IP, 6, 4, 1)
+_ANSWER: Final = _HEAD.pack(ARPHRD_ETHER, _ETH_P_IP, 6, 4, 2)
 _PACKET_BYTES: Final = _HEAD.size + _BODY.size
 """Whatever follows is padding: the shortest Ethernet frame has more room."""
 _READS_MAX: Final = 64
@@ -75,22 +73,15 @@ class ArpPing:
     def open(self) -> None:
         """Raises PortError when packet sockets are not allowed, or the interface cannot be used."""
         self.close()
-        opened = self._socket = self._packet_socket()
+        opened = self._socket = open_packet_socket(self._name)
+        # Before it is bound, or other interfaces' and other packets would come in first.
+        attach_filter(opened, _answers_only())
         try:
-            # Before it is bound, or other interfaces' and other packets would come in first.
-            program = _answers_only()
-            lib.bmcha_udp_filter(opened.fileno(), program, len(program))
-            self._bind(opened)
-            if opened.getsockname()[3] != _ARPHRD_ETHER:
-                raise PortError(f"{self._name}: it is no Ethernet; name one of `ip link`")
+            bind_packet_socket(self._name, opened, self._interface, ETH_P_ARP)
+            self._hardware = opened.getsockname()[4]
             if not is_up(opened, self._interface):
                 up = f"ip link set {self._interface} up"
                 raise PortError(f"{self._name}: the interface is down; `{up}` starts it")
-        except OSError as error:
-            self.close()
-            raise PortError(
-                f"{self._name}: {_why(error)}; see `ip link` for those there are"
-            ) from error
         except PortError:
             self.close()
             raise
@@ -115,7 +106,7 @@ class ArpPing:
         body = _BODY.pack(self._hardware, _sender_for(target, self._own), _NOBODY, target)
         self._asked[place] = sequence
         try:
-            to = (self._interface, ETH_P_ARP, 0, _ARPHRD_ETHER, _EVERYBODY)
+            to = (self._interface, ETH_P_ARP, 0, ARPHRD_ETHER, _EVERYBODY)
             opened.sendto(_REQUEST + body, to)
         except OSError:
             del self._asked[place]
@@ -124,15 +115,9 @@ class ArpPing:
         """(place, sequence) of every answer that came, at most ``timeout_s`` later; [] when none
         did or `wake` was called."""
         opened = self._opened()
-        poll = select.poll()
-        poll.register(self._waker.fd, select.POLLIN)
-        poll.register(opened.fileno(), select.POLLIN)
-        wait_s = 0.0 if self._found else max(0.0, timeout_s)
-        ready = {fd for fd, _ in poll.poll(wait_s * 1000)}
-        if self._waker.fd in ready:
-            self._waker.take()
+        is_ready = self._waker.wait(opened.fileno(), 0.0 if self._found else timeout_s)
         found, self._found = self._found, []
-        return found + self._drain(opened) if opened.fileno() in ready else found
+        return found + self._drain(opened) if is_ready else found
 
     def wake(self) -> None:
         """From any thread: a waiting `read` returns at once."""
@@ -155,23 +140,6 @@ class ArpPing:
     def _bind(self, opened: socket.socket) -> None:
         opened.bind((self._interface, ETH_P_ARP))
         self._hardware = opened.getsockname()[4]
-
-    def _packet_socket(self) -> socket.socket:
-        """It hears nothing yet: it has no protocol before it is bound."""
-        kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
-        try:
-            return socket.socket(socket.AF_PACKET, kind, 0)
-        except PermissionError as error:
-            raise PortError(
-                f"{self._name}: raw frames are not allowed to this user; give it CAP_NET_RAW "
-                "(AmbientCapabilities= and CapabilityBoundingSet= of its unit)"
-            ) from error
-        except OSError as error:
-            what = error.strerror or str(error)
-            if error.errno == errno.EAFNOSUPPORT:
-                what = "packet sockets are forbidden; add AF_PACKET to RestrictAddressFamilies="
-                what += " of its unit"
-            raise PortError(f"{self._name}: {what}") from error
 
     def _opened(self) -> socket.socket:
         if self._socket is None:
@@ -222,9 +190,3 @@ def _sender_for(target: bytes, own: Sequence[tuple[bytes, int]]) -> bytes:
         if int.from_bytes(address) >> shift == int.from_bytes(target) >> shift:
             return address
     return own[0][0] if own else _NO_ADDRESS
-
-
-def _why(error: OSError) -> str:
-    if error.errno == errno.ENODEV:
-        return "there is no such interface"
-    return error.strerror or str(error)

@@ -16,12 +16,12 @@ import os
 import stat
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
 from bmcha.hal.port import PortError
 from bmcha.model.board import LineGpio
+from bmcha.model.record import dataclass
 
 DEVICES: Final = "/dev"
 _GET_CHIP_INFO: Final = 0x8044B401

@@ -8,11 +8,12 @@ a device that fails raises `PortError` with a sentence naming the device, nothin
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+from bmcha.hal.native_port import NativePort
 from bmcha.model.event import LinesRead, LinkSigns
 from bmcha.model.reading import EventCell
+from bmcha.model.record import dataclass
 from bmcha.model.settings import Place
 
 
@@ -21,32 +22,25 @@ class PortError(Exception):
 
 
 class Link(Protocol):
-    """One heartbeat path's medium: bytes in, bytes out. Owned by one thread.
+    """One heartbeat path's medium: opened and closed here, read and written in C through ``port``.
 
-    ``is_stuffed`` is True for byte streams (frames need delimiters), False for datagrams.
+    Owned by one thread, but for `signs`. A stream for serial lines, datagrams elsewhere.
     """
 
-    is_stuffed: bool
+    @property
+    def port(self) -> NativePort: ...
 
     def open(self) -> None:
         """Raises PortError; may be called again after `close`."""
 
     def close(self) -> None: ...
 
-    def read(self, timeout_s: float) -> list[bytes]:
-        """Everything received, at most ``timeout_s`` later; [] when nothing came or `wake` was
-        called. A stream gives one item of many bytes, datagrams one item each. PortError: broken.
-        """
-
-    def write(self, frame: bytes) -> bool:
-        """Never blocks. False: the medium cannot take it now and nothing of it was sent.
-        A stream that took a part keeps the rest and sends it before the next frame."""
+    def failure(self, is_writing: bool, number: int) -> PortError:
+        """What an errno from reading or writing means; the link is of no use from then on."""
 
     def signs(self) -> LinkSigns:
-        """What port and kernel know beside the bytes; open or not, at once, and never raises."""
-
-    def wake(self) -> None:
-        """The only call allowed from other threads: makes a waiting `read` return at once."""
+        """What port and kernel know beside the bytes; open or not, at once, and never raises. Not
+        while another thread opens or closes it."""
 
 
 class LinePort(Protocol):

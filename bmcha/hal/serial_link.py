@@ -1,12 +1,10 @@
 """A heartbeat path over a serial line, RS-232 or RS-485: a stream of bytes.
 
 Knows the UART through pyserial, which sets the line up; reading and writing go to the file
-descriptor itself, because pyserial's blocking read cannot be ended reliably by another thread
-(its issues 203 and 713). Rules: nothing blocks but `read`, for as long as it is told; at most one
-frame's rest is kept here, and little is left to the driver's queue, so that a beat never stands
-behind seconds of other frames; a driver that does something else than it was asked is refused at
-`open`; a device that vanishes is a `PortError`, and `open` may be tried again for ever. What the
-driver says of itself is in `serial_driver`. Called by the path worker; made by `bmcha.app`.
+descriptor itself. Rules: little is left to the driver's queue, so that a beat never stands behind
+seconds of other frames; a driver that does something else than it was asked is refused at `open`; a
+device that vanishes is a `PortError`, and `open` may be tried again for ever. What the driver says
+of itself is in `serial_driver`. Called by the path worker; made by `bmcha.app`.
 """
 
 from __future__ import annotations
@@ -22,16 +20,12 @@ from typing import Final
 
 import serial
 
+from bmcha.hal.native_port import SERIAL, NativePort
 from bmcha.hal.port import PortError
 from bmcha.hal.serial_driver import clear_to_send, error_counts, first_difference, set_rs485
-from bmcha.hal.waker import Waker
 from bmcha.model.event import LinkSigns
 from bmcha.model.settings import Flow, LineType, Parity, SerialLine
 
-READ_BYTES_MAX: Final = 4096
-"""What the kernel's line discipline holds and hands out at once."""
-READS_MAX: Final = 32
-"""More than it can hold back behind that (64 KiB): one `read` leaves nothing, and ends."""
 QUEUED_MS_MAX: Final = 20
 """A new frame is not taken while the driver still holds more than this much line time."""
 QUEUED_BYTES_MIN: Final = 64
@@ -54,11 +48,12 @@ class SerialLink:
     def __init__(self, device: str, line: SerialLine) -> None:
         self._device = device
         self._line = line
-        self._queued_bytes_max = max(QUEUED_BYTES_MIN, line.bytes_per_s * QUEUED_MS_MAX // 1000)
         self._is_hung_up = False
-        self._waker = Waker()
+        self.port = NativePort(SERIAL)
+        self.port.struct.queued_bytes_max = max(
+            QUEUED_BYTES_MIN, line.bytes_per_s * QUEUED_MS_MAX // 1000
+        )
         self._port: serial.Serial | None = None
-        self._rest = b""
 
     def open(self) -> None:
         self.close()
@@ -85,6 +80,7 @@ class SerialLink:
                 raise
             raise self._broken("cannot be set up", error) from error
         self._port = port
+        self.port.open(port.fileno())
 
     def close(self) -> None:
         """Gives the last frame a moment to leave, then drops what is left."""
@@ -96,41 +92,18 @@ class SerialLink:
         except (PortError, OSError, termios.error):
             pass  # It has vanished; there is nothing to wait for.
         finally:
-            self._rest = b""
+            self._is_hung_up = self._is_hung_up and not self.port.has_heard
+            self.port.close()
             port.close()
 
-    def read(self, timeout_s: float) -> list[bytes]:
-        fd = self._fd()
-        deadline = time.monotonic() + max(0.0, timeout_s)
-        is_taking = True
-        while True:
-            left_s = max(0.0, deadline - time.monotonic())
-            poll = select.poll()
-            poll.register(self._waker.fd, select.POLLIN)
-            poll.register(fd, select.POLLIN | (select.POLLOUT if self._rest and is_taking else 0))
-            ready = dict(poll.poll(left_s * 1000))
-            if self._waker.fd in ready:
-                self._waker.take()
-            found = ready.get(fd, 0)
-            if found & select.POLLOUT:
-                # A driver that says "room" and takes nothing must not make this loop spin.
-                is_taking = self._send_rest(fd)
-            if found & ~select.POLLOUT:
-                return self._receive(fd, found)
-            if not found or self._waker.fd in ready or not left_s:
-                return []
-
-    def write(self, frame: bytes) -> bool:
-        fd = self._fd()
-        if self._rest:
-            self._send_rest(fd)
-        if self._rest or self._queued_bytes(fd) > self._queued_bytes_max:
-            return False
-        sent = self._send(fd, frame)
-        if not sent:
-            return not frame
-        self._rest = frame[sent:]
-        return True
+    def failure(self, is_writing: bool, number: int) -> PortError:
+        error = OSError(number, os.strerror(number))
+        if is_writing and number not in (errno.EIO, errno.ENXIO, errno.ENODEV):
+            return self._broken("cannot send", error)
+        # Until bytes come again: a port that opens has not proved that its cable is back.
+        self._is_hung_up = True
+        self.port.forget_heard()
+        return self._broken("is gone", error)
 
     def signs(self) -> LinkSigns:
         if self._port is None:
@@ -138,13 +111,10 @@ class SerialLink:
         fd = self._port.fileno()
         has_cts = self._line.flow is Flow.RTSCTS
         return LinkSigns(
-            is_hung_up=self._is_hung_up,
+            is_hung_up=self._is_hung_up and not self.port.has_heard,
             is_clear_to_send=clear_to_send(fd) if has_cts else None,
             uart=error_counts(fd),
         )
-
-    def wake(self) -> None:
-        self._waker.wake()
 
     def _check_driver(self, fd: int) -> None:
         """A driver that cannot do something says nothing and does something else."""
@@ -161,42 +131,6 @@ class SerialLink:
 
     # ------------------------------------------------------------ the descriptor
 
-    def _receive(self, fd: int, found: int) -> list[bytes]:
-        pieces: list[bytes] = []
-        for _ in range(READS_MAX):
-            try:
-                data = os.read(fd, READ_BYTES_MAX)
-            except BlockingIOError:
-                break
-            except OSError as error:
-                if pieces:
-                    break  # What was heard counts; the next read tells that it is gone.
-                raise self._hung_up(error) from error
-            if not data:
-                break
-            pieces.append(data)
-        if not pieces and found & (select.POLLHUP | select.POLLERR):
-            raise self._hung_up(OSError("hung up"))
-        if pieces:
-            self._is_hung_up = False
-        return [b"".join(pieces)] if pieces else []
-
-    def _send_rest(self, fd: int) -> bool:
-        """False: nothing of it was taken."""
-        sent = self._send(fd, self._rest)
-        self._rest = self._rest[sent:]
-        return sent > 0
-
-    def _send(self, fd: int, data: bytes) -> int:
-        try:
-            return os.write(fd, data)
-        except BlockingIOError:
-            return 0
-        except OSError as error:
-            if error.errno in (errno.EIO, errno.ENXIO, errno.ENODEV):
-                raise self._hung_up(error) from error
-            raise self._broken("cannot send", error) from error
-
     def _queued_bytes(self, fd: int) -> int:
         """What the driver still has to send; 0 where it cannot tell (a pseudo-terminal)."""
         try:
@@ -207,30 +141,24 @@ class SerialLink:
 
     def _drain(self, fd: int) -> None:
         deadline = time.monotonic() + DRAIN_S_MAX
-        while self._rest or self._queued_bytes(fd):
+        port = self.port.struct
+        while port.rest_size or self._queued_bytes(fd):
             if time.monotonic() >= deadline:
                 # Else the kernel's own close would wait for up to 30 s.
                 termios.tcflush(fd, termios.TCOFLUSH)
                 return
             poll = select.poll()
             # With a rest: until there is room. Without: the driver tells nobody when it is done.
-            poll.register(fd, select.POLLOUT if self._rest else 0)
+            poll.register(fd, select.POLLOUT if port.rest_size else 0)
             found = dict(poll.poll(DRAIN_STEP_MS)).get(fd, 0)
             if found & (select.POLLHUP | select.POLLERR):
                 return
-            if self._rest and not self._send_rest(fd):
+            rest_size = port.rest_size
+            if not self.port.write_rest():
+                return
+            if rest_size and port.rest_size == rest_size:
                 poll.unregister(fd)
                 poll.poll(DRAIN_STEP_MS)
-
-    def _fd(self) -> int:
-        if self._port is None:
-            raise PortError(f"serial line {self._device} is not open")
-        return self._port.fileno()
-
-    def _hung_up(self, error: Exception) -> PortError:
-        """Until bytes come again: a port that opens has not proved that its cable is back."""
-        self._is_hung_up = True
-        return self._broken("is gone", error)
 
     def _broken(self, what: str, error: Exception) -> PortError:
         number = getattr(error, "errno", None)

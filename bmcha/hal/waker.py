@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 
 
 class Waker:
@@ -25,6 +26,17 @@ class Waker:
         # A full counter is a wake already.
         with contextlib.suppress(BlockingIOError):
             os.eventfd_write(self.fd, 1)
+
+    def wait(self, fd: int, timeout_s: float) -> bool:
+        """True: ``fd`` has something to read. At most ``timeout_s`` later, or once `wake` was
+        called; that is taken then."""
+        poll = select.poll()
+        poll.register(self.fd, select.POLLIN)
+        poll.register(fd, select.POLLIN)
+        ready = {each for each, _ in poll.poll(max(0.0, timeout_s) * 1000)}
+        if self.fd in ready:
+            self.take()
+        return fd in ready
 
     def take(self) -> None:
         """By the thread that polls: the next poll waits again."""

@@ -7,8 +7,9 @@ Says nothing about how a line is read or driven (that is `bmcha.hal`) and judges
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, unique
+
+from bmcha.model.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

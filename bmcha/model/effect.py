@@ -7,12 +7,12 @@ the event `EffectFailed`, never as an exception in the core.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, unique
 from typing import Any
 
 from bmcha.model.message import HeartbeatDraft, Message
 from bmcha.model.reading import EventCell, ImageCell
+from bmcha.model.record import dataclass
 from bmcha.model.role import Reason, Role
 
 

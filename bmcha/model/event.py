@@ -4,18 +4,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, unique
 
 from bmcha.model.hearsay import OpinionsHeard, Twin
 from bmcha.model.message import Header, Heartbeat, Message
 from bmcha.model.reading import Quality
+from bmcha.model.record import dataclass
 from bmcha.model.settings import NodeSettings
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Time has passed; silence, waits and periodic work are judged."""
+    """Time has passed. What came in the last ``behind_ms`` may still wait. Late, yet
+    ``beats_went_on`` all the while: docs/adr/0024."""
+
+    behind_ms: int = 0
+    beats_went_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +72,9 @@ class UartCounts:
 class LinkSigns:
     """What a port and the kernel know beside the bytes. Hints: shown, and no reason to act.
 
-    ``refused_count``: how often the peer's port was refused, its module being there and nobody
-    having the port open; ``refused_ns`` when last. ``has_carrier`` is of the own end, and
-    ``is_clear_to_send`` what the far end of a line with flow control says; None where it cannot
-    be known. ``unread_count``: datagrams that the kernel dropped before we read them, because
-    they could not be frames or because they were too many.
+    ``refused_count``: how often the peer's module was there and nobody had the port open;
+    ``refused_ns`` when last. ``has_carrier`` is of the own end; ``is_clear_to_send``: the far end
+    of a line with flow control; None: unknown. ``unread_count``: dropped by the kernel.
     """
 
     refused_count: int = 0

@@ -5,8 +5,7 @@ Plain values; what they mean is `bmcha.ha`'s affair.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from bmcha.model.record import dataclass
 from bmcha.model.role import Role
 
 

@@ -8,7 +8,7 @@ above counts on two.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bmcha.model.record import dataclass
 
 EPOCH_MAX = 0xFFFF_FFFF
 """The epoch is a u32 on the wire. A takeover a minute would need 8,000 years to reach it."""

@@ -6,10 +6,10 @@ in the sequence and, for a heartbeat, the per-path fields (interval, dead time, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, unique
 
 from bmcha.model.reading import Cell
+from bmcha.model.record import dataclass
 from bmcha.model.role import Reason, Role
 
 AGE_NEVER_NS = -1

@@ -8,9 +8,9 @@ an age, because the two clocks have nothing in common.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, unique
 
+from bmcha.model.record import dataclass
 from bmcha.model.role import Role, Severity
 
 SENSORS_MAX = 512

@@ -243,7 +243,7 @@ class Refusal(_Sentence):
     PEER_UNHEALTHY = (
         7,
         "The peer's health is worse than this module's.",
-        "Mend it, or use --force.",
+        "See `bmcha status` on the peer; mend it, or use --force.",
     )
     PEER_HEALTH_LINE_DOWN = 8, "The peer's HEALTH line is down.", "Mend the peer first."
     MIRROR_NOT_SYNCED = (

@@ -6,12 +6,12 @@ All times are milliseconds here, as the operator writes them; the core converts 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum, unique
 from typing import Final
 
 from bmcha.model.identity import Succession
 from bmcha.model.reading import SensorKind
+from bmcha.model.record import dataclass
 
 PULSE_MS_MIN = 1
 PULSE_MS_MAX = 5000
@@ -45,6 +45,7 @@ class IsolationPolicy(Enum):
 class PathKind(Enum):
     UDP = "udp"
     SERIAL = "serial"
+    ETHERNET = "ethernet"
 
 
 @unique
@@ -102,7 +103,8 @@ class SerialLine:
 
 @dataclass(frozen=True, slots=True)
 class PathSettings:
-    """One way to one peer. ``local``/``remote`` for udp, ``device``/``line`` for serial."""
+    """One way to one peer. ``local``/``remote`` for udp, ``device``/``line`` for serial,
+    ``interface``/``remote_mac`` ("02:00:00:00:00:02") for ethernet."""
 
     name: str
     kind: PathKind
@@ -116,6 +118,8 @@ class PathSettings:
     remote: tuple[str, int] = ("", 0)
     device: str = ""
     line: SerialLine = SerialLine()
+    interface: str = ""
+    remote_mac: str = ""
     frame_bytes_max: int = 1200
 
     @property

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from bmcha.model.event import MAINTENANCE_S_MAX, Question
+from bmcha.model.record import dataclass
 
 LINE_BYTES_MAX: Final = 65_536
 """A request is a name and two values; this is generous, and bounds what we hold for a client."""

@@ -16,7 +16,6 @@ import selectors
 import socket
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from threading import Event as Flag
 from typing import Any
 
@@ -32,6 +31,7 @@ from bmcha.model.event import (
 )
 from bmcha.model.moment import NS_PER_S
 from bmcha.model.reading import EventCell
+from bmcha.model.record import dataclass
 from bmcha.runtime import control_protocol as protocol
 from bmcha.runtime.control_client_link import ClientLink
 from bmcha.runtime.pace import Pace

@@ -3,17 +3,18 @@
 No decision is made here but one, and that one is the core's too, only measured later: before each
 output write (fans; raising ACTIVE or OUTPUT_ENABLE; resetting a peer) the clock is read again, and
 if more than `output_gap_limit_ns` has passed since the step that asked for it, or since the loop
-was last seen to complete, this write and all further ones of the list are withheld and
-`OutputsWithheld` is posted: a module that was stopped in between may no longer be the one in
-charge. Lowering a line is always done. Fans are ordered, not written, and an order ends with the
-same limit; before the chassis is left all orders are dropped (docs/adr/0008-slow-devices.md). An
-effect that fails comes back as `EffectFailed`. Runs in the node's thread.
+was last seen to complete, and beats have not gone on all the while (docs/adr/0024), this write and
+all further ones of the list are withheld and `OutputsWithheld` is posted: a module that was stopped
+in between may no longer be the one in charge. Lowering a line is always done. Fans are ordered, not
+written, and an order ends with the same limit; before the chassis is left all orders are dropped
+(docs/adr/0008-slow-devices.md). An effect that fails comes back as `EffectFailed`. Runs in the
+node's thread.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from bmcha.hal.port import LinePort, PortError, WatchdogPort
@@ -39,6 +40,7 @@ from bmcha.model.effect import (
 )
 from bmcha.model.event import EffectFailed, OutputsWithheld
 from bmcha.model.reading import EventCell
+from bmcha.model.record import dataclass
 from bmcha.model.role import Role
 from bmcha.runtime.out_queue import OutQueue, WatchOrder
 from bmcha.runtime.published import DraftBoard
@@ -114,12 +116,18 @@ class Outlets:
 
 class EffectRunner:
     def __init__(
-        self, outlets: Outlets, output_gap_limit_ns: Callable[[], int], post: Post, clock: Clock
+        self,
+        outlets: Outlets,
+        output_gap_limit_ns: Callable[[], int],
+        post: Post,
+        clock: Clock,
+        beats_went_on: Callable[[int, int], bool],
     ) -> None:
         self._outlets = outlets
         self._output_gap_limit_ns = output_gap_limit_ns
         self._post = post
         self._clock = clock
+        self._beats_went_on = beats_went_on
         self._loop_completed_ns = clock()
         self._step_ns = self._loop_completed_ns
         self._are_outputs_withheld = False
@@ -144,8 +152,9 @@ class EffectRunner:
     def _must_withhold(self) -> bool:
         if self._are_outputs_withheld:
             return True
-        gap_ns = self._clock() - self._seen_alive_ns()
-        if gap_ns <= self._output_gap_limit_ns():
+        now_ns, seen_alive_ns = self._clock(), self._seen_alive_ns()
+        gap_ns = now_ns - seen_alive_ns
+        if gap_ns <= self._output_gap_limit_ns() or self._beats_went_on(seen_alive_ns, now_ns):
             return False
         self._are_outputs_withheld = True
         self._outlets.fans.drop()

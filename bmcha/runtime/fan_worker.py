@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from threading import Condition
 from typing import Final
 
 from bmcha.hal.port import FanPort, PortError
 from bmcha.model.event import FanDriven
 from bmcha.model.moment import NS_PER_S
+from bmcha.model.record import dataclass
 from bmcha.model.settings import ChassisSettings, Place
 from bmcha.runtime.device_groups import Group, dealt, shown
 from bmcha.runtime.worker import Clock, Post

@@ -7,7 +7,7 @@ a dead or stalled node by the age of the header. Runs in the node's thread, the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bmcha.hal.port import ImagePort
 from bmcha.model.effect import EnterRole, WriteImage
@@ -21,6 +21,7 @@ from bmcha.model.reading import (
     SensorCell,
     SupplyCell,
 )
+from bmcha.model.record import dataclass
 from bmcha.model.role import Role
 from bmcha.runtime.worker import Clock
 from bmcha.wire.image_codec import CELLS_RANGE, ImageHeader, cell_version, pack_cell, pack_header

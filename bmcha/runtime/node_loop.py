@@ -2,7 +2,8 @@
 
 Gives each step the time at which it begins. Ticks come on a grid of their own, so that silence is
 judged when nothing happens; and in the middle of many events whose steps are slow, so that these
-hold up neither that nor the watchdog. Knows nothing of what events mean; ends when the node says
+hold up neither that nor the watchdog. A tick says how far back the events go that may still wait
+(docs/adr/0020-waits-of-a-slow-node.md). Knows nothing of what events mean; ends when the node says
 `EndService`. Called by the supervisor, in the main thread.
 """
 
@@ -21,6 +22,10 @@ from bmcha.runtime.worker import Clock
 
 TICK_NS_MIN = NS_PER_MS
 """Between a tick and one that the node's own deadline asks for."""
+
+
+BeatsWentOn = Callable[[int, int], bool]
+"""From before the first time until the second, now: did beats leave without a hole?"""
 
 
 class Core(Protocol):
@@ -57,8 +62,10 @@ class NodeLoop:
         clock: Clock,
         listen: Callable[[Event, int], None],
         recorder: Recorder,
+        beats_went_on: BeatsWentOn,
     ) -> None:
         self._node = node
+        self._beats_went_on = beats_went_on
         self._mailbox = mailbox
         self._runner = runner
         self._tick_ns = tick_ms * NS_PER_MS
@@ -68,12 +75,16 @@ class NodeLoop:
         self.pace = Pace(clock)
         self._tick_due_ns = 0
         self._ticked_ns = 0
+        self._stepped_ns = clock()
+        self._known_ns = 0
+        """What came by then has had its step."""
         self._stop_asked_by = ""
 
     def start(self) -> None:
         self.pace.begin()
         now_ns = self._clock()
         self._tick_due_ns = now_ns + self._tick_ns
+        self._known_ns = self._stepped_ns = now_ns
         self._recorder.step_begins(None, now_ns)
         effects = self._node.start(now_ns)
         self._recorder.step_ended(effects)
@@ -94,12 +105,13 @@ class NodeLoop:
         wait_ns = max(0, due_ns - self._clock())
         self.pace.begin(wait_ns)
         events = self._mailbox.take(wait_ns / NS_PER_S)
-        looked_ns = self._clock()
+        looked_ns = taken_ns = self._clock()
         for event in events:
             self._step(event)
             if self._clock() - looked_ns >= self._tick_ns:
                 self._tick()
                 looked_ns, due_ns = self._clock(), self.due_ns()
+        self._known_ns = taken_ns
         if self._stop_asked_by:
             asked_by, self._stop_asked_by = self._stop_asked_by, ""
             self._step(StopAsked(asked_by))
@@ -112,7 +124,13 @@ class NodeLoop:
         self._tick_due_ns += late_ns // self._tick_ns * self._tick_ns
         self._ticked_ns = now_ns
         self.pace.begin()
-        self._step(Tick())
+        behind_ms = (now_ns - self._known_ns) // NS_PER_MS
+        self._do_step(Tick(behind_ms, self._is_late_but_beat(now_ns)), now_ns)
+
+    def _is_late_but_beat(self, now_ns: int) -> bool:
+        """Late by its steps, and the peer has heard it all the while (docs/adr/0024)."""
+        is_late = now_ns - self._stepped_ns > self._node.output_gap_limit_ns
+        return is_late and self._beats_went_on(self._stepped_ns, now_ns)
 
     def due_ns(self) -> int:
         """The next tick of the grid, or the node's own deadline if that is sooner."""
@@ -123,9 +141,16 @@ class NodeLoop:
         return min(self._tick_due_ns, max(deadline_ns, self._ticked_ns + TICK_NS_MIN))
 
     def _step(self, event: Event) -> None:
+        now_ns = self._clock()
+        if self._is_late_but_beat(now_ns):
+            self._tick()
+            now_ns = self._stepped_ns  # However long the tick took, the event is not later for it.
+        self._do_step(event, now_ns)
+
+    def _do_step(self, event: Event, now_ns: int) -> None:
         if self._runner.has_ended:
             return
-        now_ns = self._clock()
+        self._stepped_ns = now_ns
         self._listen(event, now_ns)
         self._recorder.step_begins(event, now_ns)
         effects = self._node.step(event, now_ns)

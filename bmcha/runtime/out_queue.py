@@ -8,10 +8,10 @@ Filled by the node's thread, emptied by the path's thread; the lock is held for 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from threading import Lock
 
 from bmcha.model.message import Delta, DeltaAck, Message, MirrorJoin
+from bmcha.model.record import dataclass
 
 MESSAGES_MAX = 256
 """A whole image of 4 KiB in frames of 200 bytes is about 25 messages; ten of those."""

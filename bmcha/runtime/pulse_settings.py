@@ -1,10 +1,9 @@
-"""What one beat engine is told once, at start; the same record will configure the C loop."""
+"""What one beat engine is told once, at start."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from bmcha.model.moment import NS_PER_MS
+from bmcha.model.record import dataclass
 from bmcha.model.settings import NodeSettings, PathKind, PathSettings
 
 BITS_PER_SERIAL_BYTE = 10
@@ -36,6 +35,15 @@ class PulseSettings:
     echo_index: int
     echo_limits: tuple[EchoLimits, ...]
     line_bytes_per_s: int | None
+
+
+def did_beats_go_on(
+    settings: PulseSettings, last_ns: int, unbroken_ns: int, since_ns: int, now_ns: int
+) -> bool:
+    """T3 of docs/adr/0003: without a hole from before ``since_ns`` until now. ``last_ns`` and
+    ``unbroken_ns`` are the engine's word."""
+    hole_ns = (settings.deadtime_ms - settings.interval_ms) * NS_PER_MS
+    return unbroken_ns <= since_ns and last_ns >= unbroken_ns and now_ns - last_ns <= hole_ns
 
 
 def pulse_settings(

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from threading import Condition
 from threading import Event as Flag
 
 from bmcha.hal.port import PortError, StorePort
 from bmcha.model.event import EpochStored, StoreFailed, StoreRecovered
 from bmcha.model.reading import EventCell
+from bmcha.model.record import dataclass
 from bmcha.runtime.pace import Pace
 from bmcha.runtime.worker import Clock, Post
 

@@ -20,7 +20,6 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from types import FrameType
 
 from bmcha.diag.log import Level
@@ -28,6 +27,7 @@ from bmcha.hal.port import LinePort, PortError
 from bmcha.model.effect import OwnLine
 from bmcha.model.event import WorkerRecovered, WorkerStalled
 from bmcha.model.moment import ms_from_ns
+from bmcha.model.record import dataclass
 from bmcha.runtime.node_loop import NodeLoop
 from bmcha.runtime.pace import Pace
 from bmcha.runtime.worker import Post, Say, Worker

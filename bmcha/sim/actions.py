@@ -5,8 +5,9 @@ Pure. The words for them are `bmcha.sim.action_words`; they are carried out by `
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, unique
+
+from bmcha.model.record import dataclass
 
 SLOT_ROLES = ("active", "standby")
 

@@ -24,10 +24,11 @@ Called by `bmcha.sim.chassis`, in one thread.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum, unique
 
 from bmcha.model.moment import NS_PER_MS
+from bmcha.model.record import dataclass
 from bmcha.model.settings import PULSE_MS_MAX, BoardClass
 
 HEALTH = "HEALTH"

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from bmcha.config import Config, ConfigError, ConfigProblem, find_board, load_config
 from bmcha.config.board_file import read_board
 from bmcha.config.board_tables import read_board_table
 from bmcha.config.table import Source, Table
 from bmcha.model.board import LineFile, PulseLine
+from bmcha.model.record import dataclass
 from bmcha.model.settings import BoardClass, ChassisSettings
 from bmcha.sim.actions import Vocabulary
 from bmcha.sim.backplane import (

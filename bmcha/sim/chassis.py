@@ -21,9 +21,9 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from bmcha.model.record import dataclass
 from bmcha.sim.backplane import RESET, Backplane, Change, ChangeKind
 from bmcha.sim.board_plan import BoardPlan
 from bmcha.sim.ctl import ControlServer, Request

@@ -12,10 +12,10 @@ import json
 import selectors
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bmcha.model.record import dataclass
 from bmcha.sim.layout import listen_at
 
 REQUEST_BYTES_MAX = 65536

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import queue
 import threading
-from dataclasses import dataclass
 from typing import Any
 
+from bmcha.model.record import dataclass
 from bmcha.sim.journal import Line
 from bmcha.sim.layout import RigLayout
 from bmcha.sim.rpc import RpcClient, RpcRefused

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 from bmcha.model.board import LineFile
+from bmcha.model.record import dataclass
 from bmcha.model.settings import ChassisSettings, HwmonChannel, Place, device_of
 from bmcha.sim.board_plan import BoardPlan
 from bmcha.sim.thermal import PWM_MAX, Plant

@@ -17,9 +17,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from bmcha.model.record import dataclass
 
 NS_PER_MS = 1_000_000
 PATH_FAULTS = ("cut", "loss", "delay", "noise")

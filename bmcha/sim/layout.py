@@ -11,8 +11,9 @@ import os
 import re
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+from bmcha.model.record import dataclass
 
 SLOTS = (1, 2)
 """Two are shipped, the first to claim first; the names below serve any number."""

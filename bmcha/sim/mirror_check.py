@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from bmcha.model.record import dataclass
 from bmcha.sim.layout import RigLayout
 from bmcha.wire import tables
 from bmcha.wire.image_codec import ImageHeader, cell_version, unpack_header

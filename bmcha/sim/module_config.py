@@ -39,8 +39,8 @@ succession = [{succession}]
 # Only used on a board that has a reset line to the other module.
 reset_pulse_ms = {pulse}
 
-# Dead times of 1500 ms until the beat engine is in C: while it is in Python, a busy machine may
-# hold a beat back for several hundred milliseconds.
+# Dead times of 1500 ms: here every byte passes through the virtual chassis, which is in Python and
+# which a busy machine may hold up for several hundred milliseconds. On a board 500 are enough.
 """
 
 _PATH = """

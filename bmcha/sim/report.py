@@ -6,9 +6,10 @@ Its keys are a contract, checked from outside: extend, do not rename. Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from bmcha.model.record import dataclass
 from bmcha.sim.follow import EventTold, RoleTold
 from bmcha.sim.mirror_check import MirrorResult
 

@@ -12,10 +12,10 @@ import tempfile
 import threading
 import traceback
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from bmcha.model.record import dataclass
 from bmcha.sim.board_plan import BoardPlan, board_vocabulary, read_plan
 from bmcha.sim.chassis import Chassis
 from bmcha.sim.claim import RigRefused, claim_names

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from bmcha.model.record import dataclass
 from bmcha.sim import journal
 from bmcha.sim.mirror_check import MirrorResult
 from bmcha.sim.report import EventsResult, Report, judge_events, role_rows

@@ -7,12 +7,13 @@ serve several boards: a step after ``on BOARD:`` or ``on BOARD,BOARD:`` counts o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum, unique
 from importlib import resources
 from pathlib import Path
 
 from bmcha.config.key_texts import MODULE_TEXTS
+from bmcha.model.record import dataclass
 from bmcha.model.role import Role
 from bmcha.sim.action_words import ActionRejected, parse_action
 from bmcha.sim.actions import Vocabulary

@@ -15,9 +15,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
+from bmcha.model.record import dataclass
 from bmcha.sim import journal
 from bmcha.sim.board_plan import BOARD_FILES, board_vocabulary
 from bmcha.sim.report import Report

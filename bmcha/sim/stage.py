@@ -11,9 +11,9 @@ import queue
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from bmcha.model.record import dataclass
 from bmcha.sim.follow import EventTold, Followers, JournalTold, ModuleGone, RoleTold, Told
 from bmcha.sim.rig import Rig
 from bmcha.sim.rpc import RpcClient, RpcRefused

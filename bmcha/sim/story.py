@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from bmcha.model.record import dataclass
 from bmcha.sim import journal
 from bmcha.sim.backplane import RESET
 from bmcha.sim.follow import EventTold, JournalTold, ModuleGone, RoleTold, Told

@@ -13,9 +13,9 @@ Values are in hwmon's units (m°C, mV, mA, µW, rpm). Called by `bmcha.sim.chass
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from bmcha.model.reading import SensorKind
+from bmcha.model.record import dataclass
 from bmcha.model.settings import ChassisSettings, SensorSettings
 
 AMBIENT_MILLI = 24_000

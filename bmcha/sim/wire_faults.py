@@ -16,8 +16,10 @@ Used by `bmcha.sim.wires`.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import field
 from random import Random
+
+from bmcha.model.record import dataclass
 
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000

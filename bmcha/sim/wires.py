@@ -18,9 +18,9 @@ import socket
 import termios
 import tty
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from random import Random
 
+from bmcha.model.record import dataclass
 from bmcha.sim.wire_faults import NOISE_PERIOD_NS, Delay, Loss, Noise, WireFaults
 
 UDP, SERIAL = "udp", "serial"

@@ -1,7 +1,8 @@
-"""UDP payloads out of a packet capture: pcap and pcapng, Ethernet, loopback, raw IP and cooked.
+"""What may be frames out of a packet capture: pcap and pcapng, Ethernet, loopback, raw IP, cooked.
 
 Just enough to show what two modules said to each other; for everything else there is Wireshark.
-IPv4 and IPv6 without extension headers. What is no UDP datagram, or is cut short, is passed over.
+UDP over IPv4 and IPv6 without extension headers, and our own EtherType. Everything else is passed
+over, and so is what is cut short.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from typing import Final
+
+from bmcha.model.ethernet import ETHER_TYPE, LENGTH_BYTES, without_padding
 
 _PCAP_MAGICS: Final = {
     b"\xd4\xc3\xb2\xa1": "<",
@@ -21,6 +24,11 @@ _SECTION, _INTERFACE, _PACKET = 0x0A0D0D0A, 1, 6
 _BYTE_ORDERS: Final = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
 _LINK_HEADER_BYTES: Final = {0: 4, 1: 14, 12: 0, 101: 0, 113: 16, 276: 20}
 """By link type: null, Ethernet, raw, raw, Linux cooked and its second version."""
+_ETHERNET: Final = 1
+_TYPE_AT: Final = {_ETHERNET: 12, 113: 14, 276: 0}
+"""Where the EtherType stands, by link type."""
+_VLAN: Final = b"\x81\x00"
+_OURS: Final = ETHER_TYPE.to_bytes(2, "big")
 _UDP: Final = 17
 
 
@@ -28,11 +36,11 @@ def is_capture(data: bytes) -> bool:
     return data[:4] in _PCAP_MAGICS or data[:4] == _PCAPNG_MAGIC
 
 
-def udp_payloads(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """(offset in the file, payload) of each UDP datagram. A capture cut short just ends."""
+def payloads(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """(offset in the file, what may be a frame) of each packet. A capture cut short just ends."""
     packets = _pcapng_packets(data) if data[:4] == _PCAPNG_MAGIC else _pcap_packets(data)
     for offset, link_type, packet in packets:
-        found = _udp_payload(link_type, packet)
+        found = _payload(link_type, packet)
         if found is not None:
             start, payload = found
             yield offset + start, payload
@@ -71,13 +79,21 @@ def _pcapng_packets(data: bytes) -> Iterator[tuple[int, int, bytes]]:
         at += size
 
 
-def _udp_payload(link_type: int, packet: bytes) -> tuple[int, bytes] | None:
-    """(offset in the packet, payload)."""
+def _payload(link_type: int, packet: bytes) -> tuple[int, bytes] | None:
+    """(offset in the packet, what may be a frame)."""
     at = _LINK_HEADER_BYTES.get(link_type)
     if at is None:
         return None
-    if link_type == 1 and packet[12:14] == b"\x81\x00":
-        at += 4
+    type_at = _TYPE_AT.get(link_type)
+    if link_type == _ETHERNET and packet[12:14] == _VLAN:
+        at, type_at = at + 4, 16
+    if type_at is not None and packet[type_at : type_at + 2] == _OURS:
+        return at + LENGTH_BYTES, without_padding(packet[at:])
+    return _udp_payload(packet, at)
+
+
+def _udp_payload(packet: bytes, at: int) -> tuple[int, bytes] | None:
+    """``at``: where IP begins."""
     if len(packet) < at + 20:
         return None
     if packet[at] >> 4 == 4 and packet[at + 9] == _UDP:

@@ -15,7 +15,7 @@ from bmcha.model.message import MessageType
 from bmcha.model.reading import CellKind, Quality, SensorKind, UnitState
 from bmcha.model.role import Reason, Role, Severity
 from bmcha.wire import age, codec, schema, tables, version
-from bmcha.wire.capture import is_capture, udp_payloads
+from bmcha.wire.capture import is_capture, payloads
 from bmcha.wire.frame import BadFrame, BadReason, Decoded, RawFrame
 from bmcha.wire.front import parse_frame
 
@@ -33,7 +33,7 @@ _HEX_BYTES_MAX: Final = 16
 def dissect(data: bytes) -> Iterator[str]:
     """Lines without line ends. Never raises, whatever the bytes are."""
     if is_capture(data):
-        for offset, payload in udp_payloads(data):
+        for offset, payload in payloads(data):
             yield from _show(codec.decode_datagram(payload), offset, payload)
         return
     decoded, taken = codec.decode_stream(data)

@@ -7,11 +7,12 @@ never an exception: a receiver counts it and goes on.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum, unique
 from typing import Protocol
 
 from bmcha.model.message import Header
+from bmcha.model.record import dataclass
 from bmcha.wire import version
 
 
@@ -49,6 +50,10 @@ _SENTENCES = {
     BadReason.SLOT: "not from the peer, or not for this slot",
     BadReason.MAC_UNEXPECTED: "signed, but no key is configured here",
 }
+
+
+FOREIGN = (BadReason.CHASSIS, BadReason.SLOT)
+"""Sound frames that are none of ours: counted apart, because they are no damage."""
 
 
 @dataclass(frozen=True, slots=True)

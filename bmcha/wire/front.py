@@ -1,8 +1,8 @@
 """The door of the wire: a header and a message to a frame's bytes and back.
 
-Callers use `build_frame`, `parse_frame` and `frame_reader.FrameReader`, and nothing below. The C
-codec does the work; where it cannot be imported that is said and not worked around, because the
-twin is many times slower and nobody would notice why. The simulator and tests name the twin.
+For tools, the simulator and tests; the service's own frames go through `native/bmcha_engine.c`. The
+C codec does the work; where it cannot be imported that is said and not worked around, because the
+twin is many times slower and nobody would notice why.
 """
 
 from __future__ import annotations

@@ -20,10 +20,11 @@ from typing import Final
 
 from construct import Array, Bytes, Const, Construct, FormatField, Struct
 
+from bmcha.model import ethernet
 from bmcha.model.message import MessageType
 from bmcha.model.reading import CellKind, Quality, SensorKind, UnitState
 from bmcha.model.role import Role, Severity
-from bmcha.wire import schema, version
+from bmcha.wire import age, messages, schema, version
 from bmcha.wire.c_templates import IMAGE_HEADER, WIRE_HEADER
 from bmcha.wire.checksum import crc32c
 from bmcha.wire.frame import BadReason
@@ -252,6 +253,30 @@ def _counts(arrays: list[str]) -> Iterator[str]:
         yield f"        out->{part}_count = BMCHA_{part.upper()}_MAX;"
 
 
+def _heartbeat_numbers() -> list[str]:
+    """What the engine fills in, echoes, judges and compares."""
+    roles = [role.value for role in Role]
+    lines = [
+        f"#define BMCHA_BEAT_HEAD_BYTES {schema.HEARTBEAT_HEAD.sizeof()}u",
+        f"#define BMCHA_ECHO_BYTES {schema.ECHO.sizeof()}u",
+        f"#define BMCHA_ECHOES_MAX {schema.ECHOES_MAX}u",
+        f"#define BMCHA_ECHO_SHIFT {schema.ECHO_SHIFT}u",
+        f"#define BMCHA_BEAT_TAIL_MAX {schema.MAINTENANCE.sizeof()}u",
+        f"#define BMCHA_NEWS_FLAGS 0x{schema.HOLDING | schema.RELEASED | schema.WILL_CLAIM:02X}u",
+        f"#define BMCHA_ROLE_MIN {min(roles)}u",
+        f"#define BMCHA_ROLE_MAX {max(roles)}u",
+        f"#define BMCHA_HEALTH_MAX {messages.HEALTH_MAX}u",
+        f"#define BMCHA_DEADTIME_BEATS_MIN {messages.DEADTIME_BEATS_MIN}u",
+        f"#define BMCHA_ECHO_UNIT_NS {age.ECHO_UNIT_NS}",
+        f"#define BMCHA_AGE_NEVER 0x{age.NEVER:04X}u",
+        f"#define BMCHA_AGE_OLDEST 0x{age.OLDEST:04X}u",
+        "",
+    ]
+    for name, _, at in offsets_of(schema.HEARTBEAT_HEAD):
+        lines.append(f"#define BMCHA_BEAT_{name.upper()} {at}u")
+    return lines
+
+
 def wire_header() -> str:
     """The whole text of native/bmcha_wire.h."""
     lines = [
@@ -264,10 +289,14 @@ def wire_header() -> str:
         f"#define BMCHA_FRAME_BYTES_MAX {frame_bytes_max()}u",
         f"#define BMCHA_STUFFED_BYTES_MAX {stuffed_bytes_max()}u",
         f"#define BMCHA_FLAG_MAC 0x{schema.FLAG_MAC:02X}u",
+        f"#define BMCHA_ETHER_TYPE 0x{ethernet.ETHER_TYPE:04X}u",
+        f"#define BMCHA_LENGTH_BYTES {ethernet.LENGTH_BYTES}u",
         "",
     ]
     for name, _, at in offsets_of(schema.FRAME_HEADER):
         lines.append(f"#define BMCHA_HEADER_{name.upper()} {at}u")
+    lines.append("")
+    lines += _heartbeat_numbers()
     lines.append("")
     lines += [f"#define BMCHA_TYPE_{kind.name} {kind.value}u" for kind in MessageType]
     lines.append("")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from bmcha.model.reading import (
@@ -27,6 +26,7 @@ from bmcha.model.reading import (
     SupplyCell,
     UnitState,
 )
+from bmcha.model.record import dataclass
 from bmcha.model.role import Role, Severity
 from bmcha.wire import tables
 from bmcha.wire.cells import clamped, cut

@@ -122,7 +122,7 @@ def _build_heartbeat(heartbeat: Heartbeat) -> bytes:
         _heartbeat_flags(heartbeat),
         draft.health,
         heartbeat.interval_ms,
-        _deadtime_beats(heartbeat),
+        deadtime_beats(heartbeat.interval_ms, heartbeat.deadtime_ms),
         draft.revision & _U16_MASK,
         draft.echo_boot_id,
         draft.mirror_sequence & _U16_MASK,
@@ -152,8 +152,8 @@ def _heartbeat_flags(heartbeat: Heartbeat) -> int:
     return flags
 
 
-def _deadtime_beats(heartbeat: Heartbeat) -> int:
-    interval_ms, deadtime_ms = heartbeat.interval_ms, heartbeat.deadtime_ms
+def deadtime_beats(interval_ms: int, deadtime_ms: int) -> int:
+    """ValueError: the wire cannot say it."""
     if not 0 < interval_ms <= _U16_MASK:
         raise ValueError(f"heartbeat interval {interval_ms} ms: it is 1 to {_U16_MASK}")
     beats, rest = divmod(deadtime_ms, interval_ms)

@@ -93,15 +93,25 @@ class Chassis:
                 self.wait_until(self._is_settled, "settled after the switchover", SETTLE_S)
                 (found,) = self.judge.holders()
         except RigError as failure:
-            self._failure = failure
-            raise
+            self._failure = RigError("\n".join([str(failure), *map(self._word_of, SLOTS)]))
+            raise self._failure from failure
         return found
 
     def _is_settled(self) -> bool:
         levels = [self.judge.level(slot, "MM_HEALTH") for slot in SLOTS]
         if len(self.judge.holders()) != 1 or not all(levels):
             return False
-        return all(self.status(slot).get("redundancy", {}).get("state") == "FULL" for slot in SLOTS)
+        return all(_is_well(self.status(slot)) for slot in SLOTS)
+
+    def _word_of(self, slot: int) -> str:
+        try:
+            status = self.status(slot)
+        except RigError as failure:
+            return f"slot {slot}: {failure}"
+        if not status:
+            return f"slot {slot} does not answer"
+        node, alarms = status["node"], [alarm["text"] for alarm in status["alarms"]]
+        return f"slot {slot}: {status['redundancy']}, health {node['health_reasons']}, {alarms}"
 
     # ---- what a person does
 
@@ -127,3 +137,10 @@ class Chassis:
                 raise RigError(f"not within {seconds:.0f} s: {what}\nthe last lines:\n{changes}")
             time.sleep(LOOK_S)
         return 1000 * (time.monotonic() - begin_s)
+
+
+def _is_well(status: dict[str, Any]) -> bool:
+    """Redundant, and nothing that this module can do for the chassis is missing."""
+    if not status:
+        return False
+    return bool(status["redundancy"]["state"] == "FULL" and status["node"]["health"] == 100)

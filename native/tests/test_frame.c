@@ -1,6 +1,7 @@
 /* Frames at their limits, streams with damage, and noise. */
 #include <string.h>
 
+#include "../bmcha_bytes.h"
 #include "../bmcha_crc32c.h"
 #include "../bmcha_frame.h"
 #include "check.h"
@@ -83,7 +84,7 @@ static void a_lying_length_is_found(void)
         data[BMCHA_HEADER_BODY_LENGTH] = (uint8_t)length;
         data[BMCHA_HEADER_BODY_LENGTH + 1] = (uint8_t)(length >> 8);
         crc = bmcha_crc32c(data, (size_t)size - 4);
-        memcpy(data + size - 4, &crc, sizeof crc);
+        bmcha_le32_write(data + size - 4, crc);
         bmcha_frame_decode(data, (size_t)size, &frame);
         CHECK(frame.status == (length == 4 ? 0 : BMCHA_BAD_LENGTH));
     }

@@ -7,6 +7,8 @@ All waits are bounded; what never comes is a failed test, never a hang.
 import os
 import select
 import socket
+import struct
+import subprocess
 import termios
 import threading
 import time
@@ -15,10 +17,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from bmcha.hal.ethernet_link import EthernetLink
+from bmcha.hal.interface import is_running
 from bmcha.hal.port import Link
 from bmcha.hal.serial_link import SerialLink
 from bmcha.hal.udp_link import UdpLink
+from bmcha.model.ethernet import ETHER_TYPE
 from bmcha.model.settings import SerialLine
+from tests.ports.traffic import read
 
 SOON_S = 10.0
 
@@ -65,6 +71,72 @@ class UdpRig:
 
     def close(self) -> None:
         self.far.close()
+
+
+class EthernetRig:
+    """Both ends of a virtual cable in this network, which has to be one of our own: `eth0` is the
+    link's, `far0` the test's."""
+
+    NEAR_MAC, FAR_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
+
+    def __init__(self) -> None:
+        self.device = f"ethernet eth0 to {self.FAR_MAC}"
+        self.lay()
+
+    def lay(self) -> None:
+        ip("link", "add", "eth0", "mtu", "9000", "type", "veth", "peer", "far0", "mtu", "9000")
+        for end, mac in (("eth0", self.NEAR_MAC), ("far0", self.FAR_MAC)):
+            ip("link", "set", end, "address", mac, "up")
+        deadline = time.monotonic() + SOON_S
+        self.far = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
+        while not all(is_running(self.far, end) for end in ("eth0", "far0")):
+            assert time.monotonic() < deadline, "the cable has no carrier"
+            time.sleep(0.002)
+        self.far.settimeout(SOON_S)
+        self.far.bind(("far0", ETHER_TYPE))
+        self.prove()
+
+    def prove(self) -> None:
+        """Both ways work: a carrier is told before the kernel sends, and till then it drops."""
+        with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0) as near:
+            near.bind(("eth0", ETHER_TYPE))
+            missing = {near, self.far}
+            deadline = time.monotonic() + SOON_S
+            while missing:
+                assert time.monotonic() < deadline, "the cable carries nothing"
+                self.put(b"proof")
+                far_mac = bytes.fromhex(self.FAR_MAC.replace(":", ""))
+                near.sendto(b"proof", ("eth0", ETHER_TYPE, 0, 0, far_mac))
+                missing -= set(select.select(list(missing), [], [], 0.05)[0])
+        while select.select([self.far], [], [], 0)[0]:
+            self.far.recv(65536)
+
+    def link(self) -> EthernetLink:
+        return EthernetLink("eth0", self.FAR_MAC)
+
+    def say(self, data: bytes) -> None:
+        self.put(struct.pack("<H", len(data)) + data)
+
+    def put(self, payload: bytes, target: str = NEAR_MAC) -> None:
+        mac = bytes.fromhex(target.replace(":", ""))
+        self.far.sendto(payload, ("far0", ETHER_TYPE, 0, 0, mac))
+
+    def hear(self, bytes_min: int) -> list[bytes]:
+        found: list[bytes] = []
+        while sum(map(len, found)) < bytes_min:
+            payload = self.far.recv(65536)
+            (length,) = struct.unpack_from("<H", payload)
+            assert len(payload) >= 2 + length
+            found.append(payload[2 : 2 + length])
+        return found
+
+    def close(self) -> None:
+        self.far.close()
+        subprocess.run(("ip", "link", "delete", "eth0"), check=False, capture_output=True)
+
+
+def ip(*words: str) -> None:
+    subprocess.run(("ip", *words), check=True, stdin=subprocess.DEVNULL)
 
 
 class SerialRig:
@@ -148,7 +220,7 @@ def read_until(link: Link, is_enough: Callable[[list[bytes]], bool]) -> list[byt
     deadline = time.monotonic() + SOON_S
     while not is_enough(found):
         assert time.monotonic() < deadline, f"only {found!r:.200} came"
-        found += link.read(0.1)
+        found += read(link, 0.1)
     return found
 
 

@@ -17,7 +17,9 @@ from tests import needs
 REPOSITORY = Path(__file__).parents[2]
 WAYS = (("unshare", "--user", "--map-root-user", "--net"), ("unshare", "--net"))
 """A container may forbid its root the first and allow the second."""
-END_S = 60
+END_S = 120
+IN_OWN_NETWORK = "BMCHA_IN_OWN_NETWORK"
+"""Set where a test runs in a network of its own, and may lay cables there."""
 
 
 @cache
@@ -42,7 +44,7 @@ def in_namespace(setup: str, words: Sequence[str]) -> subprocess.CompletedProces
     return subprocess.run(
         [*(way() or WAYS[0]), "sh", "-c", script, "sh", *words],
         cwd=REPOSITORY,
-        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY), IN_OWN_NETWORK: "1"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

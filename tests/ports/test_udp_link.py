@@ -17,6 +17,7 @@ from tests.ports.far_ends import (
     UdpRig,
     read_until,
 )
+from tests.ports.traffic import read, write
 
 FRAME = b"\x01frame\x00"
 
@@ -38,8 +39,8 @@ def test_a_refused_port_is_a_sign_with_its_time(udp: UdpRig) -> None:
     deadline = time.monotonic() + SOON_S
     while not link.signs().refused_count:
         assert time.monotonic() < deadline
-        link.write(FRAME)
-        link.read(0.01)
+        write(link, FRAME)
+        read(link, 0.01)
     refused_ns = link.signs().refused_ns
     assert refused_ns is not None
     assert before_ns < refused_ns <= time.monotonic_ns()
@@ -72,9 +73,9 @@ def test_more_than_the_buffer_holds_is_lost_and_counted_and_one_read_takes_the_r
     link.open()
     for _ in range(3000):
         udp.say(FRAME)
-    taken = link.read(1.0)
+    taken = read(link, 1.0)
     assert len(taken) > 100
-    assert link.read(0.0) == []
+    assert read(link, 0.0) == []
     assert len(taken) + link.signs().unread_count == 3000
     link.close()
 
@@ -97,7 +98,7 @@ def test_a_stranger_is_not_read(udp: UdpRig) -> None:
         stranger.sendto(b"from a stranger", udp.local)
         udp.say(FRAME)
         assert read_until(link, bool) == [FRAME]
-        assert link.read(0.0) == []
+        assert read(link, 0.0) == []
     link.close()
 
 
@@ -126,12 +127,12 @@ def test_a_refused_port_is_no_fault_of_the_link(udp: UdpRig) -> None:
     link.open()
     udp.far.close()
     for _ in range(5):
-        link.write(FRAME)
-        assert link.read(0.01) == []
+        write(link, FRAME)
+        assert read(link, 0.01) == []
     udp.far = socket.socket(udp.family, socket.SOCK_DGRAM)
     udp.far.settimeout(SOON_S)
     udp.far.bind(udp.remote)
-    assert link.write(FRAME)
+    assert write(link, FRAME)
     assert udp.hear(1) == [FRAME]
     udp.say(FRAME)
     assert read_until(link, bool) == [FRAME]

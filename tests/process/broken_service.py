@@ -6,26 +6,29 @@ what breaks; the file is BREAK in the current folder. Everything else is the ser
 
 import os
 import sys
+from time import monotonic_ns as clock
 
 from bmcha import app
 from bmcha.cli.exit_codes import EXIT_FAILED
 from bmcha.hal.port import PortError
 from bmcha.hal.sqlite_store import SqliteStore
-from bmcha.hal.udp_link import UdpLink
 from bmcha.model.effect import Effect
 from bmcha.model.event import Event, Tick
 from bmcha.model.invariant import check
 from bmcha.model.reading import EventCell
 from bmcha.node import Node
+from bmcha.runtime.engine import FOR_EVER_NS, Engine
 
 BREAK = "BREAK"
+LOOK_NS = 20_000_000
 
 
-class BrokenLink(UdpLink):
-    def read(self, timeout_s: float) -> list[bytes]:
-        if os.path.exists(BREAK):
-            raise ZeroDivisionError("a driver that nobody has seen before")
-        return super().read(timeout_s)
+class BrokenEngine(Engine):
+    def run(self, until_ns: int = FOR_EVER_NS) -> int:
+        while self.settings.path != "udp" or not os.path.exists(BREAK):
+            if failed := super().run(min(until_ns, clock() + LOOK_NS)):
+                return failed
+        raise ZeroDivisionError("a driver that nobody has seen before")
 
 
 WHOLE_STEP = Node.step
@@ -48,7 +51,7 @@ def main(part: str, config: str) -> int:
         # Not a class of its own: the recorder saves the node as what it is.
         type.__setattr__(Node, "step", broken_step)
     elif part == "path":
-        vars(app)["UdpLink"] = BrokenLink
+        vars(app)["Engine"] = BrokenEngine
     elif part == "store":
         vars(app)["SqliteStore"] = BrokenStore
     try:

@@ -109,6 +109,10 @@ def hurry() -> None:
     supervisor_module.CHECK_S = 0.05
 
 
+def no_beats(_since_ns: int, _now_ns: int) -> bool:
+    return False
+
+
 def main(behaviour: str) -> int:
     if behaviour in ("node-stuck", "thread-stalls"):
         hurry()
@@ -117,10 +121,11 @@ def main(behaviour: str) -> int:
     lines: Any = Lines(behaviour)
     unused: Any = None
     outlets = Outlets(DraftBoard(), {}, unused, lines, unused, unused, unused, unused)
-    runner = EffectRunner(outlets, lambda: 10**9, mailbox.post, clock)
+    runner = EffectRunner(outlets, lambda: 10**9, mailbox.post, clock, no_beats)
     recorder = FlightRecorder(lambda: b"")
     loop = NodeLoop(
-        Node(behaviour), mailbox, runner, 25, clock, lambda event, now_ns: None, recorder
+        *(Node(behaviour), mailbox, runner, 25, clock),
+        *(lambda event, now_ns: None, recorder, no_beats),
     )
     hooks = Hooks(
         on_stopping=lambda: say("stopping"),

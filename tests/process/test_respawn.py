@@ -77,8 +77,17 @@ class Supervised:
             ["unshare", "--mount", "sh", "-c", inside],
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
             start_new_session=True,
+            # Under nohup it is ignored, and what a shell finds ignored it can not trap.
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
         )
         return self.process
+
+    def is_slow_to_note(self) -> None:
+        """The service runs long before the supervisor knows its number."""
+        script = self.root / "usr" / "sbin" / "bmcha-respawn"
+        before, found, after = script.read_text().partition("    service=$!\n")
+        assert found
+        script.write_text(f"{before}    sleep 1\n{found}{after}")
 
     def send(self, number: signal.Signals) -> None:
         assert self.process is not None
@@ -174,6 +183,21 @@ def test_sighup_reaches_the_service_which_lives_on(supervised: Supervised) -> No
     supervised.send(signal.SIGTERM)
     assert supervised.ended() == 0 and not supervised.has_said_more()
     assert supervised.signals() == ["HUP", "HUP", "TERM"] and len(supervised.lives()) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_a_signal_between_the_start_and_its_number_is_not_lost(
+    supervised: Supervised, number: signal.Signals
+) -> None:
+    supervised.is_slow_to_note()
+    supervised.start("stay")
+    wait_until(supervised.lives, "the service lives")
+    supervised.send(number)
+    wait_until(heard(supervised, 1), f"{number.name} is passed on")
+    if number is signal.SIGHUP:
+        supervised.send(signal.SIGTERM)
+    assert supervised.ended() == 0
+    assert supervised.signals() == ["HUP", "TERM"][number is signal.SIGTERM :]
 
 
 def heard(supervised: Supervised, count: int) -> Callable[[], bool]:

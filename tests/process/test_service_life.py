@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from bmcha.diag.replay import read_recording, replay
+from bmcha.hal.port import PortError
+from bmcha.hal.realtime import require_lockable
+from tests import needs
 from tests.process.rig import Module, json_of, roles, run_cli, two_modules
 from tests.waiting import wait_until
 
@@ -255,3 +258,45 @@ def test_a_module_that_cannot_read_its_slot_leaves_its_flight_recorder(pair) -> 
     assert not list(replay(items))
     assert Path(file).stat().st_mode & 0o777 == 0o600
     os.unlink(file)
+
+
+# ---- what the system may refuse
+
+
+REALTIME = "[realtime]\nlock_memory = true\ncpus = [{cpus}]\n\n[timers]"
+
+
+def test_what_the_system_refuses_is_logged_and_the_service_runs_without_it(lone) -> None:
+    edit(lone, "config.toml", "[timers]", REALTIME.format(cpus=1023))
+    lone.prefix = ["prlimit", f"--memlock={1 << 20}"]
+    if os.geteuid() == 0:
+        lone.prefix += ["setpriv", "--bounding-set=-ipc_lock", "--inh-caps=-ipc_lock"]
+    lone.start()
+    wait_until(lambda: lone.role() == "ACTIVE", "ACTIVE")
+    assert "memory cannot be locked: this user may lock 1024 KiB; set LimitMEMLOCK" in lone.log()
+    assert "processors 1023: this process may run on" in lone.log()
+
+
+def test_a_service_stays_in_memory_and_on_its_processor(lone) -> None:
+    needs.that(may_lock_memory(), "to lock memory", "ulimit -l unlimited")
+    cpu = min(os.sched_getaffinity(0))
+    edit(lone, "config.toml", "[timers]", REALTIME.format(cpus=cpu))
+    lone.start()
+    wait_until(lambda: lone.role() == "ACTIVE", "ACTIVE")
+    own = status_of(f"/proc/{lone.process.pid}/status")
+    assert int(own["VmLck"].split()[0]) > 1000
+    threads = Path(f"/proc/{lone.process.pid}/task").glob("*/status")
+    assert {status_of(thread)["Cpus_allowed_list"] for thread in threads} == {str(cpu)}
+
+
+def may_lock_memory() -> bool:
+    try:
+        require_lockable()
+    except PortError:
+        return False
+    return True
+
+
+def status_of(file: str | Path) -> dict[str, str]:
+    pairs = (line.split(":", 1) for line in Path(file).read_text().splitlines())
+    return {name: value.strip() for name, value in pairs}

@@ -15,11 +15,11 @@ from bmcha.model.message import Header, Message, MessageType
 from bmcha.model.reading import ImageCell
 from bmcha.wire import codec, codec_native, decode_text, schema, tables
 from bmcha.wire.frame import Address, BadFrame, Codec, RawFrame
-from bmcha.wire.frame_reader import FrameReader
 from bmcha.wire.front import build_frame, parse_frame
 from bmcha.wire.image_codec import pack_cell, unpack_picture
 from bmcha.wire.messages import parse_body
 from tests.properties.strategies import NOW_NS, headers, image_cells, said
+from tests.world.frame_reader import FrameReader
 
 Said = tuple[Header, Message]
 CODECS = (codec, codec_native)

@@ -141,6 +141,11 @@ REACHES = (
             "bmcha.view",
         ),
     ),
+    # Measures real services and the engine alone; a composition root of its own.
+    Reach(
+        "bmcha.bench",
+        (*_BASE, *_SHELL, "bmcha.runtime", "bmcha.hal", "bmcha.control_client"),
+    ),
     Reach("bmcha.cli.text", ()),
     Reach("bmcha.control_trouble", ()),
     Reach("bmcha.control_client", ("bmcha.runtime.control_socket", "bmcha.control_trouble")),
@@ -149,6 +154,7 @@ REACHES = (
         (
             *(*_BASE, *_SHELL, "bmcha.runtime", "bmcha.app", "bmcha.sim", "bmcha.image"),
             *("bmcha.cli.text", "bmcha.control_client", "bmcha.view", "bmcha.check"),
+            "bmcha.bench",
         ),
     ),
     Reach("bmcha.__main__", ("bmcha.cli",)),
@@ -193,8 +199,8 @@ DOORS = (
         NATIVE,
         (
             *("bmcha.wire.codec_native", "bmcha.image"),
-            *("bmcha.hal.shm_region", "bmcha.hal.file_watch", "bmcha.hal.udp_link"),
-            "bmcha.hal.arp_ping",
+            *("bmcha.hal.shm_region", "bmcha.hal.file_watch", "bmcha.hal.datagrams"),
+            *("bmcha.hal.realtime", "bmcha.hal.native_port", "bmcha.runtime.engine"),
         ),
     ),
 )

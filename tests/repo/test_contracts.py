@@ -32,6 +32,7 @@ REACH_CHEATS = {
     "bmcha.check": ("check/cheat.py", "import bmcha.app"),
     "bmcha.view": ("view/cheat.py", "import bmcha.sim"),
     "bmcha.sim": ("sim/cheat.py", "from bmcha import cli"),
+    "bmcha.bench": ("bench/cheat.py", "import bmcha.app"),
     "bmcha.cli.text": ("cli/text/cheat.py", "import bmcha.model"),
     "bmcha.control_trouble": ("control_trouble.py", "import bmcha.runtime.control_socket"),
     "bmcha.control_client": ("control_client.py", "import bmcha.runtime.mailbox"),

@@ -27,7 +27,7 @@ from bmcha.model.restart import Restart
 from bmcha.model.role import Role
 from tests.sim.firmware import newer, older
 from tests.sim.judge import Judge
-from tests.sim.story import Deed
+from tests.sim.story import DOUBTED, Deed
 from tests.speech import beat, draft, header
 from tests.world import Module, World
 from tests.world.life import Halt, Interrupt
@@ -65,6 +65,7 @@ class Doer:
         self._was_twin: set[int] = set()
         """In this era."""
         self.firmware: dict[int, str] = {1: "same", 2: "same"}
+        self._slow_until_ms: dict[int, int] = {}
 
     def begin_era(self, may_lie: bool) -> None:
         self.may_lie = may_lie
@@ -92,10 +93,15 @@ class Doer:
 
     def is_over_budget(self, deed: Deed) -> bool:
         if not self.may_lie:
-            return deed.name in ("stick", "bounce")  # a line that cannot be read does not lie
+            # A line that cannot be read does not lie, and one that says "held" only holds back.
+            is_doubt = deed.name == "stick" and deed.what == "active" and deed.value > 0
+            return deed.name in ("stick", "bounce") and not (is_doubt and self._has_gates())
         # A module of another chassis is heard on no path: as if all were cut.
         is_last_path = deed.what == self.world.path_names[-1]
         return deed.name in ("cut-all", "start-foreign") or is_last_path
+
+    def _has_gates(self) -> bool:
+        return self.modules[0].settings.board_class in DOUBTED
 
     def _nothing(self, _: Deed, __: Module) -> bool:
         return True
@@ -200,6 +206,21 @@ class Doer:
                 module.is_hung = False
 
         self.world.later(min(deed.value, JUMPED_PAUSE_MS), go_on)
+        return True
+
+    def _slow(self, deed: Deed, module: Module) -> bool:
+        """Each of its steps takes so long, for a while. Not both: of two that think, the world
+        sees one wait for the other."""
+        if self.world.modules[3 - module.slot].step_ms:
+            return False
+        module.step_ms = deed.value
+        until_ms = self._slow_until_ms[module.slot] = self.world.now_ms + deed.more
+
+        def be_quick() -> None:
+            if self._slow_until_ms[module.slot] == until_ms:
+                module.step_ms = 0
+
+        self.world.later(deed.more, be_quick)
         return True
 
     def _pull(self, _: Deed, module: Module) -> bool:
@@ -381,6 +402,7 @@ class Doer:
         world.delay_ms = dict.fromkeys(world.path_names, 1)
         for module in self.modules:
             module.is_store_broken, module.store_ms = False, 3
+            module.step_ms = 0
             module.hardware.is_gate_broken = module.are_sensors_bad = False
             module.does_reference_answer = True
             module.straps = StrapsRead(module.slot)

@@ -115,8 +115,9 @@ class Judge(Watcher):
         lives = [module.life for module in world.modules.values()]
         if any(life is None or life.is_frozen for life in lives):
             return False
-        if any(module.is_stopped or module.is_hung for module in world.modules.values()):
-            return False
+        modules = world.modules.values()
+        if any(module.is_stopped or module.is_hung or module.step_ms for module in modules):
+            return False  # a slow one lets go when its step is over
         if len({module.settings.chassis_id for module in world.modules.values()}) > 1:
             return False  # neither takes the other's word
         return any(
@@ -193,6 +194,7 @@ class Judge(Watcher):
             return
         peer = self._world.modules[3 - life.slot]
         is_well = peer.life is not None and not peer.is_stopped and not peer.is_hung
+        is_well = is_well and not peer.step_ms  # its answers come later than a probe waits
         if not is_well or peer.role is not Role.ACTIVE or life.node is None:
             return
         is_holding = peer.hardware.is_gate_open(self._world.now_exact_ms)

@@ -81,6 +81,19 @@ def a_goodbye_beside_a_line_that_stays_up() -> None:
     _expect(world, 2, Role.ACTIVE, Reason.UNVERIFIED_TAKEOVER, 10_000)
 
 
+def a_presence_line_that_falls_while_the_holder_stands_still() -> None:
+    """It answers nobody, but its ACTIVE line is up: PRESENCE alone takes nothing from it."""
+    world = World(GATED).settled()
+    before = list(world.modules[2].roles)
+    world.modules[1].is_stopped = True
+    world.stick(2, "presence", False)
+    world.run(200)
+    world.modules[1].is_stopped = False
+    world.run(LONG_MS)
+    assert world.modules[1].role is Role.ACTIVE
+    assert world.modules[2].roles == before, world.story()
+
+
 def pulled_out_while_a_claim_waits_for_its_answer() -> None:
     """A board with a PRESENCE line alone: an empty slot owes nothing."""
     world = World(BARE, IsolationPolicy.HOLD)
@@ -125,6 +138,7 @@ STORIES: tuple[Callable[[], None], ...] = (
     a_handover_after_which_the_successor_is_not_heard,
     a_holder_that_restarts_in_maintenance,
     a_goodbye_beside_a_line_that_stays_up,
+    a_presence_line_that_falls_while_the_holder_stands_still,
     pulled_out_while_a_claim_waits_for_its_answer,
     lambda: pulled_out_when_nobody_was_heard_any_more(GATED),
     lambda: pulled_out_when_nobody_was_heard_any_more(LEASE),

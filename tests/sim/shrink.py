@@ -103,9 +103,9 @@ def _simpler_deeds(deed: Deed) -> Iterator[Deed]:
     """Each by itself, the boldest first."""
     for after_ms in (0, deed.after_ms // 10, deed.after_ms // 2):
         yield replace(deed, after_ms=after_ms)
-    if deed.name in ("stop", "hang"):
+    if deed.name in ("stop", "hang", "slow"):
         yield replace(deed, value=deed.value // 2)
-    if deed.name in ("pause-at", "pause-in-write"):
+    if deed.name in ("pause-at", "pause-in-write", "slow"):
         yield replace(deed, more=deed.more // 2)
     if deed.name == "loss":
         yield replace(deed, name="cut", value=0)

@@ -196,13 +196,17 @@ class Storm:
             world.run(max(0, end_ms - world.now_ms), self._is_at_rest)
             settled = self._changes()
             world.run(STABLE_MS)
-            if settled == self._changes() or world.now_ms >= end_ms:
+            # What the peer says of its health is some beats old, and a move may wait for it.
+            is_still = settled == self._changes() and self._is_at_rest()
+            if is_still or world.now_ms >= end_ms:
                 break
         settled = self._changes()
         world.run(STABLE_MS)
+        # A reading may be on its way to the peer just now; or the last frame of a former life has
+        # come, is believed for a dead time (`bmcha.ha.lives`), and the peer is joined anew then.
+        world.run(bound_ms, self._is_at_rest)
         if settled != self._changes():
             self.judge.blame("restless", "a role moved although all is healed")
-        world.run(STABLE_MS, self._is_at_rest)  # a reading may be on its way to the peer just now
         if not world.is_over:
             self.judge.look_at_rest()
 

@@ -76,7 +76,8 @@ class Deed:
 @dataclass(frozen=True, slots=True)
 class Era:
     """``may_lie``: one line may lie, and then one path (the last one) stays sound. Else every path
-    may be lost, and no line lies. Two hands are only excluded with one of the two."""
+    may be lost, and no line lies, but for an ACTIVE line that stays up where there are gates: it
+    only holds back. Two hands are only excluded with one of the two."""
 
     may_lie: bool
     deeds: tuple[Deed, ...]
@@ -101,6 +102,7 @@ def make_story(seed: int, board: BoardClass | None = None) -> Story:
     if board is not None:
         setup = replace(setup, board=board)
     eras = [_make_era(random, setup) for _ in range(ERAS)]
+    _add_doubt(Random(f"doubt {seed}"), setup, eras)
     shares = [random.random() for _ in eras]
     told_ms = STORY_MS - ERAS * LIVED_MS
     quiet_ms = [int(told_ms * share / sum(shares)) for share in shares]
@@ -144,6 +146,28 @@ def _make_era(random: Random, setup: Setup) -> Era:
     return Era(may_lie, tuple(_make_deed(random, setup, name, about) for name in chosen))
 
 
+DOUBTED = (BoardClass.GATED, BoardClass.RESET)
+DOUBTS = 0.1
+DOUBT_GAPS_MS = (600, 900, 1500, 3000)
+
+
+def _add_doubt(random: Random, setup: Setup, eras: list[Era]) -> None:
+    """In one story of ten on a board with gates: all paths lost, an ACTIVE line that stays up, and
+    then the module that it tells of is pulled. Chance alone never brings the three together."""
+    numbers = [number for number, era in enumerate(eras) if not era.may_lie]
+    if setup.board not in DOUBTED or setup.is_single or not numbers or random.random() >= DOUBTS:
+        return
+    number, slot = random.choice(numbers), random.choice(setup.slots)
+    doubt = (
+        Deed(random.choice(GAPS_MS), "stick", slot, "active", 1),
+        Deed(random.choice(GAPS_MS), "cut-all"),
+        Deed(random.choice(DOUBT_GAPS_MS), "pull", 3 - slot),
+    )
+    deeds = eras[number].deeds
+    at = random.randint(0, len(deeds))
+    eras[number] = replace(eras[number], deeds=(*deeds[:at], *doubt, *deeds[at:]))
+
+
 WEIGHTS = {
     "cut": 6,
     "cut-all": 4,
@@ -160,6 +184,7 @@ WEIGHTS = {
     "start": 7,
     "stop": 5,
     "hang": 2,
+    "slow": 3,
     "pull": 2,
     "swizzle": 3,
     "die-at": 4,
@@ -195,6 +220,8 @@ WEIGHTS = {
 LYING = ("stick", "bounce")
 ABOUT_ONE = 0.8
 PAUSES_MS = (1, 2, 5, 20, 60, 150, 250, 290, 310, 450, 520, 600, 1000, 1800, 2500, 6000, 60_000)
+STEPS_MS = (2, 10, 10, 30, 30, 60, 120, 290)
+"""On a processor of a few hundred MHz a step takes some; and more when it has other work."""
 
 
 def _make_deed(random: Random, setup: Setup, name: str, about: int | None) -> Deed:
@@ -217,6 +244,10 @@ def _make_deed(random: Random, setup: Setup, name: str, about: int | None) -> De
             return replace(deed, what=path, value=random.choice((1, 5, 40, 150)))
         case "stop" | "hang":
             return replace(deed, value=random.choice(PAUSES_MS))
+        case "slow":
+            return replace(
+                deed, value=random.choice(STEPS_MS), more=random.choice((300, 1000, 2500))
+            )
         case "die-at" | "pause-at":
             pause_ms = random.choice(PAUSES_MS)
             return replace(deed, value=random.choice((0, 1, 2, 3, 5, 8, 13, 40)), more=pause_ms)

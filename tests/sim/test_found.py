@@ -125,6 +125,16 @@ FOUND = {
         +5 stop 2 - 500 0
         +275 reload 1 - 1 73
     """,
+    # Slow steps: the answer of the living lay in the mailbox while the wait for it ran out.
+    "an answer that nobody has looked at yet": """
+        seed 900082
+        setup board=reset policy=hold tick_ms=50 deadtime_ms=700 failovers_max=1 has_reference=True
+        era lines quiet 0
+        +3000 slow 1 - 60 9000
+        +763 stick 1 presence 0 0
+        +300 swizzle 1 - 5 2
+        +200 slow 1 - 30 2500
+    """,
 }
 
 

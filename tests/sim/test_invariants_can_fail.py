@@ -21,12 +21,12 @@ from bmcha.model.restart import Restart
 from bmcha.model.role import Reason, Role
 from bmcha.node import Node
 from bmcha.runtime import mailbox
-from bmcha.runtime.pulse_sender import PulseSender
 from tests.sim import judge as judging
 from tests.sim.storm import run_story
 from tests.sim.story import parse_story
 from tests.world import Module, hardware, wires
 from tests.world.life import Life
+from tests.world.pulse_sender import PulseSender
 
 Patch = pytest.MonkeyPatch
 CALM = ("+100 nothing 0 - 0 0",)

@@ -59,7 +59,15 @@ class World:
             audience=self,
         )
         self.until_ns = 0
-        self.runner = EffectRunner(outlets, lambda: LIMIT_NS, self.post, lambda: self.now_ns)
+        self.beats_since_ns: int | None = None
+        """They have gone on since then; None: they have not."""
+        self.runner = EffectRunner(
+            outlets, lambda: LIMIT_NS, self.post, lambda: self.now_ns, self.beats_went_on
+        )
+
+    def beats_went_on(self, since_ns: int, now_ns: int) -> bool:
+        assert now_ns == self.now_ns
+        return self.beats_since_ns is not None and self.beats_since_ns <= since_ns
 
     def post(self, event: object) -> bool:
         self.posted.append(event)
@@ -225,6 +233,18 @@ def test_a_peer_is_reset_through_its_line(world) -> None:
     world.run(PulseReset(2, 100))
     assert world.deeds == [("reset", 2, 100)]
     assert world.posted == []
+
+
+def test_an_output_write_that_is_late_is_done_where_beats_went_on(world) -> None:
+    step_ns = world.now_ns
+    world.now_ns += LIMIT_NS + 1
+    world.beats_since_ns = step_ns
+    world.run(PulseReset(2, 500), step_ns=step_ns)
+    assert world.posted == []
+    world.now_ns += LIMIT_NS + 1
+    world.beats_since_ns = step_ns + 1
+    world.run(PulseReset(2, 500), step_ns=step_ns)
+    assert world.posted == [OutputsWithheld(2 * LIMIT_NS + 2)]
 
 
 def test_a_reset_pulse_that_was_decided_before_a_stop_is_withheld(world) -> None:

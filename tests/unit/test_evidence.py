@@ -47,6 +47,7 @@ def judged(
     peer: PeerView, now_ms: int = START_MS, own_slot: int = 1, held_epoch: int = 0
 ) -> PeerEvidence:
     peer.tick(ms(now_ms))
+    peer.lines.tick(ms(now_ms), ms(now_ms))
     return evidence_of(peer, SETTINGS, own_slot, held_epoch, ms(now_ms))
 
 

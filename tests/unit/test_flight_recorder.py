@@ -136,7 +136,7 @@ def test_what_happens_all_the_time_is_packed_or_left_out() -> None:
     good = SensorRead(5, -1000, Quality.GOOD, 7)
     bad = SensorRead(500, None, Quality.BAD, 8)
     told = SensorRead(5, 1, Quality.GOOD, 9, low_milli=-5)
-    events: list[Event] = [Tick(), good, bad, told, Tick()]
+    events: list[Event] = [Tick(), good, bad, told, Tick(), Tick(3)]
     for now_ns, event in enumerate(events):
         recorder.step_begins(event, now_ns)
         recorder.step_ended([SetFan(0, 100)])
@@ -147,7 +147,7 @@ def test_what_happens_all_the_time_is_packed_or_left_out() -> None:
         [2, "sensor", 500, None, "BAD", 8],
     ]
     assert lines[4]["event"]["SensorRead"]["low_milli"] == -5
-    assert lines[5]["packed"] == [[4, "tick"]]
+    assert lines[5]["packed"] == [[4, "tick"], [5, "tick", 3]]
     assert lines[6] == {"end": 6}
     assert [step.event for step in steps_of([json.dumps(line) for line in lines])] == events
 

@@ -22,6 +22,10 @@ def has_spoken(watch: LineWatch) -> bool:
     return watch.has_spoken
 
 
+def tick(watch: LineWatch, now_ns: int, behind_ms: int = 0) -> None:
+    watch.tick(now_ns, now_ns - ms(behind_ms))
+
+
 def probed() -> LineWatch:
     """HEALTH was read down twice; the probe of t = 2 ms is under way."""
     watch = LineWatch(ms(PROBE_MS))
@@ -32,7 +36,7 @@ def probed() -> LineWatch:
 
 def spoken() -> LineWatch:
     watch = probed()
-    watch.tick(ms(2 + PROBE_MS))
+    tick(watch, ms(2 + PROBE_MS))
     assert has_spoken(watch)
     return watch
 
@@ -97,16 +101,42 @@ def test_a_line_that_bounces_moves_nothing() -> None:
 def test_without_an_answer_in_the_probe_time_the_line_has_spoken() -> None:
     watch = probed()
     assert watch.deadline_ns() == ms(2 + PROBE_MS)
-    watch.tick(ms(2 + PROBE_MS) - 1)
+    tick(watch, ms(2 + PROBE_MS) - 1)
     assert not has_spoken(watch)
-    watch.tick(ms(2 + PROBE_MS))
+    tick(watch, ms(2 + PROBE_MS))
     assert has_spoken(watch) and watch.deadline_ns() is None
+
+
+def test_what_may_still_wait_for_its_step_may_be_the_answer() -> None:
+    watch = probed()
+    tick(watch, ms(5 + PROBE_MS), behind_ms=4)
+    assert not has_spoken(watch)
+    tick(watch, ms(5 + PROBE_MS), behind_ms=3)
+    assert has_spoken(watch)
+
+
+def test_who_looks_late_waits_as_much_longer_but_only_once() -> None:
+    watch = probed()
+    tick(watch, ms(2 + PROBE_MS + 6))
+    assert not has_spoken(watch) and watch.deadline_ns() == ms(2 + PROBE_MS + 2 * 6)
+    tick(watch, ms(2 + PROBE_MS + 1000))
+    assert has_spoken(watch)
+
+
+def test_who_looks_late_again_waits_longer_again_at_the_next_question() -> None:
+    watch = probed()
+    tick(watch, ms(30))
+    watch.answered(watch.probe_nonce)
+    for at_ms in (40, 41, 42):
+        watch.read(UP if at_ms == 40 else NO_HEALTH, ms(at_ms))
+    tick(watch, ms(42 + PROBE_MS + 6))
+    assert not has_spoken(watch)
 
 
 def test_an_answer_makes_it_a_fault_of_the_line() -> None:
     watch = probed()
     watch.answered(watch.probe_nonce)
-    watch.tick(ms(100))
+    tick(watch, ms(100))
     assert watch.is_faulty and not has_spoken(watch)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from bmcha.ha.path_monitor import HearingOfUs
 from bmcha.model.effect import (
     Answer,
     DriveLine,
@@ -319,6 +320,45 @@ def test_a_late_step_lets_go_before_it_looks_at_the_event(board: BoardClass) -> 
     assert life.node.roles.machine.history[-1].reason is Reason.OWN_GAP_TOO_LONG
 
 
+@pytest.mark.parametrize("board", list(BoardClass))
+def test_a_late_node_whose_beats_went_on_keeps_the_chassis_while_it_is_fed(
+    board: BoardClass,
+) -> None:
+    life = Life(board).become_active()
+    node, limit_ms = life.node, life.node.output_gap_limit_ns // ms(1)
+    assert node.paths_to_trust(ms(life.now_ms + limit_ms))
+    late_ms = limit_ms + 1
+    is_fed = bool(node.paths_to_trust(ms(life.now_ms + late_ms)))
+    assert is_fed is not board.is_gated, "there the limit is the watchdog's"
+    life.step(Tick(beats_went_on=True), late_ms)
+    assert life.role is (Role.ACTIVE if is_fed else Role.STANDBY)
+    life.step(Tick(), limit_ms)
+    assert life.role is (Role.ACTIVE if is_fed else Role.STANDBY)
+
+
+def test_beats_are_not_trusted_where_the_peer_judges_sooner_or_says_that_it_hears_none() -> None:
+    life = Life().become_active()
+    monitors = [m for peer in life.node.roles.peers for m in peer.monitors]
+    names = {monitor.name for monitor in monitors}
+    assert life.node.paths_to_trust(ms(life.now_ms)) == names
+    monitors[0].peer_dead_ns = monitors[0].deadtime_ns - 1
+    assert life.node.paths_to_trust(ms(life.now_ms)) == names - {monitors[0].name}
+    monitors[1].hearing_of_us = HearingOfUs(ms(life.now_ms), None)
+    assert life.node.paths_to_trust(ms(life.now_ms)) == names - {m.name for m in monitors[:2]}
+
+
+@pytest.mark.parametrize("board", list(BoardClass))
+def test_no_node_is_late_for_what_the_service_did_before_it_started(board: BoardClass) -> None:
+    node = Node(settings_of(board, 1), 1, OWN_BOOT, 0, (), 0, 0)
+    own, limit_ns = node.roles.own, node.output_gap_limit_ns
+    node.start(2 * limit_ns)
+    listens_until_ns = own.must_listen_until_ns
+    node.step(Tick(), 3 * limit_ns)
+    assert own.must_listen_until_ns == listens_until_ns
+    node.step(Tick(), 4 * limit_ns + 1)
+    assert own.must_listen_until_ns > listens_until_ns, "late now"
+
+
 def test_readings_are_written_and_mirrored_together_with_the_next_tick() -> None:
     life = Life().become_active()
     life.step(Tick())
@@ -328,6 +368,18 @@ def test_readings_are_written_and_mirrored_together_with_the_next_tick() -> None
     (written,) = of(life.step(Tick()), WriteImage)
     assert isinstance(written, WriteImage)
     assert [cell.value_milli for cell in written.cells if isinstance(cell, SensorCell)] == [31_000]
+
+
+def test_a_node_that_is_behind_waits_for_the_answer_that_may_lie_before_it() -> None:
+    life = Life(BoardClass.GATED).become_active()
+    (peer,) = life.node.roles.peers
+    for _ in range(2):
+        life.read(LineLevels(True, False, False))
+    until_ms = life.now_ms + life.node.settings.timers.probe_ms
+    life.step(Tick(behind_ms=1), until_ms - life.now_ms)
+    assert not peer.lines.has_spoken
+    life.step(Tick(behind_ms=1), 1)
+    assert peer.lines.has_spoken
 
 
 def test_outputs_that_were_withheld_are_let_go_of() -> None:

@@ -67,6 +67,8 @@ class World:
         self.runner = ScriptedRunner()
         self.heard: list[Event] = []
         self.recorded: list[tuple[Event | None, int] | list[Effect]] = []
+        self.beats_since_ns: int | None = None
+        """They have gone on since then; None: they have not."""
         self.loop = NodeLoop(
             self.node,
             self.mailbox,
@@ -75,8 +77,13 @@ class World:
             lambda: self.now_ns,
             lambda event, now_ns: self.heard.append(event),
             self,
+            self.beats_went_on,
         )
         self.loop.start()
+
+    def beats_went_on(self, since_ns: int, now_ns: int) -> bool:
+        assert now_ns == self.now_ns
+        return self.beats_since_ns is not None and self.beats_since_ns <= since_ns
 
     def step_begins(self, event: Event | None, now_ns: int) -> None:
         self.recorded.append((event, now_ns))
@@ -121,13 +128,53 @@ def test_each_event_gets_a_clock_reading_of_its_own_and_is_recorded_before(world
     assert world.runner.completed_count == 3  # The start counts too.
 
 
+def test_a_late_loop_whose_beats_went_on_says_so_before_the_event(world) -> None:
+    world.beats_since_ns = 0
+    event = StoreFailed("event", "")
+    world.now_ns += 1001 * MS
+    world.mailbox.post(event)
+    world.turns(1)
+    first, second, *_ = world.node.steps
+    assert first == (Tick(1001, True), 2001 * MS)
+    assert second == (event, 2001 * MS)
+
+
+def test_a_late_tick_says_so_itself(world) -> None:
+    world.beats_since_ns = 1000 * MS
+    world.now_ns += 1001 * MS
+    world.turns(1)
+    assert [event.beats_went_on for event, _ in world.node.steps] == [True]
+
+
+@pytest.mark.parametrize("since_ms", [None, 1000.1])
+def test_a_late_loop_whose_beats_did_not_go_on_says_nothing(world, since_ms) -> None:
+    world.beats_since_ns = since_ms and int(since_ms * MS)
+    world.now_ns += 1001 * MS
+    event = StoreFailed("event", "")
+    world.mailbox.post(event)
+    world.turns(1)
+    assert world.node.steps[0] == (event, 2001 * MS)
+
+
+def test_a_punctual_loop_asks_nobody(world) -> None:
+    world.beats_since_ns = 0
+    world.now_ns += 1000 * MS
+    world.turns(2)
+    assert not any(event.beats_went_on for event, _ in world.node.steps)
+
+
 def test_many_slow_steps_do_not_hold_up_the_ticks(world) -> None:
     world.node.step_takes_ns = 10 * MS
     for number in range(7):
         world.mailbox.post(StoreFailed("event", str(number)))
     world.turns(1)
-    ticks = [now_ns // MS for event, now_ns in world.node.steps if event == Tick()]
-    assert ticks == [1030, 1070, 1090], "after three steps each time, and at the end as ever"
+    ticks = [
+        (now_ns // MS, event.behind_ms)
+        for event, now_ns in world.node.steps
+        if isinstance(event, Tick)
+    ]
+    # After three steps each time, and at the end as ever; then all that was taken at 1000 is known.
+    assert ticks == [(1030, 30), (1070, 70), (1090, 90)]
     assert len(world.node.steps) == 10
     world.node.step_takes_ns = 0
     world.turns(2)

@@ -232,6 +232,15 @@ def test_a_path_of_whose_beat_a_summary_told_is_not_waited_for() -> None:
     assert fault_of(of) is PathFault.UNKNOWN
 
 
+@pytest.mark.parametrize("kind", list(PathKind))
+def test_a_silent_path_over_bare_ethernet_may_have_the_wrong_address(kind: PathKind) -> None:
+    """The filter drops what comes from another one, and nobody counts it."""
+    of = diagnose(symptoms("serial", kind=kind))
+    told = ("unless its address here is not remote_mac",)
+    assert of.fault is PathFault.CABLE
+    assert of.evidence[1:] == (told if kind is PathKind.ETHERNET else ())
+
+
 @pytest.mark.parametrize(
     ("kind", "answers", "expected"),
     [

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bmcha.ha.path_monitor import FOREIGN_FRESH_NS, OneWay, PathHealth, PathMonitor
+from bmcha.ha.path_monitor import FOREIGN_FRESH_NS, HearingOfUs, OneWay, PathHealth, PathMonitor
 from bmcha.model.event import PathCounts
 from bmcha.model.message import AGE_NEVER_NS, PathEcho
 from tests.speech import ms
@@ -39,6 +39,15 @@ def silent_path() -> PathMonitor:
     monitor.overdue(ms(START_MS), ms(START_MS + DEAD_MS), False)
     assert health_of(monitor) is PathHealth.SILENT
     return monitor
+
+
+@pytest.mark.parametrize(("age_ms", "is_silent"), [(None, True), (499, False), (500, True)])
+def test_a_path_is_silent_there_by_the_peers_own_dead_time(age_ms, is_silent) -> None:
+    monitor = PathMonitor(path_settings("udp", 2), ms(START_MS))
+    assert not monitor.is_silent_there, "it has not said"
+    monitor.announced(500)
+    monitor.hearing_of_us = HearingOfUs(ms(START_MS), None if age_ms is None else ms(age_ms))
+    assert monitor.is_silent_there is is_silent
 
 
 def test_a_path_is_silent_until_the_first_beat_and_alive_from_it_on() -> None:

@@ -1,10 +1,10 @@
-"""How a serial line is set in the module's file, and what its bits do to the timers."""
+"""How serial lines and bare Ethernet are set in the module's file; what bits do to the timers."""
 
 from pathlib import Path
 
 import pytest
 
-from bmcha.model.settings import Flow, LineType, Parity, Rs485, SerialLine
+from bmcha.model.settings import Flow, LineType, Parity, PathKind, Rs485, SerialLine
 from tests.unit.test_config import CHASSIS, HEAD, SERIAL, Folder
 
 RS485 = 'type = "rs485"\nrs485 = { rts_on_send = false, rts_after_send = true, delay_after_ms = 2 }'
@@ -96,3 +96,59 @@ def test_keys_of_a_line_are_unknown_on_a_network_path(tmp_path: Path) -> None:
     udp = SERIAL.replace('"serial"', '"udp"').replace('device = "tty"\nbaud = 115200\n', "")
     udp += 'local = "127.0.0.1:1"\nremote = "127.0.0.1:2"\nparity = "even"\n'
     assert Folder(tmp_path).only_problem(HEAD + CHASSIS + udp).key == "paths[0].parity"
+
+
+# ---------------------------------------------------------------- over bare Ethernet
+
+ETHERNET = """
+[[paths]]
+name = "wire"
+kind = "ethernet"
+peer = 2
+interface = "eth0.100"
+remote_mac = "02:00:00:00:00:0A"
+heartbeat_interval_ms = 100
+warntime_ms = 500
+deadtime_ms = 1500
+"""
+
+
+def test_an_ethernet_path_is_an_interface_and_a_hardware_address(tmp_path: Path) -> None:
+    (found,) = Folder(tmp_path).load(HEAD + CHASSIS + ETHERNET).node.paths
+    assert (found.kind, found.interface) == (PathKind.ETHERNET, "eth0.100")
+    assert found.remote_mac == "02:00:00:00:00:0a"
+    assert found.frame_bytes_max == 1200
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "value", "allowed"),
+    [
+        ("eth0.100", "..", "interface", '".."', "the name of a network interface"),
+        ("eth0.100", "a-name-of-16-chrs", "interface", "a-name", "the name of a network interface"),
+        ("02:00:00:00:00:0A", "02:00:00:00:00", "remote_mac", "02:00", '"02:00:00:00:00:02"'),
+        ("02:00:00:00:00:0A", "02-00-00-00-00-0a", "remote_mac", "02-00", '"02:00:00:00:00:02"'),
+        ("02:00:00:00:00:0A", "ff:ff:ff:ff:ff:ff", "remote_mac", "ff:ff", "no broadcast"),
+        ("02:00:00:00:00:0A", "01:80:c2:00:00:00", "remote_mac", "01:80", "no multicast"),
+        ("02:00:00:00:00:0A", "00:00:00:00:00:00", "remote_mac", "00:00", "not all zero"),
+        ('interface = "eth0.100"\n', "", "interface", "missing", "the name of a network interface"),
+        ("peer = 2", 'peer = 2\nlocal = "127.0.0.1:1"', "local", "unknown", ""),
+        ("peer = 2", 'peer = 2\ndevice = "tty"', "device", "unknown", ""),
+    ],
+)
+def test_what_an_ethernet_path_may_say_is_told(
+    tmp_path: Path, old: str, new: str, key: str, value: str, allowed: str
+) -> None:
+    found = Folder(tmp_path).only_problem(HEAD + CHASSIS + ETHERNET.replace(old, new))
+    assert found.key == f"paths[0].{key}"
+    assert value in str(found)
+    assert allowed in str(found)
+
+
+def test_two_ethernet_paths_are_two_cables_or_two_vlans(tmp_path: Path) -> None:
+    second = ETHERNET.replace('"wire"', '"wire2"')
+    folder = Folder(tmp_path)
+    found = folder.only_problem(HEAD + CHASSIS + ETHERNET + second)
+    assert found.key == "paths[1].remote_mac"
+    assert "another interface or hardware address than path wire" in str(found)
+    folder.load(HEAD + CHASSIS + ETHERNET + second.replace("eth0.100", "eth0.200"))
+    folder.load(HEAD + CHASSIS + ETHERNET + second.replace("00:0A", "00:0B"))

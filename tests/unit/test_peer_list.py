@@ -143,3 +143,17 @@ def test_the_next_deadline_is_that_of_the_earliest_probe() -> None:
         watch.read(LineLevels(presence=False), ms(at_ms))
         watch.read(LineLevels(presence=False), ms(at_ms + 1))
     assert peers.probe_deadline_ns() == ms(START_MS + 1 + 15)
+
+
+def test_beats_count_where_a_path_works_both_ways_and_else_where_nobody_said_silent() -> None:
+    peers = new_list()
+    assert peers.may_hear_us() == {"a", "b", "c"}, "nobody has said anything"
+    second, third = peer_in(peers, 2), peer_in(peers, 3)
+    hear(third, Role.STANDBY, 10, 10)
+    assert peers.may_hear_us() == {"a", "b", "c"}
+    hear(third, Role.STANDBY, None, 10)
+    assert peers.may_hear_us() == {"a", "c"}, "b is not heard there, and c is"
+    lose(third)
+    assert peers.may_hear_us() == {"a", "c"}, "none works; of b it had said so"
+    second.monitors[0].announced(1)
+    assert peers.may_hear_us() == {"c"}, "a judges sooner than its file says here"

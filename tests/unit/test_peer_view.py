@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bmcha.ha.line_watch import Step
@@ -11,6 +13,7 @@ from bmcha.ha.revision import REVISION_SPAN, is_older
 from bmcha.model.event import LineLevels
 from bmcha.model.message import Handover
 from bmcha.model.role import Role
+from bmcha.model.settings import PathKind
 from tests.speech import OWN_BOOT, PEER_BOOT, beat, draft, header, ms
 from tests.world import path_settings
 
@@ -226,6 +229,21 @@ def test_messages_go_on_the_best_path_first_and_on_none_that_is_silent() -> None
     assert [monitor.name for monitor in peer.usable_paths()] == ["udp"]
 
 
+def test_a_network_goes_before_a_line_and_the_next_takes_over() -> None:
+    peer = new_peer("serial", "udp", "spare")
+    for monitor in peer.monitors:
+        kind = PathKind.SERIAL if monitor.name == "serial" else PathKind.UDP
+        monitor.settings = replace(monitor.settings, kind=kind)
+    for path in (0, 1, 2):
+        hear(peer, path=path)
+    peer.hear(beat(draft(), 10, 10, 10), OWN_BOOT, ms(START_MS))
+    assert [monitor.name for monitor in peer.usable_paths()] == ["udp", "spare", "serial"]
+    peer.hear(beat(draft(), 10, None, 10), OWN_BOOT, ms(START_MS))
+    assert [monitor.name for monitor in peer.usable_paths()] == ["spare", "serial", "udp"]
+    fall_silent(peer, 2, START_MS + DEAD_MS)
+    assert peer.usable_paths()[0].name == "serial"
+
+
 @pytest.mark.parametrize(("role", "unheld"), [(r, r.value <= 2) for r in Role])
 def test_a_peer_says_that_nobody_holds_only_as_starting_or_standby(
     role: Role, unheld: bool
@@ -431,7 +449,7 @@ def speak(peer: PeerView, at_ms: int) -> None:
     """HEALTH falls, and nobody answers."""
     for after_ms in (1, 2):
         peer.lines.read(LineLevels(True, False, False), ms(at_ms + after_ms))
-    peer.tick(ms(at_ms + 2 + 15))
+    peer.lines.tick(ms(at_ms + 2 + 15), ms(at_ms + 2 + 15))
     assert peer.lines.has_spoken
 
 

@@ -1,6 +1,11 @@
-"""A test for each sentence of docs/adr/0003-beat-engine.md, in virtual time, in its order."""
+"""A test for each sentence of docs/adr/0003-beat-engine.md, in virtual time, in its order.
 
+Each runs twice: with the engine in C that the service has, and with its twin in Python.
+"""
+
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -21,13 +26,16 @@ from bmcha.model.message import (
     Progress,
 )
 from bmcha.model.role import Reason, Role
-from bmcha.runtime.frame_coder import Damage
+from bmcha.runtime.engine import EngineDrafts
 from bmcha.runtime.out_queue import OutQueue, WatchOrder
-from bmcha.runtime.published import DraftBoard, EchoBoard, LastHeard
-from bmcha.runtime.pulse import SUMMARY_NS, Pulse
-from bmcha.runtime.pulse_receiver import LATE_MAX_NS
-from bmcha.runtime.pulse_sender import SEND_TIMES_MAX, Outgoing
+from bmcha.runtime.published import DraftBoard
 from bmcha.runtime.pulse_settings import EchoLimits, PulseSettings
+from tests.unit.native_pulse import NativeEchoes, NativePulse
+from tests.world.echo_board import EchoBoard, LastHeard
+from tests.world.frame_coder import Damage
+from tests.world.pulse import SUMMARY_NS, Pulse
+from tests.world.pulse_receiver import LATE_MAX_NS
+from tests.world.pulse_sender import SEND_TIMES_MAX, Outgoing
 
 MS = 1_000_000
 START_NS = 1_000_000 * MS
@@ -69,16 +77,36 @@ SETTINGS = PulseSettings(
 )
 
 
+class TwinPulse(Pulse):
+    """With what the tests look at beside the contract."""
+
+    def sender_due_ns(self, now_ns: int) -> int:
+        return self._sender.due_ns(now_ns)
+
+    def set_sequence(self, sequence: int) -> None:
+        self._sender._sequence = sequence
+
+    def expect(self, now_ns: int) -> None:
+        self._expected_ns = now_ns
+
+
 class Bench:
     """One engine, the boards around it, and a clock that only moves when told."""
 
-    def __init__(self, settings: PulseSettings = SETTINGS, messages_max: int = 256) -> None:
+    def __init__(
+        self, is_native: bool, settings: PulseSettings = SETTINGS, messages_max: int = 256
+    ) -> None:
         self.now_ns = START_NS
-        self.drafts = DraftBoard()
-        self.echoes = EchoBoard(2)
+        self.is_native = is_native
+        self.drafts = EngineDrafts() if is_native else DraftBoard()
+        self.echoes = NativeEchoes() if is_native else EchoBoard(2)
         self.queue = OutQueue(messages_max)
-        self.pulse = Pulse(settings, self.drafts, self.echoes, self.queue, self.now_ns)
+        self.pulse = self.another_pulse(settings, self.queue)
         self.peer_sequence = 0
+
+    def another_pulse(self, settings: PulseSettings, queue: OutQueue) -> Any:
+        make: Any = NativePulse if self.is_native else TwinPulse
+        return make(settings, self.drafts, self.echoes, queue, self.now_ns)
 
     def publish(self, draft: HeartbeatDraft = DRAFT, is_urgent: bool = False) -> None:
         self.drafts.publish(draft, is_urgent, self.now_ns)
@@ -109,7 +137,7 @@ class Bench:
         """Time passes, and the engine is called exactly when it asked to be."""
         self.pulse.due_ns(self.now_ns)
         self.now_ns += duration_ns
-        self.pulse._expected_ns = self.now_ns
+        self.pulse.expect(self.now_ns)
 
     def arm(self, silent_after_ns: int = DEADTIME_NS) -> None:
         self.queue.set_watch(WatchOrder(silent_after_ns, self.now_ns))
@@ -118,7 +146,8 @@ class Bench:
     def overdue(self) -> PathOverdue | None:
         if not self.pulse.is_watch_due(self.now_ns):
             return None
-        return self.pulse.judge(self.now_ns)
+        found: PathOverdue | None = self.pulse.judge(self.now_ns)
+        return found
 
     def header(self, sequence: int | None = None, **fields: int) -> Header:
         if sequence is None:
@@ -143,7 +172,10 @@ class Bench:
     ) -> HeartbeatHeard | MessageHeard | None:
         draft = draft or replace(DRAFT, echo_boot_id=OWN_BOOT)
         heartbeat = Heartbeat(draft, interval_ms, deadtime_ms, echoes)
-        return self.pulse.hear(header or self.header(), heartbeat, self.now_ns)
+        header = header or self.header(epoch=draft.epoch)
+        found: HeartbeatHeard | MessageHeard | None
+        found = self.pulse.hear(header, heartbeat, self.now_ns)
+        return found
 
     def settle(self) -> None:
         """The beats after boot that are reported in any case."""
@@ -152,9 +184,17 @@ class Bench:
         assert self.beat() is None
 
 
+MakeBench = Callable[..., Bench]
+
+
+@pytest.fixture(params=[True, False], ids=["engine", "twin"])
+def make_bench(request: pytest.FixtureRequest) -> MakeBench:
+    return lambda *args, **kwargs: Bench(request.param, *args, **kwargs)
+
+
 @pytest.fixture
-def bench() -> Bench:
-    return Bench()
+def bench(make_bench: MakeBench) -> Bench:
+    return make_bench()
 
 
 # ---------------------------------------------------------------- sending
@@ -174,7 +214,7 @@ def test_s1_beats_do_not_drift_over_a_thousand_of_them(bench) -> None:
         bench.publish()
         assert bench.sent()
         times.append(bench.now_ns)
-        bench.now_ns = bench.pulse._sender.due_ns(bench.now_ns) + 3 * MS
+        bench.now_ns = bench.pulse.sender_due_ns(bench.now_ns) + 3 * MS
     assert times[-1] == START_NS + 999 * INTERVAL_NS + 3 * MS
 
 
@@ -184,7 +224,7 @@ def test_s1_missed_deadlines_are_not_made_good(bench) -> None:
     bench.now_ns += 7 * INTERVAL_NS + 1
     bench.publish()
     assert len(bench.sent()) == 1
-    assert bench.pulse._sender.due_ns(bench.now_ns) == START_NS + 8 * INTERVAL_NS
+    assert bench.pulse.sender_due_ns(bench.now_ns) == START_NS + 8 * INTERVAL_NS
 
 
 def test_s2_an_urgent_draft_goes_out_at_once_beside_the_deadlines(bench) -> None:
@@ -207,9 +247,9 @@ def test_s2_an_unchanged_draft_waits_for_its_deadline(bench) -> None:
     assert bench.sent() == []
 
 
-def test_s2_every_path_sends_the_urgent_draft() -> None:
-    first = Bench()
-    second = Pulse(SETTINGS, first.drafts, first.echoes, OutQueue(), START_NS)
+def test_s2_every_path_sends_the_urgent_draft(make_bench) -> None:
+    first = make_bench()
+    second = first.another_pulse(SETTINGS, OutQueue())
     first.publish(is_urgent=True)
     assert first.sent()
     assert second.offer(START_NS)
@@ -293,7 +333,7 @@ def test_s5_a_refused_frame_uses_no_sequence(bench) -> None:
 
 
 def test_s5_the_sequence_wraps_without_zero(bench) -> None:
-    bench.pulse._sender._sequence = 0xFFFF_FFFF
+    bench.pulse.set_sequence(0xFFFF_FFFF)
     bench.publish()
     assert bench.sent()[0].header.sequence == 1
 
@@ -327,8 +367,8 @@ def test_s6_a_queued_message_makes_the_engine_due_at_once(bench) -> None:
     assert bench.pulse.due_ns(bench.now_ns) == bench.now_ns
 
 
-def test_s7_a_full_queue_drops_its_oldest_mirror_message_and_counts_it() -> None:
-    bench = Bench(messages_max=3)
+def test_s7_a_full_queue_drops_its_oldest_mirror_message_and_counts_it(make_bench) -> None:
+    bench = make_bench(messages_max=3)
     for message in (DeltaAck(1, 1), DeltaAck(1, 2), Probe(1), Probe(2)):
         bench.queue.put(PEER_SLOT, message)
     bench.publish()
@@ -337,8 +377,10 @@ def test_s7_a_full_queue_drops_its_oldest_mirror_message_and_counts_it() -> None
     assert bench.pulse.odd_counts["mirror messages dropped"] == 1
 
 
-def test_s8_on_a_line_of_known_rate_a_mirror_message_waits_until_the_line_is_idle() -> None:
-    bench = Bench(replace(SETTINGS, line_bytes_per_s=10_000))
+def test_s8_on_a_line_of_known_rate_a_mirror_message_waits_until_the_line_is_idle(
+    make_bench,
+) -> None:
+    bench = make_bench(replace(SETTINGS, line_bytes_per_s=10_000))
     for sequence in (1, 2):
         bench.queue.put(PEER_SLOT, DeltaAck(1, sequence))
     bench.publish()
@@ -350,8 +392,8 @@ def test_s8_on_a_line_of_known_rate_a_mirror_message_waits_until_the_line_is_idl
     assert bench.pulse.due_ns(bench.now_ns) == START_NS + 28 * MS
 
 
-def test_s8_beats_and_role_messages_do_not_wait_for_the_line() -> None:
-    bench = Bench(replace(SETTINGS, line_bytes_per_s=10_000))
+def test_s8_beats_and_role_messages_do_not_wait_for_the_line(make_bench) -> None:
+    bench = make_bench(replace(SETTINGS, line_bytes_per_s=10_000))
     bench.publish()
     bench.sent(4000)
     bench.queue.put(PEER_SLOT, Probe(1))
@@ -501,7 +543,7 @@ def test_r5_an_echo_of_a_beat_too_long_ago_tells_no_round_trip(bench) -> None:
 
 
 def test_r5_an_echo_names_its_beat_by_the_low_16_bits(bench) -> None:
-    bench.pulse._sender._sequence = 0x1_0000 + 40
+    bench.pulse.set_sequence(0x1_0000 + 40)
     bench.publish()
     bench.sent()
     bench.now_ns += 3 * MS
@@ -593,7 +635,7 @@ def test_r6_a_late_echo_is_silent_only_beyond_the_dead_time(bench) -> None:
     bench.settle()
     assert bench.beat(echoes=(PathEcho(2, 301 * MS), PathEcho(1, 0)))
     assert bench.beat(echoes=(PathEcho(2, 500 * MS), PathEcho(1, 0))) is None
-    assert bench.beat(echoes=(PathEcho(2, 500 * MS + 1), PathEcho(1, 0)))
+    assert bench.beat(echoes=(PathEcho(2, 501 * MS), PathEcho(1, 0)))
 
 
 def test_r6_an_echo_of_another_boot_of_ours_counts_as_never(bench) -> None:
@@ -766,9 +808,77 @@ def test_w5_the_next_beat_ends_the_grant(bench) -> None:
     assert bench.overdue() == PathOverdue("udp", heard_ns)
 
 
-def test_two_engines_on_a_clean_medium_wake_the_node_three_times_and_then_rest() -> None:
+# ---------------------------------------------------------------- what the node asks of its beats
+
+
+def beat_until(bench: Bench, end_ns: int, every_ns: int = INTERVAL_NS) -> None:
+    while bench.now_ns < end_ns:
+        bench.now_ns += every_ns
+        bench.publish()
+        assert bench.sent()
+
+
+def test_t1_beats_within_the_dead_time_less_one_are_without_a_hole(bench) -> None:
+    bench.publish()
+    bench.sent()
+    beat_until(bench, START_NS + 4000 * MS, DEADTIME_NS - INTERVAL_NS)
+    assert bench.pulse.beats_went_on(START_NS, bench.now_ns)
+    assert not bench.pulse.beats_went_on(START_NS - 1, bench.now_ns), "nothing is known of before"
+
+
+def test_t1_a_hole_begins_anew_whoever_looks_first(bench) -> None:
+    bench.publish()
+    bench.sent()
+    stepped_ns = bench.now_ns
+    bench.now_ns += DEADTIME_NS - INTERVAL_NS + 1
+    bench.publish()
+    bench.sent()
+    assert not bench.pulse.beats_went_on(stepped_ns, bench.now_ns)
+    assert bench.pulse.beats_went_on(bench.now_ns, bench.now_ns)
+
+
+def test_t1_the_time_before_the_write_and_the_time_after_it_prove_what_is_less(bench) -> None:
+    bench.publish()
+    first = bench.pulse.offer(bench.now_ns)
+    bench.now_ns += 300 * MS
+    bench.pulse.note_sent(first, 80, bench.now_ns)
+    bench.now_ns += 101 * MS
+    bench.publish()
+    assert bench.sent(), "401 ms after the first may have left"
+    assert not bench.pulse.beats_went_on(START_NS + 300 * MS, bench.now_ns)
+
+
+def test_t2_what_the_medium_refused_has_not_left(bench) -> None:
+    bench.publish()
+    assert not bench.pulse.beats_went_on(START_NS, START_NS), "before the first"
+    bench.pulse.offer(bench.now_ns)
+    bench.pulse.note_refused(bench.now_ns)
+    assert not bench.pulse.beats_went_on(START_NS, bench.now_ns)
+
+
+def test_t2_a_message_is_no_beat(bench) -> None:
+    bench.publish()
+    bench.sent()
+    bench.now_ns += DEADTIME_NS - INTERVAL_NS - 2 * MS
+    bench.publish()
+    bench.pulse.offer(bench.now_ns)  # the beat that is due
+    bench.pulse.note_refused(bench.now_ns)
+    assert bench.pulse.beats_went_on(START_NS, bench.now_ns)
+    assert not bench.pulse.beats_went_on(START_NS, bench.now_ns + 3 * MS)
+
+
+def test_t3_the_last_beat_must_not_be_long_ago(bench) -> None:
+    bench.publish()
+    bench.sent()
+    beat_until(bench, START_NS + 1000 * MS)
+    last_ns = bench.now_ns
+    assert bench.pulse.beats_went_on(START_NS, last_ns + DEADTIME_NS - INTERVAL_NS)
+    assert not bench.pulse.beats_went_on(START_NS, last_ns + DEADTIME_NS - INTERVAL_NS + 1)
+
+
+def test_two_engines_on_a_clean_medium_wake_the_node_three_times_and_then_rest(make_bench) -> None:
     """The contract as a whole: a minute of beats, and only the first ones were events."""
-    bench = Bench()
+    bench = make_bench()
     events = []
     for _ in range(600):
         bench.publish()

@@ -100,6 +100,12 @@ def test_what_can_change_does_and_is_told_with_file_key_and_both_values(files) -
         ('image_name = "/x"', 'image_name = "/y"', "image_name"),
         ('control_socket = "control.sock"', 'control_socket = "c"', "control_socket"),
         ('level = "info"', 'stderr = "never"', "log.stderr"),
+        (
+            'pid_file = "pid"',
+            'pid_file = "pid"\nrealtime.lock_memory = true',
+            "realtime.lock_memory",
+        ),
+        ('pid_file = "pid"', 'pid_file = "pid"\nrealtime.cpus = [0]', "realtime.cpus"),
         ('class = "bare"', 'class = "bare"\nwatchdog_ms = 900\nwatchdog.file = "w"', "watchdog_ms"),
         ('name = "test-bare"', 'name = "other"', "name"),
         ("lines/OUTPUT_ENABLE", "lines/OE", "lines.own.output_enable.file"),

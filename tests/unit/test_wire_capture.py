@@ -1,4 +1,4 @@
-"""UDP payloads out of captures: byte orders, link types, and what is passed over."""
+"""Frames out of captures: byte orders, link types, and what is passed over."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import struct
 
 import pytest
 
+from bmcha.model.ethernet import with_length
 from bmcha.wire import codec
-from bmcha.wire.capture import is_capture, udp_payloads
+from bmcha.wire.capture import is_capture, payloads
 from bmcha.wire.decode_text import dissect
 from tests.golden.samples import HEADER
 
@@ -38,6 +39,10 @@ PACKETS = {
     "raw-ipv6": (101, ipv6(udp(PAYLOAD))),
     "cooked": (113, bytes(16) + ipv4(udp(PAYLOAD))),
     "cooked-2": (276, bytes(20) + ipv4(udp(PAYLOAD))),
+    "bare ethernet": (1, bytes(12) + b"\x88\xb5" + with_length(PAYLOAD) + bytes(12)),
+    "bare ethernet in a vlan": (1, bytes(12) + b"\x81\0\0\5\x88\xb5" + with_length(PAYLOAD)),
+    "bare ethernet, cooked": (113, bytes(14) + b"\x88\xb5" + with_length(PAYLOAD)),
+    "bare ethernet, cooked-2": (276, b"\x88\xb5" + bytes(18) + with_length(PAYLOAD)),
 }
 
 
@@ -71,28 +76,28 @@ def test_a_datagram_is_found(make, order, kind) -> None:
     link_type, packet = PACKETS[kind]
     data = make(link_type, [packet, packet], order)
     assert is_capture(data)
-    found = list(udp_payloads(data))
+    found = list(payloads(data))
     assert [payload for _, payload in found] == [PAYLOAD, PAYLOAD]
     assert all(data[at : at + len(PAYLOAD)] == PAYLOAD for at, _ in found)
 
 
 def test_nanosecond_captures_are_read_too() -> None:
     data = pcap(*PACKETS["ethernet"][:1], [PACKETS["ethernet"][1]], magic=0xA1B23C4D)
-    assert [payload for _, payload in udp_payloads(data)] == [PAYLOAD]
+    assert [payload for _, payload in payloads(data)] == [PAYLOAD]
 
 
 @pytest.mark.parametrize("make", [pcap, pcapng])
 def test_what_is_no_udp_is_passed_over(make) -> None:
     others = [b"", ETHERNET, ETHERNET + ipv4(b"x" * 30, protocol=6), ETHERNET + bytes(40)]
-    assert list(udp_payloads(make(1, others))) == []
-    assert list(udp_payloads(make(147, [PACKETS["ethernet"][1]]))) == []
+    assert list(payloads(make(1, others))) == []
+    assert list(payloads(make(147, [PACKETS["ethernet"][1]]))) == []
 
 
 @pytest.mark.parametrize("make", [pcap, pcapng])
 def test_a_capture_cut_short_just_ends(make) -> None:
     data = make(1, [PACKETS["ethernet"][1]] * 3)
     for size in range(4, len(data)):
-        assert len(list(udp_payloads(data[:size]))) <= 3
+        assert len(list(payloads(data[:size]))) <= 3
 
 
 def test_a_capture_is_dissected() -> None:

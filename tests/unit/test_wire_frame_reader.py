@@ -9,7 +9,7 @@ import pytest
 from bmcha.model.message import Header
 from bmcha.wire import codec, codec_native, tables
 from bmcha.wire.frame import Address, BadReason, Codec
-from bmcha.wire.frame_reader import FrameReader
+from tests.world.frame_reader import FrameReader
 
 HEADER = Header(chassis_id=7, source_slot=1, target_slot=2, boot_id=5, epoch=3, sequence=9)
 ONE = codec.encode_frame(HEADER, 1, b"one", True)

@@ -111,6 +111,14 @@ class World:
             pass
         life.is_frozen = False
 
+    def think(self, module: Module, for_ms: int) -> None:
+        """What ``module`` decides takes it so long; its engines and all others go on meanwhile."""
+        life, end_ns = module.life, self.now_ns + for_ms * NS_PER_MS
+        self.agenda.at(end_ns, _nothing)
+        while module.life is life and (module.is_stopped or self.now_ns < end_ns):
+            if not self._turn(None):
+                return
+
     # ---- who holds
 
     def open_count(self) -> int:
@@ -255,3 +263,7 @@ class World:
             for slot, module in self.modules.items()
         ]
         return "\n".join([f"now {self.now_ms}, dual {self.dual_ms} ms", *lines])
+
+
+def _nothing() -> None:
+    """Only so that the world's clock stops there."""

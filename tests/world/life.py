@@ -21,17 +21,18 @@ from bmcha.model.reading import Quality
 from bmcha.model.restart import Restart
 from bmcha.node import Node
 from bmcha.runtime.effect_runner import EffectRunner, Outlets, PathOutlet
-from bmcha.runtime.frame_coder import FrameCoder
 from bmcha.runtime.lines_worker import StrapRounds
 from bmcha.runtime.mailbox import Mailbox
 from bmcha.runtime.node_loop import NodeLoop
 from bmcha.runtime.out_queue import OutQueue
-from bmcha.runtime.published import DraftBoard, EchoBoard
-from bmcha.runtime.pulse import Pulse
+from bmcha.runtime.published import DraftBoard
 from bmcha.runtime.pulse_settings import pulse_settings
 from bmcha.wire.frame import Address
 from tests.world.agenda import Alarm
+from tests.world.echo_board import EchoBoard
+from tests.world.frame_coder import FrameCoder
 from tests.world.ports import Ports
+from tests.world.pulse import Pulse
 from tests.world.wires import ARRIVED_MAX, Frame
 
 if TYPE_CHECKING:
@@ -86,6 +87,10 @@ class PromptMailbox(Mailbox):
 
     def take(self, timeout_s: float) -> list[Event]:
         return super().take(0)
+
+    @property
+    def has_news(self) -> bool:
+        return bool(self._events)
 
 
 class PathEnd:
@@ -173,11 +178,13 @@ class Life:
         self.has_slot = has_slot
         self.node = Node(settings, slot, self.boot_id, epoch, events, 0, now_ns, restart)
         self.ports = Ports(self)
+        went_on = self._beats_went_on
         self.runner = EffectRunner(
-            self._outlets(), lambda: self.node.output_gap_limit_ns, self.post, self.clock
+            self._outlets(), lambda: self.node.output_gap_limit_ns, self.post, self.clock, went_on
         )
         self.loop = NodeLoop(
-            self, self.mailbox, self.runner, settings.timers.tick_ms, self.clock, _unheard, self
+            *(self, self.mailbox, self.runner, settings.timers.tick_ms, self.clock),
+            *(_unheard, self, went_on),
         )
         self._loop_alarm = Alarm(self.turn)
         self._sensor_alarm = Alarm(self._read_sensors)
@@ -188,6 +195,11 @@ class Life:
         self._opinion_alarm = Alarm(self._ask_reference)
         self._reference_ns: int | None = None
         """When it answered last."""
+
+    def _beats_went_on(self, since_ns: int, now_ns: int) -> bool:
+        """As `bmcha.runtime.engine.Engines`, to the one peer."""
+        trusted = self.node.paths_to_trust(now_ns)
+        return any(self.paths[name].pulse.beats_went_on(since_ns, now_ns) for name in trusted)
 
     def _outlets(self) -> Outlets:
         ports = self.ports
@@ -241,7 +253,9 @@ class Life:
                 end.send(self.clock())
             self.module.die()
         if not self.has_ended:
-            self.agenda.set(self._loop_alarm, self.module.world_ns(self.loop.due_ns()))
+            # What came while a slow step took its time has woken nobody.
+            due_ns = self.clock() if self.mailbox.has_news else self.loop.due_ns()
+            self.agenda.set(self._loop_alarm, self.module.world_ns(due_ns))
 
     def _in_loop(self, work: Callable[[], None]) -> None:
         self.is_busy = True
@@ -323,6 +337,10 @@ class Life:
     def step(self, event: Event, now_ns: int) -> Sequence[Effect]:
         effects = self.node.step(event, now_ns)
         self.watcher.stepped(self, event, effects)
+        if self.module.step_ms:
+            self.module.world.think(self.module, self.module.step_ms)
+            if self.has_ended:
+                raise Ended
         if self.interrupt is None:
             return effects
         return _Watched(effects, self._before)

@@ -29,7 +29,8 @@ PPM = 1_000_000
 
 class Module:
     """``drift_ppm``: how much too fast its clock is; ``is_stopped``: SIGSTOP, every thread of it;
-    ``is_hung``: the node's thread alone, its engines go on. ``is_held``: in reset."""
+    ``is_hung``: the node's thread alone, its engines go on. ``is_held``: in reset. ``step_ms``:
+    what each step of the node takes."""
 
     def __init__(self, world: World, slot: int) -> None:
         self.world, self.slot = world, slot
@@ -47,6 +48,7 @@ class Module:
         self.store_harm: tuple[str, int] = ("", 0)
         """Found at the next boot: ("old", by how many epochs), ("lost", 0)."""
         self.store_ms = STORE_MS
+        self.step_ms = 0
         self.events: list[EventCell] = []
         self.boots = 0
         self.life: Life | None = None

@@ -15,8 +15,8 @@ from random import Random
 
 from bmcha.model.message import Header, Message
 from bmcha.model.moment import NS_PER_MS
-from bmcha.runtime.frame_coder import FrameCoder
 from tests.world.agenda import Agenda
+from tests.world.frame_coder import FrameCoder
 
 ARRIVED_MAX = 550
 """What a socket's buffer holds while nobody reads (as measured for `bmcha.runtime.path_worker`)."""

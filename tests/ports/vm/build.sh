@@ -69,7 +69,7 @@ make -C "$headers" M="$scratch/module" CC="$compiler" modules >>"$out/build.log"
 mkdir -p tree/{bin,dev,proc,sys,mnt,host,top,lib/modules/"$kernel"}
 depmod -b root "$kernel"
 for module in virtio_pci 9pnet_virtio 9p overlay i2c-dev i2c-stub lm75 adt7475 softdog i6300esb \
-    leds-gpio ledtrig-oneshot; do
+    leds-gpio ledtrig-oneshot veth 8021q; do
     modprobe -d "$scratch/root" -S "$kernel" --show-depends "$module"
 done | sed -n "s#^insmod $scratch/root/\([^ ]*\).*#\1#p" | sort -u >wanted
 (cd root && xargs cp --parents -t ../tree) <wanted

@@ -8,13 +8,13 @@ when urgent; nothing from a draft older than the stall limit; beat, then role, t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from bmcha.model.message import Goodbye, Header, Heartbeat, Message
 from bmcha.model.moment import NS_PER_MS, NS_PER_S
+from bmcha.model.record import dataclass
 from bmcha.runtime.out_queue import Letter, OutQueue
-from bmcha.runtime.published import DraftBoard, EchoBoard, PublishedDraft
-from bmcha.runtime.pulse_settings import PulseSettings
+from bmcha.runtime.published import DraftBoard, PublishedDraft
+from bmcha.runtime.pulse_settings import PulseSettings, did_beats_go_on
+from tests.world.echo_board import EchoBoard
 
 SEQUENCE_MASK = 0xFFFF_FFFF
 SEND_TIMES_MAX = 64
@@ -57,6 +57,9 @@ class PulseSender:
         self._line_free_ns = now_ns
         self._retry_ns = now_ns
         self._has_said_goodbye = False
+        self._offered_ns = now_ns
+        self._last_beat_ns: int | None = None
+        self._unbroken_ns = 0
         self.tx_count = 0
         self.withheld_count = 0
         self.refused_count = 0
@@ -87,12 +90,27 @@ class PulseSender:
         if outgoing.urgent_count is not None:
             self._sent_ns[self._sequence % SEND_TIMES_MAX] = (self._sequence, now_ns)
             self._urgent_sent_count = outgoing.urgent_count
+            self._note_beat_time(now_ns)
             self._pass_deadlines(now_ns)
         elif self._role_letter is not None:
             self._role_letter = None
             self._has_said_goodbye = isinstance(outgoing.message, Goodbye)
         else:
             self._mirror_letter = None
+
+    def beats_went_on(self, since_ns: int, now_ns: int) -> bool:
+        """From before ``since_ns`` until now, without a hole (T3)."""
+        last_ns = self._last_beat_ns
+        return last_ns is not None and did_beats_go_on(
+            self._settings, last_ns, self._unbroken_ns, since_ns, now_ns
+        )
+
+    def _note_beat_time(self, now_ns: int) -> None:
+        hole_ns = (self._settings.deadtime_ms - self._settings.interval_ms) * NS_PER_MS
+        if self._last_beat_ns is None or now_ns - self._last_beat_ns > hole_ns:
+            self._unbroken_ns = now_ns
+        # It left after it was offered, and this thread may have stood still on either side.
+        self._last_beat_ns = self._offered_ns
 
     def note_refused(self, now_ns: int) -> None:
         """The medium could not take it. A beat is made afresh at the next try, so it never tells
@@ -172,6 +190,7 @@ class PulseSender:
         return self._mirror_letter
 
     def _beat(self, published: PublishedDraft, now_ns: int) -> Outgoing:
+        self._offered_ns = now_ns
         draft = published.draft
         heartbeat = Heartbeat(
             draft=draft,

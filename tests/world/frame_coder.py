@@ -6,12 +6,11 @@ an exception, and so is a sound frame that is none of ours. Used by the thread o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from bmcha.model.message import Header, Message
-from bmcha.wire.frame import Address, BadFrame
-from bmcha.wire.frame_reader import FOREIGN, FrameReader
+from bmcha.model.record import dataclass
+from bmcha.wire.frame import FOREIGN, Address, BadFrame
 from bmcha.wire.front import build_frame, parse_frame
+from tests.world.frame_reader import FrameReader
 
 
 @dataclass(frozen=True, slots=True)

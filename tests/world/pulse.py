@@ -1,11 +1,12 @@
-"""The beat engine of one path: the Python twin of the loop that will run in C.
+"""The beat engine of one path in Python: the readable twin of native/bmcha_pulse.c.
 
-Contract: docs/adr/0003-beat-engine.md. Sans-I/O: no thread, no clock, no socket, no bytes; time
-and frames are passed in, frames to send and events come out. It proves that its node decides
-(beats from a fresh draft only), spares the node from beats without news, and reports silence only
-after everything received was read. What silence means is the core's affair.
+The simulator runs it, in virtual time; the service runs the one in C. Contract of both:
+docs/adr/0003-beat-engine.md. Sans-I/O: no thread, no clock, no socket, no bytes; time and frames
+are passed in, frames to send and events come out. It proves that its node decides (beats from a
+fresh draft only), spares the node from beats without news, and reports silence only after
+everything received was read. What silence means is the core's affair.
 
-One turn, as `bmcha.runtime.path_worker` and the simulator take it:
+One turn, as native/bmcha_engine.c and the simulator take it:
 
     wait for bytes until pulse.due_ns(now)
     pulse.woke(now)                      how late am I?
@@ -27,13 +28,14 @@ from bmcha.model.event import (
 )
 from bmcha.model.message import Header, Message
 from bmcha.model.moment import NS_PER_MS
-from bmcha.runtime.frame_coder import Damage
 from bmcha.runtime.noise_meter import DATAGRAMS_PER_S, STREAM_BYTES_PER_S, NoiseMeter
 from bmcha.runtime.out_queue import OutQueue, WatchOrder
-from bmcha.runtime.published import DraftBoard, EchoBoard
-from bmcha.runtime.pulse_receiver import PulseReceiver, lateness_tolerated_ns
-from bmcha.runtime.pulse_sender import Outgoing, PulseSender
+from bmcha.runtime.published import DraftBoard
 from bmcha.runtime.pulse_settings import PulseSettings
+from tests.world.echo_board import EchoBoard
+from tests.world.frame_coder import Damage
+from tests.world.pulse_receiver import PulseReceiver, lateness_tolerated_ns
+from tests.world.pulse_sender import Outgoing, PulseSender
 
 SUMMARY_NS = 500 * NS_PER_MS
 """Two wake-ups a second and path are the node's budget when there is no news."""
@@ -85,6 +87,7 @@ class Pulse:
     def due_ns(self, now_ns: int, can_send: bool = True) -> int:
         """Call again at this time at the latest; being called later counts as own lateness. While
         nothing can be sent (``can_send`` False: no port), what is to be sent is no reason to."""
+        self._look(now_ns)
         self._take_watch_order()
         due_ns = self._summary_due_ns
         if can_send:
@@ -123,6 +126,9 @@ class Pulse:
 
     def give_up(self, outgoing: Outgoing) -> None:
         self._sender.give_up(outgoing)
+
+    def beats_went_on(self, since_ns: int, now_ns: int) -> bool:
+        return self._sender.beats_went_on(since_ns, now_ns)
 
     def is_watch_due(self, now_ns: int) -> bool:
         self._look(now_ns)

@@ -22,9 +22,9 @@ from bmcha.model.message import (
 )
 from bmcha.model.moment import NS_PER_MS
 from bmcha.runtime.out_queue import WatchOrder
-from bmcha.runtime.published import EchoBoard, LastHeard
 from bmcha.runtime.pulse_settings import EchoLimits, PulseSettings
 from bmcha.wire.frame import judge_address, says_own_slot
+from tests.world.echo_board import EchoBoard, LastHeard
 
 SEQUENCE_MODULUS = 1 << 32
 NS_PER_US = 1000

@@ -8,11 +8,8 @@ what stands before the next delimiter. One reader a path, used by that path's th
 from __future__ import annotations
 
 from bmcha.wire import tables
-from bmcha.wire.frame import Address, BadReason, Codec, RawFrame
+from bmcha.wire.frame import FOREIGN, Address, BadReason, Codec, RawFrame
 from bmcha.wire.front import native_codec
-
-FOREIGN = (BadReason.CHASSIS, BadReason.SLOT)
-"""Sound frames that are none of ours: counted apart, because they are no damage."""
 
 
 class FrameReader:

@@ -1,0 +1,261 @@
+/* The beat engine: anything heard, in any order, with time, drafts, messages and watches between.
+ *
+ * Input: a byte of choices (0x80: a stream), then steps of one byte that says what (its low three
+ * bits) and how much (the rest), each with the bytes it needs. Frames are made with a right checksum,
+ * since no fuzzer guesses one. */
+#include "../bmcha_bytes.h"
+#include "../bmcha_engine.h"
+#include "fuzz.h"
+
+#define IS_STREAM 0x80u
+#define PIECE_MAX 600u
+
+enum step { RAW, FRAME, OFFER, WAIT, PUBLISH, WATCH, LETTER, TAKE };
+
+static struct bmcha_engine *engine;
+static struct bmcha_port port;
+static struct bmcha_published drafts;
+static struct bmcha_echo_board echoes;
+static int64_t now_ns;
+static uint64_t datagrams, reported;
+static uint32_t urgent_count, order_number, sent_sequence;
+
+static const uint8_t *input;
+static size_t left;
+
+static uint8_t next(void)
+{
+    if (left == 0)
+        return 0;
+    left--;
+    return *input++;
+}
+
+static size_t some(size_t most)
+{
+    size_t size = (size_t)next() * most / 255;
+
+    return size < left ? size : left;
+}
+
+static void begin(int is_stream)
+{
+    struct bmcha_pulse_settings *settings = &engine->pulse.settings;
+    int32_t wake_fd = engine->wake_fd;
+
+    memset(engine, 0, sizeof *engine);
+    memset(&drafts, 0, sizeof drafts);
+    memset(&echoes, 0, sizeof echoes);
+    engine->wake_fd = wake_fd;
+    engine->report_fd = wake_fd;
+    port.fd = -1;
+    engine->port = &port;
+    engine->pulse.draft_board = &drafts;
+    engine->pulse.echo_board = &echoes;
+    *settings = (struct bmcha_pulse_settings){
+        .chassis_id = 1, .boot_id = 11, .own_slot = 1, .peer_slot = 2, .echoes_count = 2,
+        .echo_index = 1, .is_stuffed = (uint8_t)is_stream, .deadtime_beats = 3, .interval_ms = 10,
+        .recovery_beats_min = 3, .line_bytes_per_s = is_stream ? 11520 : 0,
+        .stall_limit_ns = BMCHA_NS_PER_S,
+        .late_after_ns = {20 * BMCHA_NS_PER_MS, 20 * BMCHA_NS_PER_MS},
+        .silent_after_ns = {30 * BMCHA_NS_PER_MS, 30 * BMCHA_NS_PER_MS}};
+    engine->sieve.chassis_id = 1;
+    engine->sieve.source_slot = 2;
+    engine->sieve.target_slot = 1;
+    now_ns = BMCHA_NS_PER_S;
+    datagrams = reported = 0;
+    urgent_count = order_number = sent_sequence = 0;
+    bmcha_pulse_begin(&engine->pulse, now_ns);
+}
+
+static uint64_t bad_count(void)
+{
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < BMCHA_BAD_COUNTS; i++)
+        count += engine->sieve.bad_counts[i];
+    return count;
+}
+
+static void hear(const uint8_t *data, size_t size)
+{
+    const struct bmcha_counts *counts = &engine->pulse.counts;
+    int64_t before_ns = engine->pulse.last_heard_ns;
+    uint64_t rx = counts->rx;
+    uint32_t sizes[1] = {(uint32_t)size};
+    uint8_t *copy = exactly(data, size);
+
+    if (!bmcha_reports_have_room(&engine->reports)) {
+        free(copy);
+        return; /* as the loop does */
+    }
+    if (engine->pulse.settings.is_stuffed) {
+        bmcha_engine_hear_stream(engine, copy, size, now_ns);
+        HOLDS(1, engine->held_size < BMCHA_STUFFED_BYTES_MAX);
+    } else {
+        bmcha_engine_hear_datagrams(engine, copy, size, sizes, 1, now_ns);
+        datagrams++;
+        HOLDS(12, counts->rx + counts->ignored + counts->repeated + bad_count() == datagrams);
+    }
+    HOLDS(12, engine->pulse.last_heard_ns == before_ns || counts->rx > rx);
+    free(copy);
+}
+
+/* A frame of anybody's, mostly the peer's, with a right checksum. */
+static void hear_frame(void)
+{
+    uint8_t out[BMCHA_STUFFED_BYTES_MAX];
+    uint8_t who = next(), type = next(), boot = next();
+    uint32_t sequence = engine->pulse.guard_sequence + next() - 128u;
+    uint8_t source = who & 1 ? (uint8_t)(who >> 4) : 2, target = who & 2 ? 3 : 1;
+    size_t size = some(PIECE_MAX);
+    ssize_t framed = bmcha_frame_encode(out, sizeof out, engine->pulse.settings.is_stuffed, type,
+                                        0, who & 4 ? 9 : 1, source, target, boot % 4 + 10, who,
+                                        sequence, input, size, input,
+                                        who & 8 && left >= size + 16 ? BMCHA_MAC_BYTES : 0);
+
+    HOLDS(2, framed > 0);
+    hear(out, (size_t)framed);
+    input += size;
+    left -= size;
+}
+
+/* What is offered, the peer would take. */
+static void offer(int is_taken)
+{
+    uint8_t out[BMCHA_STUFFED_BYTES_MAX], scratch[BMCHA_STUFFED_BYTES_MAX];
+    struct bmcha_frame frame;
+    size_t size = bmcha_pulse_offer(&engine->pulse, now_ns, out, sizeof out), taken = size;
+
+    if (size == 0)
+        return;
+    HOLDS(14, !engine->pulse.has_said_goodbye);
+    if (engine->pulse.settings.is_stuffed)
+        HOLDS(14, bmcha_frame_decode_stream(out, size, scratch, sizeof scratch, &frame, 1,
+                                            &taken) == 1);
+    else
+        bmcha_frame_decode(out, size, &frame);
+    HOLDS(14, frame.status == 0 && taken == size);
+    HOLDS(14, frame.source_slot == 1 && frame.boot_id == 11 && frame.chassis_id == 1);
+    HOLDS(14, frame.sequence == sent_sequence + 1);
+    if (is_taken) {
+        bmcha_pulse_note_sent(&engine->pulse, size, now_ns);
+        sent_sequence++;
+    } else {
+        bmcha_pulse_note_refused(&engine->pulse, now_ns);
+    }
+}
+
+static void publish(void)
+{
+    struct bmcha_draft draft;
+    size_t tail = next() % 2 ? BMCHA_BEAT_TAIL_MAX : 0;
+
+    memset(&draft, 0, sizeof draft);
+    draft.published_ns = now_ns;
+    draft.urgent_count = urgent_count += next() % 2;
+    draft.body_size = (uint32_t)(BMCHA_BEAT_HEAD_BYTES + tail);
+    for (size_t i = 0; i < BMCHA_BEAT_HEAD_BYTES; i++)
+        draft.body[i] = next();
+    bmcha_published_write(&drafts, &draft, sizeof draft);
+}
+
+static void order_watch(void)
+{
+    struct bmcha_watch_order order = {now_ns, next() * BMCHA_NS_PER_MS, ++order_number, 0};
+
+    bmcha_published_write(&engine->pulse.watch_board, &order, sizeof order);
+}
+
+static void put_letter(uint8_t choices)
+{
+    struct bmcha_letter *letter = choices & 1 ? &engine->pulse.role : &engine->pulse.mirror;
+    size_t size = some(PIECE_MAX);
+
+    if (choices & 2)
+        (void)bmcha_letter_await(letter);
+    else
+        (void)bmcha_letter_fill(letter, choices & 4 ? BMCHA_TYPE_GOODBYE : BMCHA_TYPE_DELTA, 2,
+                                input, size);
+    input += size;
+    left -= size;
+}
+
+static void wait_some(void)
+{
+    int64_t due_ns = bmcha_pulse_due(&engine->pulse, now_ns, 1, 1);
+    int64_t late_ns = (int64_t)next() * next() * 100000;
+
+    HOLDS(4, due_ns <= now_ns + BMCHA_SUMMARY_NS + BMCHA_NS_PER_S);
+    now_ns = (due_ns > now_ns ? due_ns : now_ns) + late_ns;
+    bmcha_pulse_woke(&engine->pulse, now_ns);
+    if (bmcha_pulse_is_watch_due(&engine->pulse, now_ns))
+        (void)bmcha_engine_judge(engine, now_ns);
+    HOLDS(12, bmcha_watch_due(&engine->pulse) > now_ns);
+    (void)bmcha_engine_summarise(engine, now_ns);
+    (void)bmcha_pulse_wants_letter(&engine->pulse, now_ns);
+}
+
+static void take(size_t room)
+{
+    static uint8_t out[BMCHA_REPORTS_BYTES];
+    size_t size = bmcha_reports_take(&engine->reports, out, room);
+
+    for (size_t at = 0; at < size;) {
+        struct bmcha_report report;
+        HOLDS(13, size - at >= sizeof report);
+        memcpy(&report, out + at, sizeof report);
+        HOLDS(13, report.size >= sizeof report + report.body_size && report.size <= size - at);
+        HOLDS(13, report.kind >= BMCHA_REPORT_BEAT && report.kind <= BMCHA_REPORT_SUMMARY);
+        if (report.kind <= BMCHA_REPORT_MESSAGE) {
+            HOLDS(12, ++reported <= engine->pulse.counts.rx);
+            HOLDS(12, report.source_slot == 2 && report.target_slot == 1);
+        }
+        at += report.size;
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size < 2 || size > 16384)
+        return 0;
+    if (engine == NULL && (engine = bmcha_engine_new()) == NULL)
+        abort();
+    begin((data[0] & IS_STREAM) != 0);
+    input = data + 1;
+    left = size - 1;
+    while (left) {
+        uint8_t what = next();
+        size_t piece;
+        switch (what & 7) {
+        case RAW:
+            piece = some(PIECE_MAX);
+            hear(input, piece);
+            input += piece;
+            left -= piece;
+            break;
+        case FRAME:
+            hear_frame();
+            break;
+        case OFFER:
+            offer(what & 8);
+            break;
+        case WAIT:
+            wait_some();
+            break;
+        case PUBLISH:
+            publish();
+            break;
+        case WATCH:
+            order_watch();
+            break;
+        case LETTER:
+            put_letter(what >> 3);
+            break;
+        default:
+            take(what & 8 ? BMCHA_REPORTS_BYTES : (size_t)next() * 16);
+        }
+    }
+    take(BMCHA_REPORTS_BYTES);
+    return 0;
+}
