@@ -34,6 +34,7 @@ from tests.waiting import wait_until
 BYTES_PER_S = 1_000_000
 DATAGRAMS_PER_S = 100_000
 SAMPLE_S = 0.1
+CALM_BEATS = 5
 
 
 @dataclass(frozen=True)
@@ -150,8 +151,11 @@ class Storm:
         return outcome
 
     def wait_calm(self) -> None:
+        """Until nothing of the last storm is left. ALIVE is not enough: a path may be about to be
+        LATE for what the storm took from it, and what came last is not counted yet."""
         for module in self.modules:
-            wait_until(partial(_is_calm, module), "both paths are alive")
+            seen = _tallies(module.ask()["paths"])
+            wait_until(partial(_is_calm, module, seen), "beats on both paths and no noise")
 
     def _sample(self, outcome: Outcome, roles: list[Any]) -> None:
         outcome.samples_count += 1
@@ -228,8 +232,23 @@ def _rss_kib(module: Module) -> int:
     return int(found[1])
 
 
-def _is_calm(module: Module) -> bool:
-    return all(path["health"] == "ALIVE" for path in module.ask()["paths"].values())
+def _tallies(paths: dict[str, Any]) -> dict[str, tuple[int, int]]:
+    """What each path heard, and how much of it was bad."""
+    return {name: (path["rx"], path["bad"]) for name, path in paths.items()}
+
+
+def _is_calm(module: Module, seen: dict[str, tuple[int, int]]) -> bool:
+    """Each path is ALIVE and heard CALM_BEATS since ``seen``, with nothing bad among them. What is
+    bad begins the count anew."""
+    paths = module.ask()["paths"]
+    for name, (rx_count, bad_count) in _tallies(paths).items():
+        if bad_count != seen[name][1]:
+            seen[name] = rx_count, bad_count
+            return False
+    return all(
+        path["health"] == "ALIVE" and path["rx"] >= seen[name][0] + CALM_BEATS
+        for name, path in paths.items()
+    )
 
 
 @contextlib.contextmanager
