@@ -13,11 +13,13 @@ import faulthandler
 import os
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from bmcha import __version__
 from bmcha.config import Config, check_own_slot, load_config
-from bmcha.config.realtime_table import RealtimeSettings
+from bmcha.config.key_file import read_key_file
+from bmcha.config.table import ConfigError, ConfigProblem
 from bmcha.diag.log import Level, open_log
 from bmcha.diag.service_manager import ServiceWatchdog, notify_service_manager
 from bmcha.hal.arp_ping import ArpPing
@@ -27,13 +29,15 @@ from bmcha.hal.file_watchdog import NoWatchdog
 from bmcha.hal.hwmon import HwmonFans, HwmonSensors
 from bmcha.hal.icmp_ping import IcmpPing
 from bmcha.hal.linux_watchdog import LinuxWatchdog, open_watchdog
+from bmcha.hal.mac import check_of, open_mac
 from bmcha.hal.port import Link, PortError, WatchdogPort
-from bmcha.hal.realtime import lock_memory, require_priority, run_on
+from bmcha.hal.realtime import become_realtime
 from bmcha.hal.serial_link import SerialLink
 from bmcha.hal.shm_region import ShmRegion
 from bmcha.hal.sqlite_store import SqliteStore
 from bmcha.hal.udp_link import UdpLink
 from bmcha.model.event import StoreFailed, WatchdogHasReset
+from bmcha.model.key import NO_KEYS, KeySet
 from bmcha.model.moment import NS_PER_MS
 from bmcha.model.restart import Restart
 from bmcha.model.settings import PathKind, PathSettings, Via
@@ -47,6 +51,7 @@ from bmcha.runtime.effect_runner import EffectRunner, Outlets, PathOutlet
 from bmcha.runtime.engine import Engine, EngineDrafts, EngineEchoes, Engines
 from bmcha.runtime.fan_worker import FanDesk, fan_workers
 from bmcha.runtime.image_writer import ImageWriter
+from bmcha.runtime.key_desk import KeyDesk
 from bmcha.runtime.lines_worker import LinesWorker
 from bmcha.runtime.mailbox import Mailbox
 from bmcha.runtime.node_loop import NodeLoop
@@ -99,10 +104,12 @@ class _Service:
     """Opens what the service needs; ``closing`` closes it again, last opened first."""
 
     def __init__(self, config: Config, closing: contextlib.ExitStack) -> None:
+        service, realtime = config.service, config.service.realtime
+        self._keys = KeyDesk(lambda: _keys(service.key_file), _keys(service.key_file))
+        config = replace(config, node=replace(config.node, keys=self._keys.in_use.view))
         self._config = config
-        service = config.service
-        # Before the first thread, which would stay as it is.
-        self._refusals = _become_realtime(service.realtime)
+        wanted = realtime.cpus, realtime.is_memory_locked, realtime.priority
+        self._refusals = become_realtime(*wanted)  # before the first thread, which stays as it is
         self._lines = WiredLines(service.lines, config.node.succession)
         closing.callback(self._lines.close)
         self._own_slot, self._slot_fault = self._read_slot()
@@ -139,6 +146,7 @@ class _Service:
         self._reloader = Reloader(
             config,
             lambda: _load(service.config_file),
+            self._keys,
             self._apply,
             self._mailbox.post,
             self._control.answered,
@@ -282,6 +290,7 @@ class _Service:
                 clock,
                 self._log.say,
                 self._config.service.realtime.priority or 0,
+                self._keys.board,
             )
             workers[path.name] = PathWorker(engine, link, clock, self._log.say)
         return workers
@@ -326,16 +335,11 @@ class _Service:
     def _node(self, loaded: Loaded, restart: Restart) -> Node:
         if loaded.why:
             self._mailbox.post(StoreFailed("state at the start", loaded.why))
-        node = Node(
-            self._config.node,
-            self._own_slot,
-            self._boot_id,
-            loaded.epoch,
-            loaded.records,
+        who, wall_ms = (
+            (self._config.node, self._own_slot, self._boot_id),
             time.time_ns() // NS_PER_MS,
-            clock(),
-            restart,
         )
+        node = Node(*who, loaded.epoch, loaded.records, wall_ms, clock(), restart)
         self._box.watch(node, loaded.epoch)
         return node
 
@@ -343,25 +347,21 @@ class _Service:
         notify_service_manager("READY=1")
 
 
-def _become_realtime(asked: RealtimeSettings) -> list[str]:
-    """What the system refused; the service runs without it."""
-    refusals = []
-    if asked.cpus:
-        try:
-            run_on(asked.cpus)
-        except PortError as error:
-            refusals.append(str(error))
-    if asked.is_memory_locked:
-        try:
-            lock_memory()
-        except PortError as error:
-            refusals.append(str(error))
-    if asked.priority is not None:
-        try:
-            require_priority(asked.priority)
-        except PortError as error:
-            refusals.append(str(error))
-    return refusals
+def _keys(file: str | None) -> KeySet:
+    """What stands in the key file now. Raises ConfigError."""
+    if file is None:
+        return NO_KEYS
+    try:
+        return read_key_file(file, _check_of)
+    except PortError as error:
+        remedy = "install it, or take the file away"
+        raise ConfigError([ConfigProblem(file, "keys", str(error), "libsodium", remedy)]) from error
+
+
+def _check_of(secret: bytes) -> int:
+    """Who has no keys needs no library."""
+    open_mac()
+    return check_of(secret)
 
 
 def _nobody() -> None:

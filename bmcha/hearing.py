@@ -23,7 +23,11 @@ from bmcha.model.message import (
     Probe,
     ProbeReply,
 )
+from bmcha.model.moment import ns_from_ms
 from bmcha.model.role import Role, Severity
+
+UNPROVEN_NS = ns_from_ms(500)
+"""The engine tells it twice a second."""
 
 
 class Hearing:
@@ -57,6 +61,9 @@ class Hearing:
             return
         monitor = self._monitors[event.path][1]
         monitor.counted(event.counts, now_ns)
+        if event.counts.unproven_ns is not None:
+            until_ns = event.counts.unproven_ns + UNPROVEN_NS + monitor.deadtime_ns
+            self._roles.own.unproven_until_ns = max(until_ns, self._roles.own.unproven_until_ns)
         twins = self._roles.own.twins
         twins.summarised(event.path, event.counts.twin, monitor.deadtime_ns)
         heard_ns, header, heartbeat = event.last_heard_ns, event.header, event.heartbeat
@@ -86,6 +93,7 @@ class Hearing:
             self._chassis.peer_met(peer.boot_id)
         if is_accepted:
             monitor.announced(heartbeat.deadtime_ms)
+            peer.key_id = header.key_id
             peer.hear(heartbeat, self._facts.boot_id, heard_ns)
             self._roles.maintenance.heard(heartbeat.draft.maintenance, peer.slot, heard_ns)
             self._chassis.receiver.level_at(heartbeat.draft.mirror_sequence, heard_ns)

@@ -24,6 +24,7 @@ struct bmcha_summary {
     uint64_t noise_bytes;
     int64_t rtt_us;
     int64_t twin_heard_ns;
+    int64_t unproven_ns;
     uint32_t twin_boot_id;
     uint32_t twin_epoch;
     uint32_t foreign_chassis_id;

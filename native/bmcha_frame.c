@@ -13,54 +13,89 @@ _Static_assert(sizeof(struct bmcha_frame) == 40, "Python unpacks it as 40 bytes"
 _Static_assert(BMCHA_STUFFED_BYTES_MAX > BMCHA_COBS_BYTES_MAX(BMCHA_FRAME_BYTES_MAX),
                "the largest frame fits, and its delimiter");
 
-ssize_t bmcha_frame_encode(uint8_t *out, size_t out_size, int is_stuffed, uint8_t type,
-                           uint8_t key_id, uint32_t chassis_id, uint8_t source_slot,
-                           uint8_t target_slot, uint32_t boot_id, uint32_t epoch,
-                           uint32_t sequence, const uint8_t *body, size_t body_size,
-                           const uint8_t *mac, size_t mac_size)
+static size_t mac_size_of(uint8_t flags)
 {
-    uint8_t *frame = out;
-    size_t frame_size;
-    ssize_t stuffed_size;
+    return flags & BMCHA_FLAG_MAC ? BMCHA_MAC_BYTES : 0;
+}
 
-    if (body_size > BMCHA_BODY_BYTES_MAX || (mac_size != 0 && mac_size != BMCHA_MAC_BYTES))
-        return -1;
-    frame_size = OVERHEAD_BYTES + body_size + mac_size;
-    if (out_size < frame_size || (is_stuffed && out_size < BMCHA_COBS_BYTES_MAX(frame_size) + 1))
-        return -1;
+uint8_t *bmcha_frame_begin(uint8_t *out, size_t out_size, int is_stuffed,
+                           const struct bmcha_frame *head, const uint8_t *body)
+{
+    size_t body_size = head->body_length;
+    size_t frame_size = OVERHEAD_BYTES + body_size + mac_size_of(head->flags);
+    uint8_t *frame = out;
+
+    if (body_size > BMCHA_BODY_BYTES_MAX || out_size < frame_size ||
+        (is_stuffed && out_size < BMCHA_COBS_BYTES_MAX(frame_size) + 1))
+        return NULL;
     if (is_stuffed) /* made so far behind that stuffing it to the front overtakes nothing */
         frame += BMCHA_COBS_BYTES_MAX(frame_size) - frame_size;
     frame[BMCHA_HEADER_VERSION] = BMCHA_VERSION_CURRENT;
-    frame[BMCHA_HEADER_TYPE] = type;
-    frame[BMCHA_HEADER_FLAGS] = mac_size ? BMCHA_FLAG_MAC : 0;
-    frame[BMCHA_HEADER_KEY_ID] = key_id;
-    bmcha_le32_write(frame + BMCHA_HEADER_CHASSIS_ID, chassis_id);
-    frame[BMCHA_HEADER_SOURCE_SLOT] = source_slot;
-    frame[BMCHA_HEADER_TARGET_SLOT] = target_slot;
-    bmcha_le32_write(frame + BMCHA_HEADER_BOOT_ID, boot_id);
-    bmcha_le32_write(frame + BMCHA_HEADER_EPOCH, epoch);
-    bmcha_le32_write(frame + BMCHA_HEADER_SEQUENCE, sequence);
-    bmcha_le16_write(frame + BMCHA_HEADER_BODY_LENGTH, (uint16_t)body_size);
+    frame[BMCHA_HEADER_TYPE] = head->type;
+    frame[BMCHA_HEADER_FLAGS] = head->flags & BMCHA_FLAG_MAC;
+    frame[BMCHA_HEADER_KEY_ID] = head->key_id;
+    bmcha_le32_write(frame + BMCHA_HEADER_CHASSIS_ID, head->chassis_id);
+    frame[BMCHA_HEADER_SOURCE_SLOT] = head->source_slot;
+    frame[BMCHA_HEADER_TARGET_SLOT] = head->target_slot;
+    bmcha_le32_write(frame + BMCHA_HEADER_BOOT_ID, head->boot_id);
+    bmcha_le32_write(frame + BMCHA_HEADER_EPOCH, head->epoch);
+    bmcha_le32_write(frame + BMCHA_HEADER_SEQUENCE, head->sequence);
+    bmcha_le16_write(frame + BMCHA_HEADER_BODY_LENGTH, head->body_length);
     if (body_size)
         memcpy(frame + BMCHA_HEADER_BYTES, body, body_size);
-    if (mac_size)
-        memcpy(frame + BMCHA_HEADER_BYTES + body_size, mac, mac_size);
-    bmcha_le32_write(frame + frame_size - BMCHA_CRC_BYTES,
-              bmcha_crc32c(frame, frame_size - BMCHA_CRC_BYTES));
+    return frame;
+}
+
+ssize_t bmcha_frame_end(uint8_t *out, size_t out_size, int is_stuffed, uint8_t *frame)
+{
+    size_t summed_size = BMCHA_HEADER_BYTES +
+                         bmcha_le16_read(frame + BMCHA_HEADER_BODY_LENGTH) +
+                         mac_size_of(frame[BMCHA_HEADER_FLAGS]);
+    ssize_t stuffed_size;
+
+    bmcha_le32_write(frame + summed_size, bmcha_crc32c(frame, summed_size));
     if (!is_stuffed)
-        return (ssize_t)frame_size;
-    stuffed_size = bmcha_cobs_encode(frame, frame_size, out, out_size - 1);
+        return (ssize_t)(summed_size + BMCHA_CRC_BYTES);
+    stuffed_size = bmcha_cobs_encode(frame, summed_size + BMCHA_CRC_BYTES, out, out_size - 1);
     if (stuffed_size < 0)
         return -1;
     out[stuffed_size] = 0;
     return stuffed_size + 1;
 }
 
+ssize_t bmcha_frame_encode(uint8_t *out, size_t out_size, int is_stuffed, uint8_t type,
+                           uint8_t key_id, uint32_t chassis_id, uint8_t source_slot,
+                           uint8_t target_slot, uint32_t boot_id, uint32_t epoch,
+                           uint32_t sequence, const uint8_t *body, size_t body_size,
+                           const uint8_t *mac, size_t mac_size)
+{
+    struct bmcha_frame head;
+    uint8_t *frame;
+
+    if (body_size > BMCHA_BODY_BYTES_MAX || (mac_size != 0 && mac_size != BMCHA_MAC_BYTES))
+        return -1;
+    memset(&head, 0, sizeof head);
+    head.type = type;
+    head.flags = mac_size ? BMCHA_FLAG_MAC : 0;
+    head.key_id = key_id;
+    head.chassis_id = chassis_id;
+    head.source_slot = source_slot;
+    head.target_slot = target_slot;
+    head.boot_id = boot_id;
+    head.epoch = epoch;
+    head.sequence = sequence;
+    head.body_length = (uint16_t)body_size;
+    frame = bmcha_frame_begin(out, out_size, is_stuffed, &head, body);
+    if (frame == NULL)
+        return -1;
+    if (mac_size)
+        memcpy(frame + BMCHA_HEADER_BYTES + body_size, mac, mac_size);
+    return bmcha_frame_end(out, out_size, is_stuffed, frame);
+}
+
 /* The checks from the outside in, in the order of the Python twin. 0 or a BMCHA_BAD_ number. */
 static int parse(const uint8_t *data, size_t data_size, struct bmcha_frame *frame)
 {
-    size_t mac_size;
-
     if (data_size < OVERHEAD_BYTES)
         return BMCHA_BAD_TOO_SHORT;
     if (data_size > BMCHA_FRAME_BYTES_MAX)
@@ -81,8 +116,7 @@ static int parse(const uint8_t *data, size_t data_size, struct bmcha_frame *fram
     frame->body_length = bmcha_le16_read(data + BMCHA_HEADER_BODY_LENGTH);
     if (frame->version < BMCHA_VERSION_MIN)
         return BMCHA_BAD_VERSION;
-    mac_size = (frame->flags & BMCHA_FLAG_MAC) ? BMCHA_MAC_BYTES : 0;
-    if (data_size != OVERHEAD_BYTES + frame->body_length + mac_size)
+    if (data_size != OVERHEAD_BYTES + frame->body_length + mac_size_of(frame->flags))
         return BMCHA_BAD_LENGTH;
     return 0;
 }

@@ -40,6 +40,15 @@ ssize_t bmcha_frame_encode(uint8_t *out, size_t out_size, int is_stuffed, uint8_
                            uint32_t sequence, const uint8_t *body, size_t body_size,
                            const uint8_t *mac, size_t mac_size);
 
+/* The same in two steps, for who signs in between. The first writes header (version and flags but
+ * BMCHA_FLAG_MAC are its own affair) and `head->body_length` bytes of `body`, and returns where the
+ * header stands in `out`, or NULL. If flagged, BMCHA_MAC_BYTES behind the body are the caller's to
+ * write. The second takes `out`, `out_size` and `is_stuffed` as the first did, and returns the
+ * bytes written. */
+uint8_t *bmcha_frame_begin(uint8_t *out, size_t out_size, int is_stuffed,
+                           const struct bmcha_frame *head, const uint8_t *body);
+ssize_t bmcha_frame_end(uint8_t *out, size_t out_size, int is_stuffed, uint8_t *frame);
+
 /* Reads the one bare frame of a datagram; the body stays in `data`, and so do its offsets. */
 void bmcha_frame_decode(const uint8_t *data, size_t data_size, struct bmcha_frame *frame);
 
@@ -56,7 +65,7 @@ size_t bmcha_frame_decode_stream(const uint8_t *data, size_t data_size, uint8_t 
  * `foreign_chassis_id` the last other chassis heard. Counts only grow. Frames of no interest are
  * sound and counted under CHASSIS or SLOT, and are no noise. Who says to be in `target_slot` as
  * well is wanted too. */
-#define BMCHA_BAD_COUNTS 16
+#define BMCHA_BAD_COUNTS 20
 struct bmcha_sieve {
     uint32_t chassis_id;
     uint8_t source_slot;

@@ -49,6 +49,7 @@ static void report_summary(struct bmcha_engine *engine)
     summary.noise_bytes = engine->sieve.noise_bytes;
     summary.rtt_us = pulse->rtt_us;
     summary.twin_heard_ns = pulse->twin.heard_ns;
+    summary.unproven_ns = pulse->unproven_ns;
     summary.twin_boot_id = pulse->twin.boot_id;
     summary.twin_epoch = pulse->twin.epoch;
     summary.twin_role = pulse->twin.role;
@@ -73,7 +74,7 @@ int bmcha_engine_judge(struct bmcha_engine *engine, int64_t looked_ns)
 
 int bmcha_engine_summarise(struct bmcha_engine *engine, int64_t now_ns)
 {
-    int is_due = bmcha_pulse_summary(&engine->pulse, now_ns);
+    int is_due = bmcha_pulse_summary(&engine->pulse, now_ns, engine->sieve.bad_counts);
 
     if (is_due)
         report_summary(engine);
@@ -95,6 +96,8 @@ static void hear_frames(struct bmcha_engine *engine, size_t count, const uint8_t
             report_frame(engine, BMCHA_REPORT_BEAT, frame, body, heard_ns);
         else if (heard == BMCHA_HEARD_MESSAGE)
             report_frame(engine, BMCHA_REPORT_MESSAGE, frame, body, heard_ns);
+        else if (heard == BMCHA_HEARD_FORGED)
+            engine->is_noisy = 1;
     }
 }
 

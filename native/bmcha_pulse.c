@@ -26,7 +26,12 @@ void bmcha_pulse_begin(struct bmcha_pulse *pulse, int64_t now_ns)
     pulse->line_free_ns = now_ns;
     pulse->retry_ns = now_ns;
     pulse->last_heard_ns = BMCHA_NEVER_NS;
+    pulse->unproven_ns = BMCHA_NEVER_NS;
     pulse->rtt_us = -1;
+    pulse->keyring.place = (struct bmcha_key_place){
+        pulse->settings.chassis_id, pulse->settings.boot_id,    pulse->settings.own_slot,
+        pulse->settings.peer_slot,  pulse->settings.echo_index, pulse->settings.echoes_count};
+    bmcha_keyring_refresh(&pulse->keyring);
 }
 
 /* W1, W2: it counts from the order if nothing was heard yet; lateness of before is then none of
@@ -86,6 +91,7 @@ void bmcha_pulse_woke(struct bmcha_pulse *pulse, int64_t now_ns)
 {
     look(pulse, now_ns);
     take_watch_order(pulse);
+    bmcha_keyring_refresh(&pulse->keyring);
 }
 
 int bmcha_pulse_is_watch_due(struct bmcha_pulse *pulse, int64_t now_ns)
@@ -103,10 +109,12 @@ int bmcha_pulse_judge(struct bmcha_pulse *pulse, int64_t looked_ns)
     return 1;
 }
 
-int bmcha_pulse_summary(struct bmcha_pulse *pulse, int64_t now_ns)
+int bmcha_pulse_summary(struct bmcha_pulse *pulse, int64_t now_ns, uint64_t *bad_counts)
 {
     if (now_ns < pulse->summary_due_ns)
         return 0;
+    bad_counts[-BMCHA_BAD_REPLAYED] +=
+        bmcha_candidates_condemn(&pulse->candidates, now_ns - BMCHA_EARLY_MAX_NS);
     pulse->summary_due_ns +=
         ((now_ns - pulse->summary_due_ns) / BMCHA_SUMMARY_NS + 1) * BMCHA_SUMMARY_NS;
     return 1;
@@ -114,16 +122,11 @@ int bmcha_pulse_summary(struct bmcha_pulse *pulse, int64_t now_ns)
 
 /* ---- frames ---- */
 
-static unsigned echoes_of(const uint8_t *body)
-{
-    return body[BMCHA_BEAT_FLAGS] >> BMCHA_ECHO_SHIFT;
-}
-
 /* What the twin's parser refuses (`bmcha.wire.messages`). */
 static int makes_sense(const uint8_t *body, size_t size)
 {
     return size >= BMCHA_BEAT_HEAD_BYTES &&
-           size >= BMCHA_BEAT_HEAD_BYTES + echoes_of(body) * BMCHA_ECHO_BYTES &&
+           size >= BMCHA_BEAT_HEAD_BYTES + bmcha_echoes_of(body) * BMCHA_ECHO_BYTES &&
            body[BMCHA_BEAT_ROLE] >= BMCHA_ROLE_MIN && body[BMCHA_BEAT_ROLE] <= BMCHA_ROLE_MAX &&
            body[BMCHA_BEAT_HEALTH] <= BMCHA_HEALTH_MAX &&
            bmcha_le16_read(body + BMCHA_BEAT_INTERVAL_MS) != 0 &&
@@ -135,8 +138,6 @@ static int refusal(const struct bmcha_frame *frame, const uint8_t *body)
 {
     if (frame->type < BMCHA_TYPE_HEARTBEAT || frame->type > BMCHA_TYPE_DELTA_ACK)
         return BMCHA_BAD_TYPE;
-    if (frame->flags & BMCHA_FLAG_MAC) /* no key can be configured yet */
-        return BMCHA_BAD_MAC_UNEXPECTED;
     if (frame->type == BMCHA_TYPE_HEARTBEAT && !makes_sense(body, frame->body_length))
         return BMCHA_BAD_BODY;
     return 0;
@@ -149,32 +150,48 @@ static int is_for_us(const struct bmcha_pulse *pulse, const struct bmcha_frame *
            frame->target_slot == pulse->settings.own_slot;
 }
 
-/* R1: none of the peer's. Who says our slot and is not ourselves, by an echo, is a twin. */
+/* R1, A7: none of the peer's. Who says our slot and is not ourselves, by an echo, is a twin. */
 static void hear_other(struct bmcha_pulse *pulse, const struct bmcha_frame *frame,
-                       const uint8_t *body, int64_t heard_ns)
+                       const uint8_t *body, int64_t heard_ns, uint64_t *bad_counts)
 {
     const struct bmcha_pulse_settings *settings = &pulse->settings;
 
-    pulse->counts.ignored++;
     if (frame->chassis_id != settings->chassis_id || frame->source_slot != settings->own_slot ||
-        frame->boot_id == settings->boot_id || frame->type != BMCHA_TYPE_HEARTBEAT)
+        frame->boot_id == settings->boot_id || frame->type != BMCHA_TYPE_HEARTBEAT) {
+        pulse->counts.ignored++;
         return;
+    }
+    if (bmcha_keyring_vouches(&pulse->keyring, frame)) {
+        if (!bmcha_pulse_names_ours(pulse, body)) {
+            bmcha_pulse_note_unproven(pulse, frame, heard_ns, bad_counts);
+            return;
+        }
+        bad_counts[-BMCHA_BAD_UNPROVEN] +=
+            bmcha_candidates_drop(&pulse->candidates, frame->boot_id);
+    }
+    pulse->counts.ignored++;
     pulse->twin = (struct bmcha_twin){heard_ns, frame->boot_id, frame->epoch,
                                       body[BMCHA_BEAT_ROLE], 1};
 }
 
-/* R2, R3. Modulo 2^32, so that the count may wrap after a year of uptime. Of a sender that
- * restarted, a frame of the boot id before was late; if it is the present one that falls silent
- * meanwhile, its own word was the late one, and the boot id before is heard again. */
+/* R2, of a frame that nobody signed. Of a sender that restarted, a frame of the boot id before was
+ * late; if it is the present one that falls silent meanwhile, its own word was the late one, and the
+ * boot id before is heard again. */
+static int is_late(const struct bmcha_pulse *pulse, const struct bmcha_frame *frame,
+                   int64_t heard_ns)
+{
+    return pulse->has_guard && frame->boot_id != pulse->guard_boot_id && pulse->has_former &&
+           frame->boot_id == pulse->guard_former_boot_id &&
+           heard_ns - pulse->new_ns < BMCHA_LATE_MAX_NS;
+}
+
+/* R2, R3. Modulo 2^32, so that the count may wrap after a year of uptime. */
 static int is_new(struct bmcha_pulse *pulse, const struct bmcha_frame *frame, int64_t heard_ns)
 {
     int is_other = !pulse->has_guard || frame->boot_id != pulse->guard_boot_id;
-    int is_former =
-        is_other && pulse->has_former && frame->boot_id == pulse->guard_former_boot_id;
     uint32_t ahead = frame->sequence - pulse->guard_sequence;
 
-    if ((is_former && heard_ns - pulse->new_ns < BMCHA_LATE_MAX_NS) ||
-        (!is_other && (ahead == 0 || ahead > UINT32_MAX / 2))) {
+    if (!is_other && (ahead == 0 || ahead > UINT32_MAX / 2)) {
         pulse->counts.repeated++;
         return 0;
     }
@@ -189,6 +206,19 @@ static int is_new(struct bmcha_pulse *pulse, const struct bmcha_frame *frame, in
     pulse->guard_sequence = frame->sequence;
     pulse->new_ns = heard_ns;
     return 1;
+}
+
+static int is_to_be_heard(struct bmcha_pulse *pulse, const struct bmcha_frame *frame,
+                          const uint8_t *body, int64_t heard_ns, uint64_t *bad_counts)
+{
+    if (bmcha_keyring_vouches(&pulse->keyring, frame))
+        return bmcha_pulse_is_of_now(pulse, frame, body, heard_ns, bad_counts) &&
+               is_new(pulse, frame, heard_ns);
+    if (is_late(pulse, frame, heard_ns)) {
+        pulse->counts.repeated++;
+        return 0;
+    }
+    return is_new(pulse, frame, heard_ns);
 }
 
 /* R5 */
@@ -221,7 +251,7 @@ static uint8_t level_of(const struct bmcha_pulse_settings *settings, unsigned at
 static void gather_news(const struct bmcha_pulse *pulse, const struct bmcha_frame *frame,
                         const uint8_t *body, int is_echo_ours, struct bmcha_news *news)
 {
-    unsigned echoes = echoes_of(body);
+    unsigned echoes = bmcha_echoes_of(body);
 
     memset(news, 0, sizeof *news);
     news->boot_id = frame->boot_id;
@@ -269,7 +299,7 @@ static enum bmcha_heard hear_beat(struct bmcha_pulse *pulse, const struct bmcha_
                                   const uint8_t *body, int64_t heard_ns)
 {
     const struct bmcha_pulse_settings *settings = &pulse->settings;
-    int is_echo_ours = bmcha_le32_read(body + BMCHA_BEAT_ECHO_BOOT_ID) == settings->boot_id;
+    int is_echo_ours = bmcha_pulse_names_ours(pulse, body);
     struct bmcha_news news;
     int is_news;
 
@@ -279,7 +309,7 @@ static enum bmcha_heard hear_beat(struct bmcha_pulse *pulse, const struct bmcha_
     pulse->last_heard_ns = heard_ns;
     keep(pulse, frame, body);
     tell_echo_board(pulse, frame, heard_ns);
-    if (is_echo_ours && settings->echo_index < echoes_of(body))
+    if (is_echo_ours && settings->echo_index < bmcha_echoes_of(body))
         measure_round_trip(pulse, body, heard_ns);
     gather_news(pulse, frame, body, is_echo_ours, &news);
     is_news = !pulse->has_news || memcmp(&news, &pulse->news, sizeof news) != 0 ||
@@ -292,17 +322,22 @@ static enum bmcha_heard hear_beat(struct bmcha_pulse *pulse, const struct bmcha_
 enum bmcha_heard bmcha_pulse_hear(struct bmcha_pulse *pulse, const struct bmcha_frame *frame,
                                   const uint8_t *body, int64_t heard_ns, uint64_t *bad_counts)
 {
-    int bad = refusal(frame, body);
+    int bad = bmcha_keyring_judge(&pulse->keyring, frame, body - BMCHA_HEADER_BYTES, heard_ns);
 
+    if (bad) {
+        bad_counts[-bad]++;
+        return BMCHA_HEARD_FORGED;
+    }
+    bad = refusal(frame, body);
     if (bad) {
         bad_counts[-bad]++;
         return BMCHA_HEARD_NOTHING;
     }
     if (!is_for_us(pulse, frame)) {
-        hear_other(pulse, frame, body, heard_ns);
+        hear_other(pulse, frame, body, heard_ns, bad_counts);
         return BMCHA_HEARD_NOTHING;
     }
-    if (!is_new(pulse, frame, heard_ns))
+    if (!is_to_be_heard(pulse, frame, body, heard_ns, bad_counts))
         return BMCHA_HEARD_NOTHING;
     pulse->counts.rx++;
     if (frame->type != BMCHA_TYPE_HEARTBEAT)

@@ -11,7 +11,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "bmcha_boots.h"
 #include "bmcha_frame.h"
+#include "bmcha_keys.h"
 #include "bmcha_published.h"
 #include "bmcha_wire.h"
 
@@ -21,6 +23,7 @@
 #define BMCHA_LATE_MAX_NS (500 * BMCHA_NS_PER_MS) /* no queue on the way holds a frame longer */
 #define BMCHA_RETRY_NS_MAX (10 * BMCHA_NS_PER_MS)
 #define BMCHA_SENT_MAX 64u
+#define BMCHA_EARLY_MAX_NS (2 * BMCHA_NS_PER_S) /* a boot that is of now has shown it by then */
 #define BMCHA_NEVER_NS INT64_MIN /* a time that has not been */
 
 /* ---- what the node and the paths share; each record is one bmcha_published ---- */
@@ -32,7 +35,7 @@ struct bmcha_draft {
     uint32_t urgent_count;
     uint32_t epoch;
     uint32_t body_size;
-    uint8_t body[BMCHA_BEAT_HEAD_BYTES + BMCHA_BEAT_TAIL_MAX + 2];
+    uint8_t body[BMCHA_BEAT_HEAD_BYTES + BMCHA_BEAT_TAIL_MAX + 7];
 };
 
 /* The last heartbeat that one path heard; `is_known` 0: none yet. */
@@ -47,6 +50,7 @@ struct bmcha_last_heard {
 /* All paths to one peer, in the order of the configuration. */
 struct bmcha_echo_board {
     struct bmcha_published places[BMCHA_ECHOES_MAX];
+    struct bmcha_boots boots;
 };
 
 struct bmcha_watch_order {
@@ -132,7 +136,12 @@ struct bmcha_news {
 };
 
 enum bmcha_offer { BMCHA_OFFER_NOTHING, BMCHA_OFFER_BEAT, BMCHA_OFFER_ROLE, BMCHA_OFFER_MIRROR };
-enum bmcha_heard { BMCHA_HEARD_NOTHING, BMCHA_HEARD_BEAT, BMCHA_HEARD_MESSAGE };
+enum bmcha_heard {
+    BMCHA_HEARD_NOTHING,
+    BMCHA_HEARD_BEAT,
+    BMCHA_HEARD_MESSAGE,
+    BMCHA_HEARD_FORGED
+};
 
 struct bmcha_pulse {
     struct bmcha_pulse_settings settings;
@@ -142,6 +151,7 @@ struct bmcha_pulse {
     struct bmcha_published beat_times_board;
     struct bmcha_letter role;
     struct bmcha_letter mirror;
+    struct bmcha_keyring keyring;
 
     struct bmcha_draft draft; /* as it was read last */
     struct bmcha_last_heard echoes[BMCHA_ECHOES_MAX];
@@ -175,6 +185,10 @@ struct bmcha_pulse {
     uint32_t guard_boot_id, guard_former_boot_id, guard_sequence;
     uint8_t has_guard, has_former;
     uint8_t has_news;
+    uint32_t in_force; /* as this path saw it last, and since when */
+    int64_t in_force_ns;
+    int64_t unproven_ns; /* the last beat of such a boot, while none was in force */
+    struct bmcha_candidates candidates;
     uint32_t beats_in_row;
     struct bmcha_news news;
     struct bmcha_twin twin;
@@ -198,8 +212,9 @@ void bmcha_pulse_begin(struct bmcha_pulse *pulse, int64_t now_ns);
 int64_t bmcha_pulse_due(struct bmcha_pulse *pulse, int64_t now_ns, int can_send, int can_judge);
 void bmcha_pulse_woke(struct bmcha_pulse *pulse, int64_t now_ns);
 
-/* A frame that stood the sieve, with its body. Of anything but BMCHA_HEARD_NOTHING Python is told.
- * A frame that makes no sense is counted in `bad_counts` by its reason. */
+/* A frame that stood the sieve, with its body, before which its header stands. Of beats and messages
+ * Python is told. A frame that makes no sense, or is not to be believed, is counted in `bad_counts` by
+ * its reason. */
 enum bmcha_heard bmcha_pulse_hear(struct bmcha_pulse *pulse, const struct bmcha_frame *frame,
                                   const uint8_t *body, int64_t heard_ns, uint64_t *bad_counts);
 
@@ -223,14 +238,28 @@ int bmcha_pulse_wants_letter(struct bmcha_pulse *pulse, int64_t now_ns);
 int bmcha_pulse_is_watch_due(struct bmcha_pulse *pulse, int64_t now_ns);
 int bmcha_pulse_judge(struct bmcha_pulse *pulse, int64_t looked_ns);
 
-/* 1: a summary is due now; the next one later. */
-int bmcha_pulse_summary(struct bmcha_pulse *pulse, int64_t now_ns);
+/* 1: a summary is due now; the next one later. Boots that had time enough to prove themselves are
+ * counted in `bad_counts`. */
+int bmcha_pulse_summary(struct bmcha_pulse *pulse, int64_t now_ns, uint64_t *bad_counts);
 
 /* A time as sixteen bits and back: bmcha/wire/age.py, in BMCHA_ECHO_UNIT_NS. */
 uint16_t bmcha_age_encode(int64_t age_ns);
 int64_t bmcha_age_decode(uint16_t code);
 
-/* ---- for the two halves alone ---- */
+/* ---- for its parts alone ---- */
+
+static inline unsigned bmcha_echoes_of(const uint8_t *body)
+{
+    return body[BMCHA_BEAT_FLAGS] >> BMCHA_ECHO_SHIFT;
+}
+
+/* Of a frame that is signed and from the peer: 1 if it is of the boot in force, which it may just
+ * have become. */
+int bmcha_pulse_is_of_now(struct bmcha_pulse *pulse, const struct bmcha_frame *frame,
+                          const uint8_t *body, int64_t heard_ns, uint64_t *bad_counts);
+void bmcha_pulse_note_unproven(struct bmcha_pulse *pulse, const struct bmcha_frame *frame,
+                               int64_t heard_ns, uint64_t *bad_counts);
+int bmcha_pulse_names_ours(const struct bmcha_pulse *pulse, const uint8_t *body);
 
 int64_t bmcha_pulse_sent_ns(const struct bmcha_pulse *pulse, uint16_t echoed_sequence);
 int64_t bmcha_sender_due(struct bmcha_pulse *pulse, int64_t now_ns);

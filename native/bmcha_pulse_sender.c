@@ -94,13 +94,34 @@ static size_t encode(struct bmcha_pulse *pulse, uint8_t type, uint8_t target_slo
                      const uint8_t *body, size_t body_size, uint8_t *out, size_t out_size)
 {
     const struct bmcha_pulse_settings *settings = &pulse->settings;
-    uint32_t sequence = pulse->sequence + 1 ? pulse->sequence + 1 : 1;
-    ssize_t size = bmcha_frame_encode(out, out_size, settings->is_stuffed, type, 0,
-                                      settings->chassis_id, settings->own_slot, target_slot,
-                                      settings->boot_id, pulse->draft.epoch, sequence, body,
-                                      body_size, NULL, 0);
+    uint8_t key_id = bmcha_keyring_sender(&pulse->keyring);
+    struct bmcha_frame head;
+    uint8_t *frame;
+    ssize_t size;
 
+    memset(&head, 0, sizeof head);
+    head.type = type;
+    head.flags = key_id ? BMCHA_FLAG_MAC : 0;
+    head.key_id = key_id;
+    head.chassis_id = settings->chassis_id;
+    head.source_slot = settings->own_slot;
+    head.target_slot = target_slot;
+    head.boot_id = settings->boot_id;
+    head.epoch = pulse->draft.epoch;
+    head.sequence = pulse->sequence + 1 ? pulse->sequence + 1 : 1;
+    head.body_length = (uint16_t)body_size;
+    frame = bmcha_frame_begin(out, out_size, settings->is_stuffed, &head, body);
+    if (frame == NULL || (key_id && bmcha_keyring_sign(&pulse->keyring, frame)))
+        return 0;
+    size = bmcha_frame_end(out, out_size, settings->is_stuffed, frame);
     return size > 0 ? (size_t)size : 0;
+}
+
+static uint8_t *put_no_echo(uint8_t *to)
+{
+    bmcha_le16_write(to, 0);
+    bmcha_le16_write(to + 2, BMCHA_AGE_NEVER);
+    return to + BMCHA_ECHO_BYTES;
 }
 
 /* The echo of another boot than the draft names would be taken for one of that. */
@@ -110,14 +131,50 @@ static uint8_t *put_echo(struct bmcha_pulse *pulse, unsigned at, uint8_t *to, in
     uint32_t boot_id = bmcha_le32_read(pulse->draft.body + BMCHA_BEAT_ECHO_BOOT_ID);
 
     (void)bmcha_published_read(&pulse->echo_board->places[at], heard, sizeof *heard);
-    if (heard->is_known && heard->boot_id == boot_id) {
-        bmcha_le16_write(to, (uint16_t)heard->sequence);
-        bmcha_le16_write(to + 2, bmcha_age_encode(now_ns - heard->heard_ns));
-    } else {
-        bmcha_le16_write(to, 0);
-        bmcha_le16_write(to + 2, BMCHA_AGE_NEVER);
-    }
+    if (!heard->is_known || heard->boot_id != boot_id)
+        return put_no_echo(to);
+    bmcha_le16_write(to, (uint16_t)heard->sequence);
+    bmcha_le16_write(to + 2, bmcha_age_encode(now_ns - heard->heard_ns));
     return to + BMCHA_ECHO_BYTES;
+}
+
+/* A6: who has no boot in force says in turn whom else it hears here, so that they can prove
+ * themselves. NULL: nobody, or there is no need. */
+static const struct bmcha_candidate *unproven_turn(struct bmcha_pulse *pulse, int64_t now_ns)
+{
+    if (pulse->candidates.count == 0 || atomic_load(&pulse->echo_board->boots.in_force) != 0)
+        return NULL;
+    return bmcha_candidates_turn(&pulse->candidates, pulse->sequence,
+                                 now_ns - BMCHA_EARLY_MAX_NS);
+}
+
+static uint8_t *put_unproven(const struct bmcha_pulse *pulse, uint8_t *body,
+                             const struct bmcha_candidate *it, int64_t now_ns)
+{
+    uint8_t *end = body + BMCHA_BEAT_HEAD_BYTES;
+
+    bmcha_le32_write(body + BMCHA_BEAT_ECHO_BOOT_ID, it->boot_id);
+    for (unsigned at = 0; at < pulse->settings.echoes_count; at++) {
+        uint8_t *echo = end;
+        end = put_no_echo(echo);
+        if (at == pulse->settings.echo_index) {
+            bmcha_le16_write(echo, (uint16_t)it->sequence);
+            bmcha_le16_write(echo + 2, bmcha_age_encode(now_ns - it->heard_ns));
+        }
+    }
+    return end;
+}
+
+static uint8_t *put_echoes(struct bmcha_pulse *pulse, uint8_t *body, int64_t now_ns)
+{
+    const struct bmcha_candidate *unproven = unproven_turn(pulse, now_ns);
+    uint8_t *end = body + BMCHA_BEAT_HEAD_BYTES;
+
+    if (unproven)
+        return put_unproven(pulse, body, unproven, now_ns);
+    for (unsigned at = 0; at < pulse->settings.echoes_count; at++)
+        end = put_echo(pulse, at, end, now_ns);
+    return end;
 }
 
 /* S4: what belongs to the path is filled in. */
@@ -126,7 +183,7 @@ static size_t offer_beat(struct bmcha_pulse *pulse, int64_t now_ns, uint8_t *out
     const struct bmcha_pulse_settings *settings = &pulse->settings;
     const struct bmcha_draft *draft = &pulse->draft;
     uint8_t body[BEAT_BYTES_MAX];
-    uint8_t *end = body + BMCHA_BEAT_HEAD_BYTES;
+    uint8_t *end;
     size_t tail = draft->body_size - BMCHA_BEAT_HEAD_BYTES;
 
     memcpy(body, draft->body, BMCHA_BEAT_HEAD_BYTES);
@@ -134,8 +191,7 @@ static size_t offer_beat(struct bmcha_pulse *pulse, int64_t now_ns, uint8_t *out
                                        (unsigned)settings->echoes_count << BMCHA_ECHO_SHIFT);
     bmcha_le16_write(body + BMCHA_BEAT_INTERVAL_MS, settings->interval_ms);
     body[BMCHA_BEAT_DEADTIME_BEATS] = settings->deadtime_beats;
-    for (unsigned at = 0; at < settings->echoes_count; at++)
-        end = put_echo(pulse, at, end, now_ns);
+    end = put_echoes(pulse, body, now_ns);
     memcpy(end, draft->body + BMCHA_BEAT_HEAD_BYTES, tail);
     pulse->offered = BMCHA_OFFER_BEAT;
     pulse->offered_ns = now_ns;

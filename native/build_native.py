@@ -14,7 +14,8 @@ from cffi import FFI
 
 SOURCES = (
     *("bmcha_cobs", "bmcha_crc32c", "bmcha_frame", "bmcha_seqlock", "bmcha_udp"),
-    *("bmcha_published", "bmcha_pulse", "bmcha_pulse_sender", "bmcha_reports", "bmcha_port"),
+    *("bmcha_mac", "bmcha_keys", "bmcha_boots", "bmcha_published", "bmcha_proof"),
+    *("bmcha_pulse", "bmcha_pulse_sender", "bmcha_reports", "bmcha_port"),
     *("bmcha_hearing", "bmcha_engine"),
 )
 
@@ -57,6 +58,10 @@ ffibuilder.cdef("""
                                       size_t data_size, const uint32_t *sizes,
                                       size_t sizes_count, struct bmcha_frame *frames,
                                       size_t frames_max, size_t *taken);
+
+    int bmcha_mac_open(char *why, size_t why_size);
+    int bmcha_mac(uint8_t *out, size_t out_size, const uint8_t *data, size_t data_size,
+                  const uint8_t *key);
 
     int bmcha_udp_filter(int fd, const void *program, size_t program_size);
 
@@ -108,6 +113,7 @@ ffibuilder.cdef("""
         int64_t silent_after_ns[...];
         ...;
     };
+    struct bmcha_keyring { const struct bmcha_published *board; ...; };
     struct bmcha_counts {
         uint64_t rx;
         uint64_t tx;
@@ -125,6 +131,7 @@ ffibuilder.cdef("""
         struct bmcha_echo_board *echo_board;
         struct bmcha_letter role;
         struct bmcha_letter mirror;
+        struct bmcha_keyring keyring;
         int64_t expected_ns;
         int64_t line_free_ns;
         uint32_t sequence;
@@ -226,11 +233,13 @@ ffibuilder.set_source(
     #include "bmcha_engine.h"
     #include "bmcha_frame.h"
     #include "bmcha_layout.h"
+    #include "bmcha_mac.h"
     #include "bmcha_seqlock.h"
     #include "bmcha_udp.h"
     """,
     sources=[f"native/{name}.c" for name in SOURCES],
     include_dirs=["native"],
+    libraries=["dl"],
     depends=sorted(map(str, Path("native").glob("*.h"))),
     # Not -std=c11: the code that cffi generates wants POSIX. Ours is checked as C11 by its tests.
     extra_compile_args=["-O2", "-std=gnu11", "-Wall", "-Wextra"],

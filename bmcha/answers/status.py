@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bmcha.answers.facts import Body, Facts
+from bmcha.answers.keys import keys
 from bmcha.answers.paths import paths
 from bmcha.answers.waits import waits
 from bmcha.chassis.mirror_receiver import MirrorState
@@ -34,6 +35,7 @@ def status(facts: Facts, now_ns: int) -> Body:
         "peer": _peer(next(iter(facts.roles.peers), None)),
         "peers": [_peer(peer) for peer in facts.roles.peers],
         "paths": paths(facts, now_ns),
+        "keys": keys(facts),
         "lines": lines(facts, now_ns),
         "redundancy": {"state": redundancy.state.value, "reasons": list(redundancy.reasons)},
         "mirror": mirror(facts, now_ns),

@@ -13,6 +13,7 @@ from typing import Any, Final
 from bmcha.check.addresses import addresses
 from bmcha.check.ethernet_checks import check_ethernet
 from bmcha.check.finding import Finding, from_problems
+from bmcha.check.key_checks import NOT_LOOKED_AT, read_keys
 from bmcha.check.line_checks import check_hw_root, check_lines, lines_of
 from bmcha.check.machine import Machine
 from bmcha.check.misplaced import with_better_remedies
@@ -75,10 +76,12 @@ def check_file(file: str, options: Options, machine: Machine | None = None) -> R
     except ConfigError as error:
         return _unreadable(file, error)
     findings = with_better_remedies(from_problems(problems), kind)
-    slot = None
+    slot, keys = None, NOT_LOOKED_AT
     if not options.is_offline:
         slot, on_machine = _device_findings(subject, machine or Machine())
-        findings += on_machine
+        # It is made on the module, and on no workstation.
+        keys = read_keys(subject)
+        findings += [*on_machine, *keys.findings]
     findings += check_timing(subject)
     findings += check_fences(subject)
     return Report(
@@ -88,7 +91,7 @@ def check_file(file: str, options: Options, machine: Machine | None = None) -> R
         problems=_unique(each for each in findings if not each.is_advice),
         advice=_unique(each for each in findings if each.is_advice),
         rule=silent_peer_rule(subject),
-        rows=[] if problems else summary(subject, slot),
+        rows=[] if problems else summary(subject, slot, keys.keys),
         notes=list(_notes(subject, kind, options)),
     )
 

@@ -9,11 +9,13 @@ import os
 from collections.abc import Iterator
 
 from bmcha.check.finding import listed
+from bmcha.check.key_checks import key_row
 from bmcha.check.subject import Subject
 from bmcha.check.timing import line_load
 from bmcha.config.realtime_table import RealtimeSettings
 from bmcha.config.relations import yielding_ms
 from bmcha.model.board import LineFile, LineGpio, PulseLine, StrapCheck
+from bmcha.model.key import KeySet
 from bmcha.model.settings import (
     BoardClass,
     IsolationPolicy,
@@ -26,8 +28,9 @@ from bmcha.model.settings import (
 Row = tuple[str, str]
 
 
-def summary(subject: Subject, slot: int | str | None) -> list[Row]:
-    """(what, how) by line. ``slot``: what the straps say just now, as far as they were read."""
+def summary(subject: Subject, slot: int | str | None, keys: KeySet | None) -> list[Row]:
+    """(what, how) by line. ``slot``: what the straps say just now, as far as they were read;
+    ``keys``: the keys, if they could be read."""
     rows = [*_board(subject)]
     if isinstance(slot, int):
         what, how = rows[0]
@@ -36,6 +39,7 @@ def summary(subject: Subject, slot: int | str | None) -> list[Row]:
     if node is not None:
         rows += [(f"path {path.name}", _path(subject, path)) for path in node.paths]
         rows += _third_opinion(node)
+        rows += key_row(subject, keys)
         rows += _times(node)
     if subject.service is not None:
         rows += _realtime(subject.service.realtime)

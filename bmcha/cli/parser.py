@@ -27,7 +27,12 @@ GROUPS = {
         "drill": "drill",
         "reload": "reload",
     },
-    "Set up a module": {"check": "check", "run": "run", "completion": "completion"},
+    "Set up a module": {
+        "check": "check",
+        "key": "key",
+        "run": "run",
+        "completion": "completion",
+    },
     "Without hardware, on the bench": {"sim": "sim", "sim-ctl": "sim"},
     "For developers": {
         "bench": "bench",

@@ -44,14 +44,26 @@ def _reload(args: argparse.Namespace) -> int:
 
 
 def _ask_for_it(client: ControlClient, args: argparse.Namespace) -> int:
-    body, code = do(client, "reload", {"force": args.force})
+    body, code = reloaded(client, args.force)
+    if args.json:
+        print_json(body)
+    else:
+        print_reload(body)
+    return code
+
+
+def reloaded(client: ControlClient, is_forced: bool) -> tuple[dict[str, Any], int]:
+    """The service's answer, and the exit code that it stands for."""
+    body, code = do(client, "reload", {"force": is_forced})
     if body.get("needs_restart"):
         code = EXIT_FAILED
     elif body.get("problems"):
         code = EXIT_USAGE
-    if args.json:
-        print_json(body)
-    elif "refusals" in body:
+    return body, code
+
+
+def print_reload(body: dict[str, Any]) -> None:
+    if "refusals" in body:
         lines = [f"bmcha: {body['text']}", *(f"  {each['text']}" for each in body["refusals"])]
         print("\n".join(lines), file=sys.stderr)
     elif "problems" in body:
@@ -59,7 +71,6 @@ def _ask_for_it(client: ControlClient, args: argparse.Namespace) -> int:
         print("\n".join(lines), file=sys.stderr)
     else:
         print_lines(_lines(body))
-    return code
 
 
 def _lines(body: dict[str, Any]) -> list[str]:

@@ -30,6 +30,8 @@ MODULE_TEXTS: Final[Mapping[str, str]] = {
     "realtime.priority": "SCHED_FIFO priority of the beat engines, and of nothing else. Takes"
     " LimitRTPRIO= or CAP_SYS_NICE.",
     "pid_file": "A file for the process id, while the service runs.",
+    "key_file": "The keys that frames are signed with; `bmcha key` writes it. While it is not there"
+    " nothing is signed and everything is believed. Read again at each reload.",
     "chassis": "Which chassis this is, and who may hold it.",
     "chassis.id": "The chassis. Frames of another one are ignored: both modules say the same.",
     "chassis.succession": "All slots, in the order in which they come up first. The same on both.",

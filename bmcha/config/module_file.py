@@ -65,6 +65,8 @@ class ServiceSettings:
     log: LogSettings
     realtime: RealtimeSettings
     pid_file: str | None
+    key_file: str | None
+    """Not read with the rest (`bmcha.config.key_file`): it may be made and changed later."""
     watchdog_file: str | None
     watchdog_pretimeout_ms: int
     lines: BoardLines
@@ -188,6 +190,7 @@ class ModuleKeys:
     log: LogSettings
     realtime: RealtimeSettings
     pid_file: str | None
+    key_file: str | None
 
 
 def read_module_table(table: Table) -> ModuleKeys:
@@ -215,6 +218,7 @@ def read_module_table(table: Table) -> ModuleKeys:
         log=read_log(table.table("log")),
         realtime=read_realtime(table.table("realtime")),
         pid_file=table.optional_file("pid_file"),
+        key_file=table.optional_file("key_file"),
     )
     for read in (timers_table, policy, table):
         read.end()
@@ -246,12 +250,14 @@ def _open_board(
 
 def _check_places(table: Table, keys: ModuleKeys, read: Iterable[str]) -> None:
     """``read``: the files of this configuration. A service that writes its log or its process id
-    into one of them, or two things into one file, would start, and lose what was there."""
+    into one of them, or two things into one file, would start, and lose what was there. So would
+    `bmcha key`, which writes the key file."""
     written = {
         "state_dir": keys.state_dir,
         "control_socket": keys.control_socket,
         "log_file": keys.log_file,
         "pid_file": keys.pid_file,
+        "key_file": keys.key_file,
     }
     taken = {os.path.abspath(file): "the configuration itself" for file in read}
     for key, file in written.items():
@@ -329,6 +335,7 @@ def _service(keys: ModuleKeys, file: str, board_file: str, board: Board) -> Serv
         log=keys.log,
         realtime=keys.realtime,
         pid_file=keys.pid_file,
+        key_file=keys.key_file,
         watchdog_file=board.watchdog_file,
         watchdog_pretimeout_ms=board.watchdog_pretimeout_ms,
         lines=board.lines,

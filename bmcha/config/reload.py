@@ -17,6 +17,7 @@ from typing import Any, Final
 from bmcha.config.module_file import Config
 from bmcha.config.table import shown
 from bmcha.model.event import SettingChange
+from bmcha.model.key import Key, KeySet
 from bmcha.model.record import dataclass
 
 CHANGEABLE: Final[Mapping[str, frozenset[str]]] = {
@@ -67,7 +68,7 @@ _NOT_FROM_FILES: Final = frozenset(
 )
 _LISTS: Final = ("sensors", "fans", "zones", "supplies", "blades")
 _GROUPS_OF_NODE: Final = (
-    *("timers", "paths", "chassis", "moves"),
+    *("timers", "paths", "chassis", "moves", "keys"),
     *("isolation_policy", "is_lone_start_allowed"),
 )
 
@@ -109,6 +110,21 @@ def compare(old: Config, new: Config) -> Comparison:
         replace(service, log=log),
     )
     return Comparison(config, tuple(found.changes))
+
+
+def key_changes(file: str, old: KeySet, new: KeySet) -> tuple[SettingChange, ...]:
+    """What the key file says otherwise than what is in use. All of it can change, and a secret is
+    told by its check alone. That the service has another key *file* is for `compare`."""
+    ids = dict.fromkeys(key.id for key in (*old.keys, *new.keys))
+    told = [
+        (f"keys, id {each}", _key_shown(old.of(each)), _key_shown(new.of(each))) for each in ids
+    ]
+    told.append(("accept_unsigned", _shown(old.accepts_unsigned), _shown(new.accepts_unsigned)))
+    before, after = ([key.id for key in keys.keys] for keys in (old, new))
+    if sorted(before) == sorted(after):
+        # The last one is the newest.
+        told.append(("keys, their order", shown(before), shown(after)))
+    return tuple(SettingChange(file, *each) for each in told if each[1] != each[2])
 
 
 class _Found:
@@ -198,6 +214,10 @@ def _differences(old: Any, new: Any, path: tuple[str, ...]) -> Iterator[Differen
             yield from _differences(before, after, here)
     else:
         yield path, old, new
+
+
+def _key_shown(key: Key | None) -> str:
+    return "missing" if key is None else f"{key.state.value}, check {key.check:08x}"
 
 
 def _are_records(value: Any) -> bool:

@@ -76,7 +76,7 @@ def conditions_of(keeper: RoleKeeper, store_fault: str, now_ns: int) -> list[Con
     if twin is not None:
         text = f"another module says that it is in slot {keeper.own_slot} too, {twin.role.name}"
         found.append(("duplicate-slot", Severity.MAJOR, f"{text}: the straps of one are wrong"))
-    found += _of_opinions(keeper, now_ns)
+    found += _of_opinions(keeper, now_ns) + _of_keys(keeper, now_ns)
     if store_fault:
         found.append(("store-failed", Severity.MAJOR, f"not stored: {store_fault}"))
     for peer in keeper.peers:
@@ -109,6 +109,25 @@ def _of_role(keeper: RoleKeeper) -> list[Condition]:
     if keeper.own.is_unverified and role in (Role.FENCING, Role.ACTIVE):
         text = "took the chassis although a line of the peer says that it is held"
         return [("unverified-takeover", Severity.CRITICAL, text)]
+    return []
+
+
+def _of_keys(keeper: RoleKeeper, now_ns: int) -> list[Condition]:
+    keys = keeper.settings.keys
+    if keeper.own.hears_unproven_only(keeper.peers, now_ns):
+        text = "beats are signed in the peer's name and do not show that they are of now: it hears"
+        text += " nothing from here, or they are replayed; nothing is claimed while they come"
+        return [("peer-unproven", Severity.CRITICAL, text)]
+    if not keys.accepts:
+        text = "frames are not signed: who can write to a path can speak as the peer"
+        for peer in keeper.peers:
+            if peer.is_heard() and peer.key_id:
+                more = f"slot {peer.slot} signs its own and will not hear this module"
+                return [("keys-missing", Severity.MAJOR, f"{text}; {more}: `bmcha key pair`")]
+        return [("keys-missing", Severity.MINOR, f"{text}; `bmcha key new` makes a key")]
+    if keys.accepts_unsigned:
+        text = "frames that nobody signed are believed until `bmcha key rotate` has ended that"
+        return [("unsigned-accepted", Severity.MINOR, text)]
     return []
 
 
@@ -180,6 +199,9 @@ def _of_path(monitor: PathMonitor, now_ns: int) -> list[Condition]:
         unit = "bytes" if monitor.settings.kind is PathKind.SERIAL else "datagrams"
         text = f"noise on path {name}: {monitor.noise_per_s} {unit} a second that are no frames"
         found.append((f"path-{name}-noise", Severity.MINOR, text))
+    if monitor.has_forged(now_ns):
+        text = f"path {name} brings frames that the peer of now did not say: `bmcha paths {name}`"
+        found.append((f"path-{name}-forged", Severity.MAJOR, text))
     one_way = monitor.one_way(now_ns)
     if one_way is not None:
         lost = "what we send is lost" if one_way is OneWay.TX else "what the peer sends is lost"

@@ -52,6 +52,7 @@ def draft_of(
         firmware_level=settings.firmware_level,
         maintenance=maintenance,
         is_locked_out=is_locked_out,
+        key_mark=settings.keys.mark,
     )
 
 

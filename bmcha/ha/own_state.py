@@ -6,9 +6,11 @@ Plain facts and the waits that belong to them; it decides nothing. Kept by
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import field
 
 from bmcha.ha.opinions import Opinions
+from bmcha.ha.peer_view import PeerView
 from bmcha.ha.strap_watch import StrapWatch
 from bmcha.ha.twin_watch import TwinWatch
 from bmcha.model.event import LinesRead
@@ -25,6 +27,8 @@ class OwnState:
 
     ``held_off_until_ns``: after a crash nothing is claimed before, unless who held it hands over
     or is gone.
+    ``unproven_until_ns``: somebody signs beats in the peer's name and has not shown that he is of
+    now (docs/adr/0025, A8).
     ``is_late``: this node stood still, and the rules have not judged that yet.
     ``has_yielded``: it let go once for a peer that hears nothing, or took the chassis on a lease
     board, and was not heard since.
@@ -35,6 +39,7 @@ class OwnState:
     seen_epoch: int
     must_listen_until_ns: int
     held_off_until_ns: int = 0
+    unproven_until_ns: int = 0
     held_epoch: int = 0
     outputs_open: bool | None = None
     active_sense: bool | None = None
@@ -65,6 +70,12 @@ class OwnState:
 
     def is_held_off(self, now_ns: int) -> bool:
         return now_ns < self.held_off_until_ns
+
+    def hears_unproven_only(self, peers: Iterable[PeerView], now_ns: int) -> bool:
+        """Somebody speaks who may hear nothing of this node. Once the peer was heard, or a line has
+        spoken, this is no reason to wait: a replay could keep a chassis from being taken over."""
+        is_known = any(peer.was_heard() or peer.lines.has_spoken for peer in peers)
+        return now_ns < self.unproven_until_ns and not is_known
 
     def are_outputs_shut(self, role_since_ns: int) -> bool:
         """The board sensed the own gate shut a while after this node had opened it."""

@@ -37,6 +37,10 @@ class PathFault(Enum):
     OWN_PORT = "own port", "This module's port does not work. Mend what its message names."
     NO_CARRIER = "no carrier", "The cable is not plugged in, or the far end is without power."
     OTHER_CHASSIS = "other chassis", "The cable leads to another chassis. Follow it."
+    NOT_BELIEVED = (
+        "not believed",
+        "Frames arrive, and not with this module's keys, or not of now. Compare `bmcha key list`.",
+    )
     NOISE = "noise", "Something that is no frame fills the path. Look at cable, baud rate, ground."
     ONE_WAY = "one way", "One direction of the cable, or one end's sender or receiver, is broken."
     PEER_PORT = (
@@ -127,6 +131,9 @@ def _of_what_arrives(of: Symptoms) -> Diagnosis | None:
     if counts is not None and counts.foreign_chassis_id is not None and not of.peer.is_heard():
         seen = f"beats of chassis {counts.foreign_chassis_id} arrive"
         return Diagnosis(PathFault.OTHER_CHASSIS, (seen,))
+    if of.monitor.has_forged(of.now_ns):
+        seen = "frames arrive that the peer of now did not sign"
+        return Diagnosis(PathFault.NOT_BELIEVED, (seen,))
     if counts is not None and counts.is_noisy:
         unit = "bytes" if of.monitor.settings.kind is PathKind.SERIAL else "datagrams"
         seen = f"{counts.noise_per_s} {unit} a second that are no frames"

@@ -20,6 +20,8 @@ from bmcha.model.record import dataclass
 from bmcha.model.settings import PathSettings
 
 FOREIGN_FRESH_NS = ns_from_ms(3000)
+FORGED_FRESH_NS = ns_from_ms(60_000)
+"""Long enough to be seen by who looks once a minute."""
 """Six summaries: so long after its last frame a module of another chassis counts as there."""
 
 
@@ -58,6 +60,7 @@ class PathMonitor:
         """What comes and is no frame, while it is more than a path may have; else 0."""
         self._foreign_count = 0
         self._foreign: tuple[int, int] | None = None
+        self._forged_count = self._forged_ns = 0
         self._has_been_silent = False
         self._is_recovering = False
         self._alive_since_ns = now_ns
@@ -108,10 +111,16 @@ class PathMonitor:
     def counted(self, counts: PathCounts, now_ns: int) -> None:
         """The engine's counters: do noise or a module of another chassis come here?"""
         self.noise_per_s = counts.noise_per_s if counts.is_noisy else 0
+        if counts.forged_count > self._forged_count:
+            self._forged_count, self._forged_ns = counts.forged_count, now_ns
         has_spoken = counts.foreign_count > self._foreign_count
         self._foreign_count = counts.foreign_count
         if has_spoken and counts.foreign_chassis_id is not None:
             self._foreign = (counts.foreign_chassis_id, now_ns)
+
+    def has_forged(self, now_ns: int) -> bool:
+        """Sound frames came of late that the peer of now did not say."""
+        return self._forged_count > 0 and now_ns - self._forged_ns <= FORGED_FRESH_NS
 
     def foreign_chassis_id(self, now_ns: int) -> int | None:
         """Of the module of another chassis that speaks here; None: none does now."""

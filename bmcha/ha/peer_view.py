@@ -42,6 +42,8 @@ class PeerView:
         self.lines = LineWatch(probe_ns)
         self.boot_id: int | None = None
         self.draft: HeartbeatDraft | None = None
+        self.key_id = 0
+        """That its last word was signed with; 0: it was not."""
         self.has_said_goodbye = False
         self.is_fenced = False
         self.was_heard_active = False

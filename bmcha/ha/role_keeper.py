@@ -243,7 +243,8 @@ class RoleKeeper:
         # While this node waited for one that hands over or is gone, nobody would hold the chassis.
         is_asked = any(peer.has_handed_over and peer.is_released for peer in peers)
         is_needed = is_asked or self.peers.has_lost_one()
-        is_held_off = self.own.is_held_off(now_ns) and not is_needed
+        must_wait = self.own.is_held_off(now_ns) and not is_needed
+        must_wait |= self.own.hears_unproven_only(self.peers, now_ns)
         return RoleInputs(
             role=self.machine.role,
             reason=self.machine.reason,
@@ -256,7 +257,7 @@ class RoleKeeper:
             ),
             is_boot_window_over=self.machine.is_boot_window_over(now_ns),
             is_lone_start_due=self._is_lone_start_due(now_ns),
-            must_listen=self.own.must_listen(now_ns) or is_held_off,
+            must_listen=self.own.must_listen(now_ns) or must_wait,
             is_own_gap_too_long=self.own.is_late,
             are_outputs_shut=self.own.are_outputs_shut(self.machine.since_ns),
             has_yielded=self.own.has_yielded,

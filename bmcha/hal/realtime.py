@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import resource
+from collections.abc import Callable
 from typing import Final
 
 from bmcha._native import ffi, lib
@@ -16,6 +17,27 @@ from bmcha.hal.port import PortError
 
 CAP_IPC_LOCK: Final = 14
 STATUS: Final = "/proc/self/status"
+
+
+def become_realtime(
+    cpus: tuple[int, ...], is_memory_locked: bool, priority: int | None
+) -> list[str]:
+    """What the system refused; the service runs without it. Only asks for the priority, which
+    each engine takes for itself."""
+    refusals = []
+    wanted: list[Callable[[], None]] = []
+    if cpus:
+        wanted.append(lambda: run_on(cpus))
+    if is_memory_locked:
+        wanted.append(lock_memory)
+    if priority is not None:
+        wanted.append(lambda: require_priority(priority))
+    for take in wanted:
+        try:
+            take()
+        except PortError as error:
+            refusals.append(str(error))
+    return refusals
 
 
 def lock_memory() -> None:

@@ -88,13 +88,12 @@ class LinkSigns:
 
 @dataclass(frozen=True, slots=True)
 class PathCounts:
-    """Counters since boot. ``forged_count`` stays 0 until keys exist. ``rtt_us`` None: unknown.
-
-    ``bad_counts`` splits ``bad_count`` by reason. ``noise_per_s`` is what comes and is no frame:
-    bytes on a stream, datagrams elsewhere; ``is_noisy`` while that is more than a path may have.
-    ``foreign_count``: sound frames that are not for this path, and ``foreign_chassis_id`` the last
-    other chassis that was heard on it. ``twin``: the last module heard on it that says our slot.
-    """
+    """Counters since boot; ``rtt_us`` None: unknown. ``forged_count``: sound, and not said by the
+    peer of now (`wire.frame.FORGED`); ``bad_counts`` has both by reason. ``noise_per_s``: bytes of
+    a stream, else datagrams, that are no frame; ``is_noisy`` while that is more than a path may
+    have. ``foreign_count``: sound frames not for this path; ``foreign_chassis_id`` and ``twin``:
+    the last other chassis, and module that says our slot, heard on it. ``unproven_ns``: the last
+    beat of a boot that has not shown that it is of now, while none has."""
 
     rx_count: int
     tx_count: int
@@ -109,6 +108,7 @@ class PathCounts:
     foreign_count: int = 0
     foreign_chassis_id: int | None = None
     twin: Twin | None = None
+    unproven_ns: int | None = None
     signs: LinkSigns = LinkSigns()
 
     @property

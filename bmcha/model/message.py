@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from enum import Enum, unique
 
+from bmcha.model.key import KeyMark
 from bmcha.model.reading import Cell
 from bmcha.model.record import dataclass
 from bmcha.model.role import Reason, Role
@@ -73,7 +74,8 @@ class HeartbeatDraft:
     ``will_claim_on_silence`` says that its rules end in a takeover when every path stays silent.
     ``health`` is 0 (dead) to 100. ``mirror_sequence`` travels as its low 16 bits.
     ``maintenance`` is None until there was one since boot. ``is_locked_out``: there were too many
-    failovers, and only a command ends that.
+    failovers, and only a command ends that. ``key_mark``: the newest key, while the speaker has
+    more than one way to believe.
     """
 
     revision: int
@@ -91,6 +93,7 @@ class HeartbeatDraft:
     firmware_level: int
     maintenance: Maintenance | None = None
     is_locked_out: bool = False
+    key_mark: KeyMark | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from enum import Enum, unique
 from typing import Final
 
 from bmcha.model.identity import Succession
+from bmcha.model.key import KeyView
 from bmcha.model.reading import SensorKind
 from bmcha.model.record import dataclass
 
@@ -348,3 +349,5 @@ class NodeSettings:
     moves: MoveSettings = MoveSettings()
     third_opinion: ThirdOpinionSettings | None = None
     """None: nobody is asked."""
+    keys: KeyView = KeyView()
+    """What the core may know of the keys that frames are signed with."""

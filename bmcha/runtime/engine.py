@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from bmcha._native import ffi, lib
 from bmcha.hal.port import Link
+from bmcha.model.key import KEY_BYTES, KEYS_MAX, NO_KEYS, KeySet
 from bmcha.model.message import Heartbeat, HeartbeatDraft
 from bmcha.model.moment import NS_PER_MS
 from bmcha.runtime.out_queue import Letter, OutQueue
@@ -26,10 +27,12 @@ FOR_EVER_NS: Final = (1 << 63) - 1
 NEVER_NS: Final = -(1 << 63)
 BEAT, MESSAGE, OVERDUE, SUMMARY = 1, 2, 3, 4
 """enum bmcha_report_kind"""
-_DRAFT: Final = struct.Struct("=qIII28s")
+_DRAFT: Final = struct.Struct("=qIII36s")
 """struct bmcha_draft: published_ns, urgent_count, epoch, body_size, body."""
 _REPORT: Final = struct.Struct("=IHHqIIIIIBBBB")
 """struct bmcha_report."""
+_KEY_SET: Final = struct.Struct("=IIII" + f"I{KEY_BYTES}s" * KEYS_MAX)
+"""struct bmcha_key_set: number, count, sender_id, accepts_unsigned; of each key id and secret."""
 _BEAT_TIMES: Final = struct.Struct("=qq")
 """struct bmcha_beat_times: last_ns, unbroken_ns."""
 
@@ -70,6 +73,27 @@ class EngineDrafts(DraftBoard):
         lib.bmcha_published_write(self.board, record, len(record))
 
 
+class EngineKeys:
+    """What frames are signed with and whom all engines believe; replaced whole, by one thread."""
+
+    def __init__(self, keys: KeySet = NO_KEYS) -> None:
+        self.board = ffi.new("struct bmcha_published *")
+        self._number = 0
+        self.publish(keys)
+
+    def publish(self, keys: KeySet) -> None:
+        """Each engine takes it over in its next turn. With keys only after `hal.mac.open_mac`."""
+        self._number += 1
+        sender = keys.sender.id if keys.sender is not None else 0
+        fields: list[int | bytes] = []
+        for key in keys.keys:
+            fields += [key.id, key.secret]
+        fields += [0, b""] * (KEYS_MAX - len(keys.keys))
+        head = self._number, len(keys.keys), sender, keys.accepts_unsigned
+        record = _KEY_SET.pack(*head, *fields)
+        lib.bmcha_published_write(self.board, record, len(record))
+
+
 class EngineEchoes:
     """One for all paths to one peer."""
 
@@ -91,16 +115,18 @@ class Engine:
         clock: Clock,
         log: Callable[[str], None],
         priority: int = 0,
+        keys: EngineKeys | None = None,
     ) -> None:
         """``report_fd``: a counter (eventfd) of what there is to `take`. ``priority``: that of
-        SCHED_FIFO while it runs; where the system refuses it, it runs without."""
+        SCHED_FIFO while it runs; where the system refuses it, it runs without. ``keys`` None: there
+        will never be any."""
         self.settings = settings
         self._queue = queue
         self._clock = clock
         self._log = log
         self._lock = Lock()
         port = link.port
-        self._kept = (drafts.board, echoes.board, port.struct)
+        self._kept = (drafts.board, echoes.board, port.struct, keys)
         self._room = ffi.new("uint8_t[]", int(lib.BMCHA_REPORTS_BYTES))
         self.struct = made = ffi.gc(lib.bmcha_engine_new(), lib.bmcha_engine_free)
         if made == ffi.NULL:
@@ -108,6 +134,8 @@ class Engine:
         made.port = port.struct
         made.report_fd, made.priority = report_fd, priority
         made.pulse.draft_board, made.pulse.echo_board = drafts.board, echoes.board
+        if keys is not None:
+            made.pulse.keyring.board = keys.board
         _fill_settings(made.pulse.settings, settings, port.is_stream)
         made.sieve.chassis_id = settings.chassis_id
         made.sieve.source_slot, made.sieve.target_slot = settings.peer_slot, settings.own_slot

@@ -29,12 +29,12 @@ from bmcha.runtime.noise_meter import DATAGRAMS_PER_S, STREAM_BYTES_PER_S, Noise
 from bmcha.runtime.pace import Pace
 from bmcha.runtime.path_worker import PathWorker
 from bmcha.runtime.worker import Clock, Post
-from bmcha.wire.frame import FOREIGN, BadReason
+from bmcha.wire.frame import EARLY, FOREIGN, FORGED, BadReason
 from bmcha.wire.messages import parse_body
 
 ODD_NS: Final = 60 * NS_PER_S
 """Counts that should not grow are logged so often at most: a bad cable must not fill the log."""
-_SUMMARY: Final = struct.Struct("=7Q16QQqqIIII4B4x")
+_SUMMARY: Final = struct.Struct("=7Q20QQqqqIIII4B4x")
 """struct bmcha_summary."""
 _TYPES: Final = {kind.value: kind for kind in MessageType}
 
@@ -123,17 +123,19 @@ class ReportReader:
     def _summary(self, report: Report) -> PathSummarised:
         fields = _SUMMARY.unpack_from(report.body)
         rx, tx, lost, ignored, repeated, refused, withheld = fields[:7]
-        bad, noise_bytes, rtt_us, twin_ns = fields[7:23], *fields[23:26]
-        twin_boot_id, twin_epoch, foreign_chassis_id, openings = fields[26:30]
-        twin_role, has_twin, has_foreign, is_working = fields[30:]
+        bad, noise_bytes, rtt_us, twin_ns, unproven_ns = fields[7:27], *fields[27:31]
+        twin_boot_id, twin_epoch, foreign_chassis_id, openings = fields[31:35]
+        twin_role, has_twin, has_foreign, is_working = fields[35:]
         self._path.summarised(openings, bool(is_working))
         counts = {reason: bad[reason.value] for reason in BadReason if bad[reason.value]}
         if self._bad_bodies_count:
             counts[BadReason.BODY] = counts.get(BadReason.BODY, 0) + self._bad_bodies_count
-        bad_count = sum(count for reason, count in counts.items() if reason not in FOREIGN)
+        sound = (*FOREIGN, *FORGED, *EARLY)
+        bad_count = sum(count for reason, count in counts.items() if reason not in sound)
+        forged_count = sum(counts.get(reason, 0) for reason in FORGED)
         foreign_count = sum(counts.get(reason, 0) for reason in FOREIGN) + ignored
         signs = self._path.signs()
-        noise_count = noise_bytes if self._is_stream else bad_count
+        noise_count = noise_bytes if self._is_stream else bad_count + forged_count
         self._noise.sample(noise_count + signs.unread_count, self._clock())
         self._tell_odd_counts(
             {
@@ -154,7 +156,7 @@ class ReportReader:
                 tx_count=tx,
                 lost_count=lost,
                 bad_count=bad_count,
-                forged_count=0,
+                forged_count=forged_count,
                 withheld_count=withheld,
                 rtt_us=rtt_us if rtt_us >= 0 else None,
                 bad_counts=tuple((reason.name, count) for reason, count in counts.items()),
@@ -163,6 +165,7 @@ class ReportReader:
                 foreign_count=foreign_count,
                 foreign_chassis_id=foreign_chassis_id if has_foreign else None,
                 twin=Twin(twin_boot_id, Role(twin_role), twin_epoch, twin_ns) if has_twin else None,
+                unproven_ns=_time(unproven_ns),
                 signs=signs,
             ),
             fault=self._path.fault,

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from bmcha.config import Config, ConfigError
-from bmcha.config.reload import Comparison, compare
+from bmcha.config.reload import Comparison, compare, key_changes
 from bmcha.diag.log import Level
 from bmcha.model.effect import Answer
 from bmcha.model.event import SettingsReloaded
+from bmcha.runtime.key_desk import KeyDesk
 from bmcha.runtime.worker import Post, Say
 
 
@@ -25,6 +27,7 @@ class Reloader:
         self,
         config: Config,
         read: Callable[[], Config],
+        keys: KeyDesk,
         apply: Callable[[Config], None],
         post: Post,
         answer: Callable[[Answer], None],
@@ -33,6 +36,7 @@ class Reloader:
     ) -> None:
         self.config = config
         self._read = read
+        self._keys = keys
         self._apply = apply
         self._post = post
         self._answer = answer
@@ -68,13 +72,14 @@ class Reloader:
         self._offered = None
         self.config = found.config
         self._apply(found.config)
+        self._keys.adopt()
         for change in found.changes:
             self._log(f"{change}", Level.WARNING if change.refusal else Level.NOTICE)
         if not found.changes:
             self._log("nothing stands otherwise than it is in use", Level.NOTICE)
 
     def _reload(self, request_id: int | None, asked_by: str, is_forced: bool) -> None:
-        found = compare(self.config, self._read())
+        found = self._compare()
         self._offers_count += 1
         self._offered = self._offers_count, found
         node = found.config.node
@@ -86,6 +91,18 @@ class Reloader:
             text = "the node has more to do than it can; nothing was changed, try again"
             self._log(text, Level.WARNING)
             self._tell(request_id, {"text": text, "problems": []})
+
+    def _compare(self) -> Comparison:
+        """With what stands in the configuration and in the key file; the node is told of keys what
+        may be told."""
+        found = compare(self.config, self._read())
+        file, in_use = self.config.service.key_file, self._keys.in_use
+        if file is None:
+            return found
+        keys = self._keys.offer()
+        node = replace(found.config.node, keys=keys.view)
+        changes = (*found.changes, *key_changes(file, in_use, keys))
+        return Comparison(replace(found.config, node=node), changes)
 
     def _refuse(self, request_id: int | None, file: str, error: ConfigError) -> None:
         for problem in error.problems:

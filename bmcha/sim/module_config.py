@@ -5,9 +5,14 @@ Nothing in it is special to the simulator but the files that it names. Called by
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from bmcha.config import shipped_schema
+from bmcha.config.key_file import write_key_file
+from bmcha.hal.mac import check_of, open_mac
+from bmcha.hal.port import PortError
+from bmcha.model.key import KEY_BYTES, Key, KeySet, KeyState
 from bmcha.sim.board_plan import BOARD_FILES
 from bmcha.sim.layout import RigLayout
 from bmcha.sim.wires import Wire
@@ -18,6 +23,7 @@ WARNTIME_MS = 500
 DEADTIME_MS = 1500
 RESET_PULSE_MS = 500
 """Long enough to be in the middle of one, as real reset circuits are."""
+KEY_FILE = "keys"
 POLICY = {"isolation_policy": '"trust-silence"'}
 
 _HEAD = """\
@@ -26,6 +32,7 @@ board = "{board}"
 hw_root = "hw"
 state_dir = "{store}"
 control_socket = "control.sock"
+key_file = "{keys}"
 image_name = "{image}"
 
 [chassis]
@@ -75,6 +82,7 @@ def write_config(
         chassis_id=chassis_id,
         pulse=RESET_PULSE_MS,
         store="store" if chassis_id == CHASSIS_ID else f"store-{chassis_id}",
+        keys=KEY_FILE,
         succession=", ".join(str(each) for each in layout.slots),
         policy="".join(f"{key} = {value}\n" for key, value in (POLICY | dict(policy)).items()),
     )
@@ -91,6 +99,19 @@ def write_config(
     draft = layout.config(slot).with_suffix(".new")
     draft.write_text(text)
     draft.replace(layout.config(slot))
+
+
+def write_keys(layout: RigLayout) -> None:
+    """The same new key for all modules. Without libsodium there is none, and their alarms say so:
+    a demonstration must run on any machine."""
+    try:
+        open_mac()
+    except PortError:
+        return
+    secret = os.urandom(KEY_BYTES)
+    keys = KeySet((Key(1, KeyState.SEND, secret, check_of(secret)),), accepts_unsigned=False)
+    for slot in layout.slots:
+        write_key_file(str(layout.module(slot) / KEY_FILE), keys)
 
 
 def _medium(wire: Wire, slot: int) -> str:

@@ -23,7 +23,7 @@ from bmcha.sim.deeds import Deeds
 from bmcha.sim.estate import Guardian
 from bmcha.sim.layout import SLOTS, RigLayout
 from bmcha.sim.mirror_check import MirrorCheck
-from bmcha.sim.module_config import CHASSIS_ID, write_config
+from bmcha.sim.module_config import CHASSIS_ID, write_config, write_keys
 from bmcha.sim.modules import Module, ModuleCommand, run_command
 from bmcha.sim.rpc import RpcClient
 from bmcha.sim.wires import Wire, make_wires
@@ -195,6 +195,7 @@ class Rig:
         self._write_config(slot, wires, chassis_id or CHASSIS_ID)
 
     def _write_configs(self, wires: list[Wire]) -> dict[int, BoardPlan]:
+        write_keys(self.layout)
         for slot in SLOTS:
             self._write_config(slot, wires, CHASSIS_ID)
         return {slot: read_plan(self.layout, slot) for slot in SLOTS}

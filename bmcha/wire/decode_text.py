@@ -51,8 +51,7 @@ def _show(item: Decoded, offset: int, data: bytes) -> Iterator[str]:
     judged = parse_frame(item, now_ns=0)
     if isinstance(judged, BadFrame):
         yield f"          {_damage(judged.reason)}  body {_hex(item.body)}"
-        if judged.reason is not BadReason.MAC_UNEXPECTED:
-            return
+        return
     try:
         yield from _body(item)
     except Exception as error:
@@ -93,6 +92,7 @@ def _body(raw: RawFrame) -> Iterator[str]:
     echoes = fields.pop("echoes", ())
     entries = fields.pop("entries", ())
     maintenance = fields.pop("maintenance", None)
+    mark = fields.pop("key_mark", None)
     if message_type is MessageType.HEARTBEAT:
         fields["flags"] = "+".join(_flag_names(body.flags))
     yield "          " + _fields(fields)
@@ -100,6 +100,8 @@ def _body(raw: RawFrame) -> Iterator[str]:
         yield f"            path {place}: {_echo(echo)}"
     if maintenance is not None:
         yield f"            maintenance: {_fields(dict(maintenance))}"
+    if mark is not None and mark.id:
+        yield f"            newest key: {mark.id}, check {mark.check:04x}"
     for entry in entries:
         yield "            " + _entry(entry)
 

@@ -30,7 +30,13 @@ class BadReason(Enum):
     BODY = 8
     CHASSIS = 9
     SLOT = 10
-    MAC_UNEXPECTED = 11
+    MAC_MISSING = 11
+    KEY_UNKNOWN = 12
+    MAC_WRONG = 13
+    OTHER_PATH = 14
+    REFLECTED = 15
+    REPLAYED = 16
+    UNPROVEN = 17
 
     @property
     def sentence(self) -> str:
@@ -48,12 +54,29 @@ _SENTENCES = {
     BadReason.BODY: "the body does not make sense for its type",
     BadReason.CHASSIS: "from another chassis",
     BadReason.SLOT: "not from the peer, or not for this slot",
-    BadReason.MAC_UNEXPECTED: "signed, but no key is configured here",
+    BadReason.MAC_MISSING: "not signed, though this module has keys",
+    BadReason.KEY_UNKNOWN: "signed with a key that is not in this module's key file",
+    BadReason.MAC_WRONG: "the signature does not match: forged, or another key of the same id",
+    BadReason.OTHER_PATH: "signed for another path to that peer: crossed cables, or carried over",
+    BadReason.REFLECTED: "this module's own frame, sent back to it",
+    BadReason.REPLAYED: "signed rightly by a boot that is over, or that does not hear this module",
+    BadReason.UNPROVEN: "early: signed by a new boot before it had shown that it is of now",
 }
 
 
 FOREIGN = (BadReason.CHASSIS, BadReason.SLOT)
 """Sound frames that are none of ours: counted apart, because they are no damage."""
+FORGED = (
+    BadReason.MAC_MISSING,
+    BadReason.KEY_UNKNOWN,
+    BadReason.MAC_WRONG,
+    BadReason.OTHER_PATH,
+    BadReason.REFLECTED,
+    BadReason.REPLAYED,
+)
+"""Sound frames that somebody else than the peer of now has sent (docs/adr/0025)."""
+EARLY = (BadReason.UNPROVEN,)
+"""A peer that has restarted says a few of these, and no harm is in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +90,7 @@ class BadFrame:
 
 @dataclass(frozen=True, slots=True)
 class RawFrame:
-    """A frame with a sound checksum. ``mac`` is empty, or 16 bytes that nobody has verified.
+    """A frame with a sound checksum. ``mac`` is empty, or 16 bytes that nobody has judged.
 
     ``type_number`` may be one that is not known here. ``offset`` and ``size`` as in `BadFrame`.
     """

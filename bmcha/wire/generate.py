@@ -261,7 +261,7 @@ def _heartbeat_numbers() -> list[str]:
         f"#define BMCHA_ECHO_BYTES {schema.ECHO.sizeof()}u",
         f"#define BMCHA_ECHOES_MAX {schema.ECHOES_MAX}u",
         f"#define BMCHA_ECHO_SHIFT {schema.ECHO_SHIFT}u",
-        f"#define BMCHA_BEAT_TAIL_MAX {schema.MAINTENANCE.sizeof()}u",
+        f"#define BMCHA_BEAT_TAIL_MAX {schema.MAINTENANCE.sizeof() + schema.KEY_MARK.sizeof()}u",
         f"#define BMCHA_NEWS_FLAGS 0x{schema.HOLDING | schema.RELEASED | schema.WILL_CLAIM:02X}u",
         f"#define BMCHA_ROLE_MIN {min(roles)}u",
         f"#define BMCHA_ROLE_MAX {max(roles)}u",

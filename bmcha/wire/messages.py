@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from typing import Final
 
+from bmcha.model.key import KeyMark
 from bmcha.model.message import (
     AGE_NEVER_NS,
     Delta,
@@ -132,10 +133,17 @@ def _build_heartbeat(heartbeat: Heartbeat) -> bytes:
         draft.progress.power & 0xFF,
         draft.firmware_level,
     )
-    tail = b""
-    if draft.maintenance is not None:
-        tail = tables.MAINTENANCE.pack(draft.maintenance.stamp, draft.maintenance.remaining_s)
-    return b"".join((head, *map(_build_echo, heartbeat.echoes), tail))
+    return b"".join((head, *map(_build_echo, heartbeat.echoes), _build_tail(draft)))
+
+
+def _build_tail(draft: HeartbeatDraft) -> bytes:
+    """Appended by later versions of the wire, and only if there is something to say."""
+    maintenance, mark = draft.maintenance, draft.key_mark
+    if maintenance is None and mark is None:
+        return b""
+    stamp, remaining_s = (maintenance.stamp, maintenance.remaining_s) if maintenance else (0, 0)
+    tail = tables.MAINTENANCE.pack(stamp, remaining_s)
+    return tail + tables.KEY_MARK.pack(mark.id, mark.check) if mark is not None else tail
 
 
 def _heartbeat_flags(heartbeat: Heartbeat) -> int:
@@ -193,6 +201,7 @@ def _parse_heartbeat(body: bytes, epoch: int) -> Heartbeat:
         firmware_level=firmware_level,
         maintenance=_parse_maintenance(body, len(echoes)),
         is_locked_out=bool(flags & tables.LOCKED_OUT),
+        key_mark=_parse_key_mark(body, len(echoes)),
     )
     return Heartbeat(draft, interval_ms, interval_ms * deadtime_beats, echoes)
 
@@ -215,6 +224,15 @@ def _parse_maintenance(body: bytes, echoes_count: int) -> Maintenance | None:
         return None
     stamp, remaining_s = tables.MAINTENANCE.unpack_from(body, at)
     return Maintenance(stamp, remaining_s) if stamp else None
+
+
+def _parse_key_mark(body: bytes, echoes_count: int) -> KeyMark | None:
+    """None: a sender of version 3, or one that believes one key only."""
+    at = tables.HEARTBEAT_HEAD.size + echoes_count * tables.ECHO.size + tables.MAINTENANCE.size
+    if len(body) < at + tables.KEY_MARK.size:
+        return None
+    key_id, check = tables.KEY_MARK.unpack_from(body, at)
+    return KeyMark(key_id, check) if key_id else None
 
 
 def _reason(number: int) -> Reason:

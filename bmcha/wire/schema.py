@@ -105,11 +105,15 @@ HEARTBEAT_HEAD: Final = Struct(
     "firmware_level" / Int16ul,
 )
 MAINTENANCE: Final = Struct("stamp" / Int16ul, "remaining_s" / Int16ul)
+KEY_MARK: Final = Struct("id" / Int8ul, "check" / Int16ul)
 HEARTBEAT: Final = Struct(
     *HEARTBEAT_HEAD.subcons,
     "echoes" / Array(this.flags >> ECHO_SHIFT, ECHO),
     # Since version 2, once there was a maintenance: stamp 0 and its absence say the same.
     "maintenance" / Optional(MAINTENANCE),
+    # Since version 4, while the sender has more than one way to believe: id 0 and its absence say
+    # the same.
+    "key_mark" / Optional(KEY_MARK),
 )
 
 PROBE: Final = Struct("nonce" / Int32ul)
@@ -217,6 +221,7 @@ FIXED: Final[dict[str, Struct]] = {
     "HEARTBEAT_HEAD": HEARTBEAT_HEAD,
     "ECHO": ECHO,
     "MAINTENANCE": MAINTENANCE,
+    "KEY_MARK": KEY_MARK,
     "PROBE": PROBE,
     "PROBE_REPLY": PROBE_REPLY,
     "GOODBYE": GOODBYE,

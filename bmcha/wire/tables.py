@@ -36,6 +36,8 @@ HEARTBEAT_HEAD: Final = Struct("<BBBBHBHIHHBBBH")
 ECHO: Final = Struct("<HH")
 # stamp remaining_s
 MAINTENANCE: Final = Struct("<HH")
+# id check
+KEY_MARK: Final = Struct("<BH")
 # nonce
 PROBE: Final = Struct("<I")
 # nonce

@@ -14,10 +14,10 @@ Two modules are never updated at the same instant, so a pair of neighbouring ver
 `tests/golden/wire-N.txt` holds the bytes of version N. Lines are added there and never edited.
 
 Version 2 appends the maintenance word to a heartbeat's body. Version 3 uses a reserved bit of its
-flags: locked out.
+flags: locked out. Version 4 appends the mark of the newest key to a heartbeat's body.
 """
 
 from typing import Final
 
-CURRENT: Final = 3
+CURRENT: Final = 4
 MIN: Final = 1

@@ -1,6 +1,7 @@
 /* The beat engine: anything heard, in any order, with time, drafts, messages and watches between.
  *
- * Input: a byte of choices (0x80: a stream), then steps of one byte that says what (its low three
+ * Input: a byte of choices (0x80: a stream, 0x40: with a key, 0x20: unsigned frames are taken as
+ * well), then steps of one byte that says what (its low three
  * bits) and how much (the rest), each with the bytes it needs. Frames are made with a right checksum,
  * since no fuzzer guesses one. */
 #include "../bmcha_bytes.h"
@@ -8,14 +9,18 @@
 #include "fuzz.h"
 
 #define IS_STREAM 0x80u
+#define IS_KEYED 0x40u
+#define IS_LENIENT 0x20u
 #define PIECE_MAX 600u
 
 enum step { RAW, FRAME, OFFER, WAIT, PUBLISH, WATCH, LETTER, TAKE };
 
 static struct bmcha_engine *engine;
 static struct bmcha_port port;
-static struct bmcha_published drafts;
+static struct bmcha_published drafts, keys;
 static struct bmcha_echo_board echoes;
+static struct bmcha_keyring peer; /* whom the engine may believe */
+static uint8_t must_be_signed;
 static int64_t now_ns;
 static uint64_t datagrams, reported;
 static uint32_t urgent_count, order_number, sent_sequence;
@@ -38,8 +43,27 @@ static size_t some(size_t most)
     return size < left ? size : left;
 }
 
-static void begin(int is_stream)
+/* The engine's key, and the peer's end of it. Without a library there are no keys. */
+static void give_keys(unsigned choices)
 {
+    struct bmcha_key_set set = {1, 1, 1, (choices & IS_LENIENT) != 0, {{1, {7}}}};
+    char why[200];
+
+    memset(&peer, 0, sizeof peer);
+    must_be_signed = 0;
+    engine->pulse.keyring.board = NULL;
+    if (!(choices & IS_KEYED) || bmcha_mac_open(why, sizeof why))
+        return;
+    bmcha_published_write(&keys, &set, sizeof set);
+    engine->pulse.keyring.board = peer.board = &keys;
+    peer.place = (struct bmcha_key_place){1, 12, 2, 1, 1, 2};
+    bmcha_keyring_refresh(&peer);
+    must_be_signed = !(choices & IS_LENIENT);
+}
+
+static void begin(unsigned choices)
+{
+    int is_stream = (choices & IS_STREAM) != 0;
     struct bmcha_pulse_settings *settings = &engine->pulse.settings;
     int32_t wake_fd = engine->wake_fd;
 
@@ -65,6 +89,7 @@ static void begin(int is_stream)
     now_ns = BMCHA_NS_PER_S;
     datagrams = reported = 0;
     urgent_count = order_number = sent_sequence = 0;
+    give_keys(choices);
     bmcha_pulse_begin(&engine->pulse, now_ns);
 }
 
@@ -74,10 +99,12 @@ static uint64_t bad_count(void)
 
     for (size_t i = 0; i < BMCHA_BAD_COUNTS; i++)
         count += engine->sieve.bad_counts[i];
+    for (size_t i = 0; i < engine->pulse.candidates.count; i++) /* not judged yet */
+        count += engine->pulse.candidates.places[i].count;
     return count;
 }
 
-static void hear(const uint8_t *data, size_t size)
+static void hear(const uint8_t *data, size_t size, int is_signed)
 {
     const struct bmcha_counts *counts = &engine->pulse.counts;
     int64_t before_ns = engine->pulse.last_heard_ns;
@@ -98,10 +125,27 @@ static void hear(const uint8_t *data, size_t size)
         HOLDS(12, counts->rx + counts->ignored + counts->repeated + bad_count() == datagrams);
     }
     HOLDS(12, engine->pulse.last_heard_ns == before_ns || counts->rx > rx);
+    HOLDS(16, !must_be_signed || is_signed || counts->rx == rx);
+    HOLDS(16, engine->pulse.candidates.count <= BMCHA_CANDIDATES_MAX);
     free(copy);
 }
 
-/* A frame of anybody's, mostly the peer's, with a right checksum. */
+/* With a right checksum, and if it is the peer's and there are keys, a right MAC. */
+static ssize_t build(uint8_t *out, size_t out_size, const struct bmcha_frame *head, int is_signed)
+{
+    int is_stuffed = engine->pulse.settings.is_stuffed;
+    uint8_t *frame = bmcha_frame_begin(out, out_size, is_stuffed, head, input);
+
+    HOLDS(2, frame != NULL);
+    if (head->flags) {
+        memset(frame + BMCHA_HEADER_BYTES + head->body_length, 7, BMCHA_MAC_BYTES);
+        if (is_signed)
+            HOLDS(16, bmcha_keyring_sign(&peer, frame) == 0);
+    }
+    return bmcha_frame_end(out, out_size, is_stuffed, frame);
+}
+
+/* A frame of anybody's, mostly the peer's. */
 static void hear_frame(void)
 {
     uint8_t out[BMCHA_STUFFED_BYTES_MAX];
@@ -109,13 +153,25 @@ static void hear_frame(void)
     uint32_t sequence = engine->pulse.guard_sequence + next() - 128u;
     uint8_t source = who & 1 ? (uint8_t)(who >> 4) : 2, target = who & 2 ? 3 : 1;
     size_t size = some(PIECE_MAX);
-    ssize_t framed = bmcha_frame_encode(out, sizeof out, engine->pulse.settings.is_stuffed, type,
-                                        0, who & 4 ? 9 : 1, source, target, boot % 4 + 10, who,
-                                        sequence, input, size, input,
-                                        who & 8 && left >= size + 16 ? BMCHA_MAC_BYTES : 0);
+    int is_signed = who & 8 && peer.board && !(boot & 0x80);
+    struct bmcha_frame head;
+    ssize_t framed;
 
+    memset(&head, 0, sizeof head);
+    head.type = type;
+    head.flags = who & 8 ? BMCHA_FLAG_MAC : 0;
+    head.key_id = who & 8 ? 1 + (boot & 0x40) : 0;
+    head.chassis_id = who & 4 ? 9 : 1;
+    head.source_slot = source;
+    head.target_slot = target;
+    head.boot_id = boot % 4 + 10u;
+    head.epoch = who;
+    head.sequence = sequence;
+    head.body_length = (uint16_t)size;
+    is_signed = is_signed && head.key_id == 1;
+    framed = build(out, sizeof out, &head, is_signed);
     HOLDS(2, framed > 0);
-    hear(out, (size_t)framed);
+    hear(out, (size_t)framed, is_signed);
     input += size;
     left -= size;
 }
@@ -221,7 +277,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     if (engine == NULL && (engine = bmcha_engine_new()) == NULL)
         abort();
-    begin((data[0] & IS_STREAM) != 0);
+    begin(data[0]);
     input = data + 1;
     left = size - 1;
     while (left) {
@@ -230,7 +286,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         switch (what & 7) {
         case RAW:
             piece = some(PIECE_MAX);
-            hear(input, piece);
+            hear(input, piece, 0);
             input += piece;
             left -= piece;
             break;

@@ -11,6 +11,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from bmcha.model.key import KeyMark
 from bmcha.model.message import (
     AGE_NEVER_NS,
     Delta,
@@ -130,6 +131,9 @@ MESSAGES: dict[str, Message] = {
         1000,
         255_000,
         (_echo(1, 0),) * 7,
+    ),
+    "heartbeat-with-a-key-mark": Heartbeat(
+        dataclasses.replace(DRAFT, key_mark=KeyMark(2, 0xBEEF)), 100, 500, (_echo(1, 0),)
     ),
     "heartbeat-in-maintenance": Heartbeat(
         dataclasses.replace(DRAFT, maintenance=Maintenance(stamp=3, remaining_s=43_200)),

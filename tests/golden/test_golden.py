@@ -57,7 +57,7 @@ def test_a_newer_sender_that_appended_is_understood(any_codec: Codec) -> None:
     known = any_codec.decode_datagram(bytes.fromhex(ENTRIES["heartbeat-three-paths"]["bare"]))
     assert isinstance(known, RawFrame)
     # What this version itself appends, said empty, and more behind it.
-    longer = known.body + bytes(tables.MAINTENANCE.size) + b"appended"
+    longer = known.body + bytes(tables.MAINTENANCE.size + tables.KEY_MARK.size) + b"appended"
     frame = bytearray(any_codec.encode_frame(known.header, known.type_number, longer, False, b""))
     frame[0] = 9
     frame[2] = 0xFE

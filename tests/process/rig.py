@@ -18,7 +18,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bmcha.config.key_file import write_key_file
 from bmcha.control_client import ControlClient, NoService
+from tests.world.settings import KEYS
 
 BOARD = """
 name = "test-bare"
@@ -60,6 +62,7 @@ CONFIG = """
 board = "board.toml"
 hw_root = "hw"
 state_dir = "store"
+key_file = "keys"
 control_socket = "control.sock"
 image_name = "{image}"
 log_file = "log"
@@ -111,6 +114,7 @@ class Module:
             (self.folder / name).mkdir(parents=True)
         (self.folder / "board.toml").write_text(board)
         (self.folder / "config.toml").write_text(config)
+        write_key_file(str(self.folder / "keys"), KEYS)
         for name, value in {
             "straps/SLOT_ID0": self.slot & 1,
             "straps/SLOT_ID1": self.slot >> 1,

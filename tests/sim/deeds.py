@@ -31,7 +31,7 @@ from tests.sim.story import DOUBTED, Deed
 from tests.speech import beat, draft, header
 from tests.world import Module, World
 from tests.world.life import Halt, Interrupt
-from tests.world.wires import Rewrite
+from tests.world.wires import Rewrite, Seal
 
 UNREADABLE = StrapsRead(None, "the slot straps contradict their check")
 OWN_CHASSIS, FOREIGN_CHASSIS = 7, 8
@@ -427,5 +427,5 @@ class Doer:
         return lambda: random.randrange(NS_PER_MS)
 
 
-def _as_it_is(frame: bytes, _is_stuffed: bool) -> bytes:
+def _as_it_is(frame: bytes, _is_stuffed: bool, _seal: Seal) -> bytes:
     return frame

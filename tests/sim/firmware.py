@@ -15,25 +15,29 @@ from bmcha.model.role import Role
 from bmcha.wire import tables, version
 from bmcha.wire.checksum import crc32c
 from bmcha.wire.codec import DELIMITER, cobs_decode, cobs_encode
+from tests.world.wires import Seal
 
 NEWER_VERSION = version.CURRENT + 1
 UNKNOWN_REASON = 200
 BodyRewrite = Callable[[int, bytes], bytes]
 
 APPENDED = b"\x07later"
+TAIL_BYTES = tables.MAINTENANCE.size + tables.KEY_MARK.size
 GROWING = (MessageType.PROBE, MessageType.PROBE_REPLY, MessageType.GOODBYE, MessageType.HANDOVER)
 """A delta's entries fill its body to the end; a newer sender appends nothing there (rule 3)."""
 
 
-def older(frame: bytes, is_stuffed: bool) -> bytes:
-    return _rewritten(frame, is_stuffed, version.MIN, _older_body)
+def older(frame: bytes, is_stuffed: bool, seal: Seal) -> bytes:
+    return _rewritten(frame, is_stuffed, seal, version.MIN, _older_body)
 
 
-def newer(frame: bytes, is_stuffed: bool) -> bytes:
-    return _rewritten(frame, is_stuffed, NEWER_VERSION, _newer_body)
+def newer(frame: bytes, is_stuffed: bool, seal: Seal) -> bytes:
+    return _rewritten(frame, is_stuffed, seal, NEWER_VERSION, _newer_body)
 
 
-def _rewritten(frame: bytes, is_stuffed: bool, level: int, rewrite: BodyRewrite) -> bytes:
+def _rewritten(
+    frame: bytes, is_stuffed: bool, seal: Seal, level: int, rewrite: BodyRewrite
+) -> bytes:
     bare = cobs_decode(frame.removesuffix(DELIMITER)) if is_stuffed else frame
     assert bare is not None, "our own frame"
     size = tables.FRAME_HEADER.size
@@ -41,6 +45,7 @@ def _rewritten(frame: bytes, is_stuffed: bool, level: int, rewrite: BodyRewrite)
     body = rewrite(fields[1], bare[size : size + fields[-1]])
     fields[0], fields[-1] = level, len(body)
     data = tables.FRAME_HEADER.pack(*fields) + body
+    data += seal(data)
     data += crc32c(data).to_bytes(tables.CRC_BYTES, "little")
     return cobs_encode(data) + DELIMITER if is_stuffed else data
 
@@ -62,6 +67,6 @@ def _newer_body(type_number: int, body: bytes) -> bytes:
         known = _without_maintenance(body)
         if known[0] == Role.STANDBY.value:
             known = bytes([known[0], UNKNOWN_REASON]) + known[2:]
-        word = body[len(_without_maintenance(body)) :] or tables.MAINTENANCE.pack(0, 0)
+        word = body[len(_without_maintenance(body)) :].ljust(TAIL_BYTES, b"\0")
         return known + word + APPENDED
     return body + APPENDED if type_number in [kind.value for kind in GROWING] else body

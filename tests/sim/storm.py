@@ -15,6 +15,7 @@ from itertools import pairwise
 
 from bmcha.answers.waits import waits
 from bmcha.model.identity import Succession
+from bmcha.model.key import NO_KEYS
 from bmcha.model.moment import NS_PER_S
 from bmcha.model.role import Role
 from bmcha.model.settings import (
@@ -30,6 +31,7 @@ from tests.sim.judge_picture import has_mirrored
 from tests.sim.story import Era, Setup, Story
 from tests.world import World
 from tests.world.chassis import BOOT_MS
+from tests.world.settings import KEYS
 
 SHORTER = {"lone_start_ms": 2500, "unverified_takeover_ms": 1500}
 """Than in the unit tests: so that a story waits for it more often than not."""
@@ -112,6 +114,7 @@ class Storm:
             deadtime_ms=setup.deadtime_ms,
             seed=story.seed,
             watcher=self.judge,
+            keys=KEYS if setup.is_signed else NO_KEYS,
         )
         self.judge.slots = setup.slots
         self.judge.watch(self.world)

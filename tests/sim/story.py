@@ -31,7 +31,7 @@ LINES = ("presence", "health", "active")
 class Setup:
     """What does not change during a story. ``tick_ms`` and ``interval_ms`` are of both modules;
     ``drift_ppm`` is how much faster slot 1's clock is, and how much slower slot 2's. ``is_single``:
-    a chassis of one slot, which has no paths."""
+    a chassis of one slot, which has no paths. ``is_signed``: both modules have the same key."""
 
     board: BoardClass = BoardClass.GATED
     policy: IsolationPolicy = IsolationPolicy.TRUST_SILENCE
@@ -47,6 +47,7 @@ class Setup:
     is_failing_back: bool = False
     has_reference: bool = False
     is_single: bool = False
+    is_signed: bool = True
 
     @property
     def slots(self) -> tuple[int, ...]:
@@ -98,7 +99,7 @@ class Story:
 def make_story(seed: int, board: BoardClass | None = None) -> Story:
     """The same every time, in every process. ``board`` None: the seed says which."""
     random = Random(f"story {seed}")
-    setup = _make_setup(random)
+    setup = replace(_make_setup(random), is_signed=Random(f"keys {seed}").random() < SIGNED)
     if board is not None:
         setup = replace(setup, board=board)
     eras = [_make_era(random, setup) for _ in range(ERAS)]
@@ -113,6 +114,8 @@ def make_story(seed: int, board: BoardClass | None = None) -> Story:
     )
 
 
+SIGNED = 0.75
+"""Of the stories, by chance; in the rest no frame is signed."""
 LIVED_MS = 8000
 """What an era takes to live through, about."""
 

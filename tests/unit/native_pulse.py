@@ -16,8 +16,9 @@ from bmcha.model.event import (
     PathOverdue,
     PathSummarised,
 )
+from bmcha.model.key import NO_KEYS, KeySet
 from bmcha.model.message import Header, Heartbeat, Message, MessageType
-from bmcha.runtime.engine import Engine, EngineDrafts, EngineEchoes
+from bmcha.runtime.engine import Engine, EngineDrafts, EngineEchoes, EngineKeys
 from bmcha.runtime.out_queue import OutQueue
 from bmcha.runtime.path_reports import ReportReader
 from bmcha.runtime.pulse_settings import PulseSettings
@@ -49,15 +50,25 @@ class NativePulse:
         echoes: NativeEchoes,
         queue: OutQueue,
         now_ns: int,
+        keys: KeySet = NO_KEYS,
     ) -> None:
         self.settings = settings
+        self.keys = EngineKeys(keys)
         self.fault = ""
         self.name = f"path {settings.path}"
         self.now_ns = now_ns
         link = UdpLink(("127.0.0.1", 1), ("127.0.0.1", 2))
         self.lines: list[str] = []
         self.engine = Engine(
-            settings, drafts, echoes, queue, link, -1, lambda: self.now_ns, self.lines.append
+            settings,
+            drafts,
+            echoes,
+            queue,
+            link,
+            -1,
+            lambda: self.now_ns,
+            self.lines.append,
+            keys=self.keys,
         )
         self._made = self.engine.struct
         self.pulse = ffi.addressof(self._made, "pulse")
@@ -147,6 +158,22 @@ class NativePulse:
         event = self._only_event()
         assert event is None or isinstance(event, PathSummarised)
         return event
+
+    # ---- bytes, for tests of what is signed
+
+    def said(self, now_ns: int) -> list[bytes]:
+        """Everything that it wants to send now, on a medium that takes it."""
+        self._feed(now_ns)
+        said = []
+        while size := lib.bmcha_pulse_offer(self.pulse, now_ns, self._out, FRAME_ROOM):
+            lib.bmcha_pulse_note_sent(self.pulse, size, now_ns)
+            said.append(bytes(ffi.buffer(self._out, size)))
+        return said
+
+    def take_keys(self, keys: KeySet, now_ns: int) -> None:
+        """As at a reload."""
+        self.keys.publish(keys)
+        self.woke(now_ns)
 
     # ---- what the tests look at beside it
 

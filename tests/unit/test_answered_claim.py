@@ -12,6 +12,7 @@ from bmcha.ha import role_keeper
 from bmcha.ha.role_rules import decide
 from bmcha.ha.rule_record import PeerEvidence, RoleDecision, RoleInputs
 from bmcha.model.event import SwitchoverAsked
+from bmcha.model.key import NO_KEYS
 from bmcha.model.restart import Restart
 from bmcha.model.role import Reason, Role
 from bmcha.model.settings import BoardClass, IsolationPolicy
@@ -314,7 +315,7 @@ def test_a_peer_that_falls_silent_in_the_middle_of_a_claim_strands_nobody() -> N
     """Where silence is trusted: its dead time is waited for, and no longer."""
     held = set()
     for kill_ms in range(70, 130):
-        world = World(BARE, TRUST)
+        world = World(BARE, TRUST, keys=NO_KEYS)
         world.boot()
         world.run(kill_ms)
         world.kill(2)
@@ -337,7 +338,7 @@ def test_a_peer_that_never_hears_this_module_strands_nobody(deaf: int) -> None:
 
 
 def test_with_one_direction_dead_from_the_start_nobody_holds_until_it_is_mended() -> None:
-    world = World(BARE, HOLD)
+    world = World(BARE, HOLD, keys=NO_KEYS)
     world.cuts = {(path, 2) for path in world.path_names}
     world.boot()
     world.run(10_000)

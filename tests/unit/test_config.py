@@ -173,15 +173,18 @@ def test_everything_optional_has_a_default(folder: Folder) -> None:
     assert service.control_socket == "/run/bmcha/control.sock"
     assert service.image_name == "/bmcha"
     assert (service.log_file, service.pid_file, service.watchdog_file) == (None, None, None)
+    assert service.key_file is None
     assert service.lines.straps.bits[1] == LineFile(f"{folder.path}/ID1", True)
 
 
 def test_what_is_given_is_taken(folder: Folder) -> None:
     head = 'log_file = "log"\npid_file = "/run/x.pid"\nimage_name = "/x"\n' + HEAD
+    head += 'key_file = "keys.toml"\n'
     more = '[timers]\ntick_ms = 5\n[policy]\nisolation_policy = "hold"\nlone = true\n'
     config = folder.load(head + CHASSIS + more + UDP)
     assert config.service.log_file == f"{folder.path}/log"
     assert config.service.pid_file == "/run/x.pid"
+    assert config.service.key_file == f"{folder.path}/keys.toml"
     assert config.service.image_name == "/x"
     assert config.node.timers.tick_ms == 5
     assert config.node.isolation_policy is IsolationPolicy.HOLD
@@ -430,6 +433,13 @@ def test_a_wrong_value_of_the_module_is_named(
         ('pid_file = "board.toml"', "pid_file", "this one is the configuration itself"),
         ('pid_file = "x"\nlog_file = "a/../x"', "pid_file", "this one is log_file"),
         ('pid_file = "x.1"\nlog_file = "x"', "pid_file", "this one is log_file"),
+        ('key_file = "config.toml"', "key_file", "this one is the configuration itself"),
+        ('key_file = "board.toml"', "key_file", "this one is the configuration itself"),
+        ('key_file = "x"\nlog_file = "x"', "key_file", "this one is log_file"),
+        ('key_file = "x.1"\nlog_file = "x"', "key_file", "this one is log_file"),
+        ('key_file = "x"\npid_file = "./x"', "key_file", "this one is pid_file"),
+        ('key_file = "/var/lib/bmcha"', "key_file", "this one is state_dir"),
+        ('key_file = ""', "key_file", "the name of a file"),
         ('log_file = "/run/bmcha/control.sock"', "log_file", "this one is control_socket"),
         ('log_file = "s"\nstate_dir = "s"', "log_file", "this one is state_dir"),
         (f'control_socket = "{"x" * 81}"', "control_socket", "at most 80 bytes"),

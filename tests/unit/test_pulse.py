@@ -33,8 +33,8 @@ from bmcha.runtime.pulse_settings import EchoLimits, PulseSettings
 from tests.unit.native_pulse import NativeEchoes, NativePulse
 from tests.world.echo_board import EchoBoard, LastHeard
 from tests.world.frame_coder import Damage
+from tests.world.proof import LATE_MAX_NS
 from tests.world.pulse import SUMMARY_NS, Pulse
-from tests.world.pulse_receiver import LATE_MAX_NS
 from tests.world.pulse_sender import SEND_TIMES_MAX, Outgoing
 
 MS = 1_000_000

@@ -23,6 +23,7 @@ from bmcha.model.event import (
     SwitchoverAsked,
 )
 from bmcha.model.hearsay import Opinion, OpinionsHeard, Twin
+from bmcha.model.key import NO_KEYS, KeySet
 from bmcha.model.message import MessageType
 from bmcha.model.restart import Restart
 from bmcha.model.role import Reason, Refusal, Role
@@ -36,6 +37,7 @@ from bmcha.model.settings import (
 from bmcha.wire.messages import build_body, parse_body
 from tests.speech import beat, draft
 from tests.world import Module, World
+from tests.world.settings import KEYS
 
 GATED, BARE = BoardClass.GATED, BoardClass.BARE
 RESET, LEASE = BoardClass.RESET, BoardClass.LEASE
@@ -64,8 +66,8 @@ def wait_for(world: World, slot: int, reason: Reason, within_ms: int = 5000) -> 
     return world
 
 
-def settled(board: BoardClass = GATED) -> World:
-    return World(board).settled()
+def settled(board: BoardClass = GATED, keys: KeySet = KEYS) -> World:
+    return World(board, keys=keys).settled()
 
 
 def ask(module: Module, target: int | None = None, *, is_forced: bool = False) -> None:
@@ -512,8 +514,9 @@ def peer_does_not_hear() -> tuple[World, Module]:
 
 
 def peer_not_standby() -> tuple[World, Module]:
-    """The peer says that it is STARTING until it hears the ACTIVE."""
-    world = settled(BARE)
+    """The peer says that it is STARTING until it hears the ACTIVE. With keys such a one is not
+    heard at all."""
+    world = settled(BARE, NO_KEYS)
     world.kill(2)
     world.run(1500)
     world.cut(source=1)

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from bmcha.config import Config, load_config
-from bmcha.config.reload import CHANGEABLE, RESTART, Comparison, compare
+from bmcha.config.reload import CHANGEABLE, RESTART, Comparison, compare, key_changes
 from bmcha.diag.log import Level
 from bmcha.model.event import SettingChange as Change
+from bmcha.model.key import NO_KEYS, Key, KeySet, KeyState
 from bmcha.model.settings import IsolationPolicy
 from tests.process.rig import BOARD, CONFIG
 
@@ -96,6 +97,7 @@ def test_what_can_change_does_and_is_told_with_file_key_and_both_values(files) -
         ("/dev/ttyS1", "/dev/ttyS2", "paths[1].device"),
         ('log_file = "log"', 'log_file = "log2"', "log_file"),
         ('pid_file = "pid"\n', "", "pid_file"),
+        ('key_file = "keys"\n', 'key_file = "keys.toml"\n', "key_file"),
         ('state_dir = "store"', 'state_dir = "state"', "state_dir"),
         ('image_name = "/x"', 'image_name = "/y"', "image_name"),
         ('control_socket = "control.sock"', 'control_socket = "c"', "control_socket"),
@@ -173,3 +175,56 @@ def test_every_key_that_can_change_is_in_the_decision_record() -> None:
     for keys in CHANGEABLE.values():
         for key in keys:
             assert re.search(rf"\b{key}\b", told), key
+
+
+# ---------------------------------------------------------------- the key file
+
+
+def key(key_id: int, state: KeyState, check: int) -> Key:
+    return Key(key_id, state, bytes(range(32)), check)
+
+
+ACCEPTED = key(1, KeyState.ACCEPT, 0x00C0FFEE)
+SENT = key(1, KeyState.SEND, 0x00C0FFEE)
+NEWER = key(2, KeyState.ACCEPT, 0xDEADBEEF)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changes"),
+    [
+        (NO_KEYS, NO_KEYS, []),
+        (KeySet((SENT,), False), KeySet((SENT,), False), []),
+        (
+            *(NO_KEYS, KeySet((ACCEPTED,), True)),
+            [("keys, id 1", "missing", "accept, check 00c0ffee")],
+        ),
+        (
+            *(KeySet((SENT,), False), KeySet((ACCEPTED, NEWER), False)),
+            [
+                ("keys, id 1", "send, check 00c0ffee", "accept, check 00c0ffee"),
+                ("keys, id 2", "missing", "accept, check deadbeef"),
+            ],
+        ),
+        (
+            *(KeySet((SENT, NEWER), True), KeySet((NEWER,), False)),
+            [
+                ("keys, id 1", "send, check 00c0ffee", "missing"),
+                ("accept_unsigned", "true", "false"),
+            ],
+        ),
+        (
+            *(KeySet((SENT, NEWER), False), KeySet((NEWER, SENT), False)),
+            [("keys, their order", "[1, 2]", "[2, 1]")],
+        ),
+        (
+            *(KeySet((SENT,), False), KeySet((key(1, KeyState.SEND, 1),), False)),
+            [("keys, id 1", "send, check 00c0ffee", "send, check 00000001")],
+        ),
+    ],
+)
+def test_all_that_a_key_file_says_can_change_and_no_secret_is_told(
+    old: KeySet, new: KeySet, changes: list[tuple[str, str, str]]
+) -> None:
+    found = key_changes("/keys.toml", old, new)
+    assert list(found) == [Change("/keys.toml", *each) for each in changes]
+    assert bytes(range(32)).hex() not in str(found)

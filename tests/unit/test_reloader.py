@@ -8,6 +8,8 @@ import pytest
 from bmcha.config import Config, load_config
 from bmcha.model.effect import Answer
 from bmcha.model.event import Event, SettingsReloaded
+from bmcha.model.key import NO_KEYS, KeySet
+from bmcha.runtime.key_desk import KeyDesk
 from bmcha.runtime.reloader import Reloader
 from tests.process.rig import BOARD, CONFIG
 
@@ -23,11 +25,13 @@ class Bench:
         self.applied: list[Config] = []
         self.said: list[str] = []
         self.notified: list[str] = []
+        self.keys = NO_KEYS
         self.is_full = False
         self.is_refusing = False
         self.reloader = Reloader(
             self.read(),
             self.read,
+            KeyDesk(self.read_keys, NO_KEYS),
             self.applied.append,
             self.post,
             self.answers.append,
@@ -37,6 +41,9 @@ class Bench:
 
     def read(self) -> Config:
         return load_config(str(self.file), version="1", firmware_level=1, layout_id=1)
+
+    def read_keys(self) -> KeySet:
+        return self.keys
 
     def post(self, event: Event) -> bool:
         """The node: it adopts what it is given, in its own time, unless it refuses."""

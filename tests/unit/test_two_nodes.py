@@ -473,7 +473,7 @@ def test_a_line_that_spoke_of_an_empty_slot_is_examined_anew_when_a_module_is_th
     world.stick(2, "presence", False)
     world.modules[1].hardware.is_powered = True
     world.modules[1].boot()
-    world.run(100)
+    world.run(400)
     world.tell_lines()
     world.run(100)
     assert "line-fault-slot1" in alarms_of(world.modules[2])

@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bmcha.model.event import LineLevels, LinesRead
+from bmcha.model.key import KeySet
 from bmcha.model.moment import NS_PER_MS
 from bmcha.model.role import Role
 from bmcha.model.settings import BoardClass, IsolationPolicy
 from tests.world.agenda import Agenda
 from tests.world.module import Module
+from tests.world.settings import KEYS
 from tests.world.watcher import Watcher
 from tests.world.wires import Frame, Wires
 
@@ -25,7 +27,7 @@ BOOT_MS = 300
 
 
 class World:
-    """``seed``: of everything in it that is random."""
+    """``seed``: of everything in it that is random. ``keys``: of both modules."""
 
     def __init__(
         self,
@@ -36,9 +38,11 @@ class World:
         deadtime_ms: int = 500,
         seed: int = 0,
         watcher: Watcher | None = None,
+        keys: KeySet = KEYS,
     ) -> None:
         self.board, self.policy, self.path_names = board, policy, path_names
         self.deadtime_ms, self.seed = deadtime_ms, seed
+        self.keys = keys
         self.watcher = watcher or Watcher()
         self.agenda = Agenda(start_ms * NS_PER_MS)
         self.wires = Wires(self.agenda, path_names, seed, self._deliver)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bmcha.model.message import AGE_NEVER_NS, PathEcho
 from bmcha.model.record import dataclass
+from tests.world.boots import Boots
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class EchoBoard:
     """
 
     def __init__(self, paths_count: int) -> None:
+        self.boots = Boots()
         self._places: list[LastHeard | None] = [None] * paths_count
 
     def note(self, index: int, heard: LastHeard) -> None:

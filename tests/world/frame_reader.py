@@ -8,7 +8,7 @@ what stands before the next delimiter. One reader a path, used by that path's th
 from __future__ import annotations
 
 from bmcha.wire import tables
-from bmcha.wire.frame import FOREIGN, Address, BadReason, Codec, RawFrame
+from bmcha.wire.frame import EARLY, FOREIGN, FORGED, Address, BadReason, Codec, RawFrame
 from bmcha.wire.front import native_codec
 
 
@@ -32,7 +32,11 @@ class FrameReader:
 
     @property
     def bad_count(self) -> int:
-        return sum(count for reason, count in self.bad_counts.items() if reason not in FOREIGN)
+        return sum(
+            count
+            for reason, count in self.bad_counts.items()
+            if reason not in (*FOREIGN, *FORGED, *EARLY)
+        )
 
     @property
     def noise_bytes(self) -> int:

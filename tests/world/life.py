@@ -100,7 +100,7 @@ class PathEnd:
         settings = pulse.settings
         address = Address(settings.chassis_id, settings.own_slot, settings.peer_slot)
         self.life, self.name, self.pulse, self.queue = life, name, pulse, queue
-        self.coder = FrameCoder(name == "serial", address)
+        self.coder = FrameCoder(name == "serial", address, pulse.keyring)
         self.arrived: list[Frame] = []
         self.dropped_count = 0
         self.alarm = Alarm(self.turn)
@@ -171,7 +171,7 @@ class Life:
         for path in settings.paths if has_slot else ():
             queue = OutQueue()
             told = pulse_settings(settings, path, self.slot, self.boot_id)
-            pulse = Pulse(told, self.drafts, echoes, queue, now_ns)
+            pulse = Pulse(told, self.drafts, echoes, queue, now_ns, world.keys)
             self.paths[path.name] = PathEnd(self, path.name, pulse, queue)
         slot = self.slot if has_slot else None
         epoch, events = module.load_store()

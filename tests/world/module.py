@@ -36,7 +36,7 @@ class Module:
         self.world, self.slot = world, slot
         self.hardware = Hardware(world.board.is_gated, changed=self._line_changed)
         self.settings = settings_of(
-            world.board, slot, world.policy, world.path_names, world.deadtime_ms
+            world.board, slot, world.policy, world.path_names, world.deadtime_ms, world.keys
         )
         self.random = Random(f"{world.seed} module {slot}")
         self.straps = StrapsRead(slot)

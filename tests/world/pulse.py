@@ -26,14 +26,18 @@ from bmcha.model.event import (
     PathOverdue,
     PathSummarised,
 )
+from bmcha.model.key import NO_KEYS, KeySet
 from bmcha.model.message import Header, Message
 from bmcha.model.moment import NS_PER_MS
 from bmcha.runtime.noise_meter import DATAGRAMS_PER_S, STREAM_BYTES_PER_S, NoiseMeter
 from bmcha.runtime.out_queue import OutQueue, WatchOrder
 from bmcha.runtime.published import DraftBoard
 from bmcha.runtime.pulse_settings import PulseSettings
+from bmcha.wire.frame import FORGED
+from tests.world.boots import Candidates
 from tests.world.echo_board import EchoBoard
 from tests.world.frame_coder import Damage
+from tests.world.keyring import Keyring
 from tests.world.pulse_receiver import PulseReceiver, lateness_tolerated_ns
 from tests.world.pulse_sender import Outgoing, PulseSender
 
@@ -51,12 +55,19 @@ class Pulse:
         echoes: EchoBoard,
         queue: OutQueue,
         now_ns: int,
+        keys: KeySet = NO_KEYS,
     ) -> None:
         self.settings = settings
         self.fault = ""
         self._queue = queue
-        self._sender = PulseSender(settings, drafts, echoes, queue, now_ns)
-        self._receiver = PulseReceiver(settings, echoes, self._sender.sent_ns)
+        self.keyring = Keyring(settings, keys)
+        candidates = Candidates()
+        self._sender = PulseSender(
+            settings, drafts, echoes, queue, now_ns, self.keyring, candidates
+        )
+        self._receiver = PulseReceiver(
+            settings, echoes, self._sender.sent_ns, self.keyring, candidates
+        )
         self._lateness_tolerated_ns = lateness_tolerated_ns(settings)
         self._damage = Damage()
         self._signs = LinkSigns()
@@ -105,7 +116,12 @@ class Pulse:
     def hear(
         self, header: Header, message: Message, heard_ns: int
     ) -> HeartbeatHeard | MessageHeard | None:
-        return self._receiver.hear(header, message, heard_ns)
+        event = self._receiver.hear(header, message, heard_ns)
+        proof = self._receiver.proof
+        if proof.is_speaker_new:
+            proof.is_speaker_new = False
+            self._summary_due_ns = heard_ns
+        return event
 
     def is_summary_due(self, now_ns: int) -> bool:
         """Time for `note_link`, and then `summary`."""
@@ -145,6 +161,9 @@ class Pulse:
         self._noise.sample(damage.noise_count + self._signs.unread_count, now_ns)
         self._summary_due_ns += ((now_ns - self._summary_due_ns) // SUMMARY_NS + 1) * SUMMARY_NS
         receiver, sender = self._receiver, self._sender
+        receiver.proof.look(now_ns)
+        unproven = receiver.proof.bad_counts
+        forged_count = sum(unproven.get(reason, 0) for reason in FORGED)
         return PathSummarised(
             path=self.settings.path,
             header=receiver.last_header,
@@ -155,15 +174,19 @@ class Pulse:
                 tx_count=sender.tx_count,
                 lost_count=receiver.lost_count,
                 bad_count=damage.bad_count,
-                forged_count=0,
+                forged_count=damage.forged_count + forged_count,
                 withheld_count=sender.withheld_count,
                 rtt_us=receiver.rtt_us,
-                bad_counts=damage.bad_counts,
+                bad_counts=(
+                    *damage.bad_counts,
+                    *((reason.name, count) for reason, count in unproven.items()),
+                ),
                 noise_per_s=self._noise.per_s,
                 is_noisy=self._noise.is_noisy,
                 foreign_count=damage.foreign_count + receiver.ignored_count,
                 foreign_chassis_id=damage.foreign_chassis_id,
                 twin=receiver.twin,
+                unproven_ns=receiver.proof.unproven_ns,
                 signs=self._signs,
             ),
             fault=self.fault,

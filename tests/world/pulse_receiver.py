@@ -24,13 +24,13 @@ from bmcha.model.moment import NS_PER_MS
 from bmcha.runtime.out_queue import WatchOrder
 from bmcha.runtime.pulse_settings import EchoLimits, PulseSettings
 from bmcha.wire.frame import judge_address, says_own_slot
+from tests.world.boots import Candidates
 from tests.world.echo_board import EchoBoard, LastHeard
+from tests.world.keyring import Keyring
+from tests.world.proof import LATE_MAX_NS, Proof
 
 SEQUENCE_MODULUS = 1 << 32
 NS_PER_US = 1000
-LATE_MAX_NS = 500 * NS_PER_MS
-"""No queue on the way holds a frame for longer."""
-
 # The draft's fields whose change wakes the node. The others move with every beat or are read
 # when something else is news; the twice-a-second summary brings them.
 NEWS_FIELDS = (
@@ -53,9 +53,7 @@ def echo_level(echo: PathEcho, limits: EchoLimits) -> int:
 class SequenceGuard:
     """Tells new frames from repeated ones, and counts what is missing between them.
 
-    Sequences are compared modulo 2^32, so that the count may wrap after a year of uptime. Of a
-    sender that restarted, a frame of the boot id before was late. If it is the present one that
-    falls silent meanwhile, its own word was the late one, and the boot id before is heard again.
+    Sequences are compared modulo 2^32, so that the count may wrap after a year of uptime.
     """
 
     def __init__(self) -> None:
@@ -66,13 +64,20 @@ class SequenceGuard:
         self.lost_count = 0
         self.repeated_count = 0
 
-    def is_new(self, header: Header, heard_ns: int) -> bool:
+    def is_late(self, header: Header, heard_ns: int) -> bool:
+        """Of frames that nobody signed: of a sender that restarted, a frame of the boot id before
+        was late. If it is the present one that falls silent meanwhile, its own word was the late
+        one, and the boot id before is heard again."""
         is_other = header.boot_id != self._boot_id
-        ahead_count = (header.sequence - self._sequence) % SEQUENCE_MODULUS
         is_former = is_other and header.boot_id == self._former_boot_id
         if is_former and heard_ns - self._new_ns < LATE_MAX_NS:
             self.repeated_count += 1
-            return False
+            return True
+        return False
+
+    def is_new(self, header: Header, heard_ns: int) -> bool:
+        is_other = header.boot_id != self._boot_id
+        ahead_count = (header.sequence - self._sequence) % SEQUENCE_MODULUS
         if is_other:
             self._former_boot_id, self._boot_id = self._boot_id, header.boot_id
         elif ahead_count == 0 or ahead_count >= SEQUENCE_MODULUS // 2:
@@ -125,9 +130,13 @@ class PulseReceiver:
         settings: PulseSettings,
         echoes: EchoBoard,
         sent_ns: Callable[[int], int | None],
+        keyring: Keyring,
+        candidates: Candidates,
     ) -> None:
         self._settings = settings
         self._echoes = echoes
+        self._keyring = keyring
+        self.proof = Proof(settings, echoes.boots, candidates, sent_ns)
         self._sent_ns = sent_ns
         self._guard = SequenceGuard()
         self._news: tuple[object, ...] = ()
@@ -149,7 +158,7 @@ class PulseReceiver:
 
     @property
     def repeated_count(self) -> int:
-        return self._guard.repeated_count
+        return self._guard.repeated_count + self.proof.late_count
 
     def hear(
         self, header: Header, message: Message, heard_ns: int
@@ -159,7 +168,7 @@ class PulseReceiver:
         if judge_address(header, settings.chassis_id, settings.own_slot, settings.peer_slot):
             self._hear_other(header, message, heard_ns)
             return None
-        if not self._guard.is_new(header, heard_ns):
+        if not self._is_to_be_heard(header, message, heard_ns):
             return None
         self.rx_count += 1
         if not isinstance(message, Heartbeat):
@@ -169,12 +178,22 @@ class PulseReceiver:
     def _hear_other(self, header: Header, message: Message, heard_ns: int) -> None:
         """None of the peer's: counted. Who says our slot and is not ourselves, by an echo, is a
         twin."""
-        self.ignored_count += 1
         settings = self._settings
         is_ours = says_own_slot(header, settings.chassis_id, settings.own_slot)
-        is_twin = is_ours and header.boot_id != settings.boot_id
-        if is_twin and isinstance(message, Heartbeat):
+        if is_ours and header.boot_id != settings.boot_id and isinstance(message, Heartbeat):
+            is_signed = self._keyring.vouches(header)
+            if is_signed and not self.proof.is_twin_of_now(header, message, heard_ns):
+                return
             self.twin = Twin(header.boot_id, message.draft.role, header.epoch, heard_ns)
+        self.ignored_count += 1
+
+    def _is_to_be_heard(self, header: Header, message: Message, heard_ns: int) -> bool:
+        if self._keyring.vouches(header):
+            is_of_now = self.proof.is_of_now(header, message, heard_ns)
+            return is_of_now and self._guard.is_new(header, heard_ns)
+        if self._guard.is_late(header, heard_ns):
+            return False
+        return self._guard.is_new(header, heard_ns)
 
     def arm(self, order: WatchOrder) -> None:
         self.watch.arm(order, self.last_heard_ns is not None)

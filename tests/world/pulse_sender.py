@@ -8,13 +8,25 @@ when urgent; nothing from a draft older than the stall limit; beat, then role, t
 
 from __future__ import annotations
 
-from bmcha.model.message import Goodbye, Header, Heartbeat, Message
+from dataclasses import replace
+
+from bmcha.model.message import (
+    AGE_NEVER_NS,
+    Goodbye,
+    Header,
+    Heartbeat,
+    HeartbeatDraft,
+    Message,
+    PathEcho,
+)
 from bmcha.model.moment import NS_PER_MS, NS_PER_S
 from bmcha.model.record import dataclass
 from bmcha.runtime.out_queue import Letter, OutQueue
 from bmcha.runtime.published import DraftBoard, PublishedDraft
 from bmcha.runtime.pulse_settings import PulseSettings, did_beats_go_on
+from tests.world.boots import EARLY_MAX_NS, Candidates
 from tests.world.echo_board import EchoBoard
+from tests.world.keyring import Keyring
 
 SEQUENCE_MASK = 0xFFFF_FFFF
 SEND_TIMES_MAX = 64
@@ -42,8 +54,12 @@ class PulseSender:
         echoes: EchoBoard,
         queue: OutQueue,
         now_ns: int,
+        keyring: Keyring,
+        candidates: Candidates,
     ) -> None:
         self._settings = settings
+        self._keyring = keyring
+        self._candidates = candidates
         self._drafts = drafts
         self._echoes = echoes
         self._queue = queue
@@ -191,15 +207,30 @@ class PulseSender:
 
     def _beat(self, published: PublishedDraft, now_ns: int) -> Outgoing:
         self._offered_ns = now_ns
-        draft = published.draft
+        draft, echoes = self._with_echoes(published.draft, now_ns)
         heartbeat = Heartbeat(
             draft=draft,
             interval_ms=self._settings.interval_ms,
             deadtime_ms=self._settings.deadtime_ms,
-            echoes=self._echoes.echoes(draft.echo_boot_id, now_ns),
+            echoes=echoes,
         )
         header = self._header(self._settings.peer_slot, draft.epoch)
         return Outgoing(header, heartbeat, published.urgent_count)
+
+    def _with_echoes(
+        self, draft: HeartbeatDraft, now_ns: int
+    ) -> tuple[HeartbeatDraft, tuple[PathEcho, ...]]:
+        """Who has no boot in force says in turn whom else it hears here, so that they can prove
+        themselves (A6)."""
+        unproven = None
+        if self._echoes.boots.in_force is None:
+            unproven = self._candidates.turn(self._sequence, now_ns - EARLY_MAX_NS)
+        if unproven is None:
+            return draft, self._echoes.echoes(draft.echo_boot_id, now_ns)
+        echoes = [PathEcho(0, AGE_NEVER_NS)] * len(self._settings.echo_limits)
+        age_ns = now_ns - unproven.heard_ns
+        echoes[self._settings.echo_index] = PathEcho(unproven.sequence, age_ns)
+        return replace(draft, echo_boot_id=unproven.boot_id), tuple(echoes)
 
     def _header(self, target_slot: int, epoch: int) -> Header:
         return Header(
@@ -209,4 +240,5 @@ class PulseSender:
             boot_id=self._settings.boot_id,
             epoch=epoch,
             sequence=(self._sequence + 1) & SEQUENCE_MASK or 1,
+            key_id=self._keyring.sender_id,
         )

@@ -7,6 +7,7 @@ initdead; several ticks a watchdog and a gap). Used by many unit tests and by th
 from __future__ import annotations
 
 from bmcha.model.identity import Succession
+from bmcha.model.key import Key, KeySet, KeyState
 from bmcha.model.reading import SensorKind
 from bmcha.model.settings import (
     BoardClass,
@@ -71,12 +72,17 @@ CHASSIS = ChassisSettings(
 )
 
 
+KEYS = KeySet((Key(1, KeyState.SEND, b"of the modules of every test ...", 0x5EC2E7),), False)
+"""What frames are signed with, unless a test says otherwise."""
+
+
 def settings_of(
     board: BoardClass,
     own_slot: int,
     policy: IsolationPolicy = IsolationPolicy.TRUST_SILENCE,
     path_names: tuple[str, ...] = ("udp", "serial"),
     deadtime_ms: int = 500,
+    keys: KeySet = KEYS,
 ) -> NodeSettings:
     has_lines = board is not BoardClass.BARE
     return NodeSettings(
@@ -95,4 +101,5 @@ def settings_of(
         firmware_level=1,
         version="test",
         layout_id=LAYOUT_ID,
+        keys=keys.view,
     )

@@ -23,8 +23,9 @@ ARRIVED_MAX = 550
 CLOGGED_MAX = 550
 
 Frame = tuple[Header, Message] | bytes
-Rewrite = Callable[[bytes, bool], bytes]
-"""What another firmware makes of a frame: (bytes, is it stuffed?) -> bytes."""
+Seal = Callable[[bytes], bytes]
+Rewrite = Callable[[bytes, bool, Seal], bytes]
+"""What another firmware makes of a frame: (bytes, is it stuffed?, what signs it) -> bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ class Wires:
 
     def _as_bytes(self, way: Direction, data: bytes, coder: FrameCoder) -> bytes:
         if way.rewrite is not None:
-            data = way.rewrite(data, way.is_stream)
+            data = way.rewrite(data, way.is_stream, coder.seal)
         if way.chance(way.harm.flipped):
             bit = way.random.randrange(8 * len(data))
             changed = bytearray(data)

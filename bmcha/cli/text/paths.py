@@ -103,5 +103,11 @@ _BAD = {
     "BODY": "with a senseless body",
     "CHASSIS": "of another chassis",
     "SLOT": "of or for another slot",
-    "MAC_UNEXPECTED": "signed without a key here",
+    "MAC_MISSING": "not signed",
+    "KEY_UNKNOWN": "signed with an unknown key",
+    "MAC_WRONG": "signed wrongly",
+    "OTHER_PATH": "signed for another path",
+    "REFLECTED": "our own, sent back",
+    "REPLAYED": "of a boot that is over",
+    "UNPROVEN": "early",
 }

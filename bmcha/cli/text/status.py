@@ -32,7 +32,9 @@ def status_lines(body: Body) -> Lines:
     about_health = [
         f"health {node['health']} %: {clean(r)}" for r in node.get("health_reasons", ())
     ]
-    yield from labelled("Module", [clean(module), *about_health])
+    keys = body.get("keys")
+    about_keys = [_keys_text(keys)] if keys is not None else []
+    yield from labelled("Module", [clean(module), *about_health, *about_keys])
     peers = body.get("peers") or [body.get("peer")]
     yield from labelled("Peer", [_peer_text(peer, node) for peer in peers])
     yield from labelled_rows("Paths", _short_paths(body["paths"]))
@@ -70,6 +72,17 @@ def _peer_text(peer: Body | None, node: Body) -> str:
     return text + (f" (lines: {', '.join(lines)})" if lines else "")
 
 
+def _keys_text(keys: Body) -> str:
+    """An older service says nothing of keys."""
+    if not keys["accepts"]:
+        return "no keys: frames are not signed"
+    sends = keys["sends"]
+    text = f"signs with key {clean(sends)}" if sends is not None else "does not sign yet"
+    others = [clean(each) for each in keys["accepts"] if each != sends]
+    believed = [*(f"key {each}" for each in others), *["unsigned"] * keys["accepts_unsigned"]]
+    return f"{text}, accepts {' and '.join(believed)} too" if believed else text
+
+
 def _short_paths(paths: Mapping[str, Body]) -> Iterator[str]:
     rows = [
         [
@@ -80,10 +93,11 @@ def _short_paths(paths: Mapping[str, Body]) -> Iterator[str]:
             else f"heard {about(path['last_heard_ms'])} ago",
             f"lost {path['lost']}",
             f"bad {path['bad']}",
+            f"forged {path['forged']}" if path.get("forged") else "",
         ]
         for name, path in paths.items()
     ]
-    yield from itertools.islice(table([""] * 5, rows), 1, None)
+    yield from itertools.islice(table([""] * 6, rows), 1, None)
 
 
 def _short_lines(lines: Sequence[Body]) -> Iterator[str]:
