@@ -25,11 +25,14 @@ from bmcha.model.message import Header, Heartbeat
 from bmcha.model.moment import NS_PER_MS
 from bmcha.model.restart import Restart
 from bmcha.model.role import Role
+from bmcha.runtime.pulse_settings import pulse_settings
 from tests.sim.firmware import newer, older
 from tests.sim.judge import Judge
 from tests.sim.story import DOUBTED, Deed
 from tests.speech import beat, draft, header
 from tests.world import Module, World
+from tests.world.frame_coder import FrameCoder
+from tests.world.keyring import Keyring
 from tests.world.life import Halt, Interrupt
 from tests.world.wires import Rewrite, Seal
 
@@ -44,6 +47,8 @@ CRASH_HOLD_OFF_MS = 500
 TWIN_BOOT_IDS = (1, 0xFFFF_FFFF)
 TWIN_EPOCH = 60_000
 TWIN_BEAT_MS = 100
+REPLAY_GAP_NS = 7 * NS_PER_MS
+"""Quicker than they were said: many are heard between two true beats."""
 
 
 class Doer:
@@ -128,6 +133,26 @@ class Doer:
                     wires.harm(deed.what, slot, jitter_ms=deed.value)
                 case _:
                     wires.delay_ms[deed.what] = deed.value
+        return True
+
+    def _replay(self, deed: Deed, module: Module) -> bool:
+        """What this slot said on a path is said again, a beat's time apart: 0 there, 1 on another
+        path, 2 to itself. ``more``: how many frames, the newest ones."""
+        wires, settings = self.world.wires, module.settings
+        kept = list(wires.directions[deed.what, module.slot].kept)[-deed.more :]
+        paths = {path.name: path for path in settings.paths}
+        if not kept or deed.what not in paths:
+            return False
+        told = pulse_settings(settings, paths[deed.what], module.slot, 0)
+        target, path = 3 - module.slot, deed.what
+        if deed.value == 1:
+            path = self.world.path_names[self.world.path_names.index(path) - 1]
+        elif deed.value == 2:
+            target = module.slot
+        coder = FrameCoder(path == "serial", None, Keyring(told, self.world.keys))
+        for number, frame in enumerate(kept):
+            data = coder.encode(*frame, module.clock())
+            wires.say_again(target, path, data, number * REPLAY_GAP_NS)
         return True
 
     def _cut_all(self, deed: Deed, _: Module) -> bool:

@@ -47,6 +47,7 @@ from bmcha.sim.scenario import (
 )
 from tests.world import CHASSIS, LAYOUT_ID, Module, World
 from tests.world.life import Life
+from tests.world.settings import KEYS
 from tests.world.watcher import Watcher
 
 STEADY_MS = 1000
@@ -104,6 +105,7 @@ def shipped_settings(board: str, slot: int, scenario: Scenario, folder: Path) ->
         chassis_id=module_config.CHASSIS_ID,
         pulse=module_config.RESET_PULSE_MS,
         store="store",
+        keys=module_config.KEY_FILE,
         succession="1, 2",
         policy="".join(f"{key} = {value}\n" for key, value in policy.items()),
     )
@@ -124,7 +126,7 @@ def shipped_settings(board: str, slot: int, scenario: Scenario, folder: Path) ->
     file = folder / f"mm{slot}.toml"
     file.write_text(text)
     config = load_config(str(file), version="test", firmware_level=1, layout_id=LAYOUT_ID)
-    return replace(config.node, chassis=CHASSIS)
+    return replace(config.node, chassis=CHASSIS, keys=KEYS.view)
 
 
 class Player:

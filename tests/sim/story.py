@@ -104,6 +104,7 @@ def make_story(seed: int, board: BoardClass | None = None) -> Story:
         setup = replace(setup, board=board)
     eras = [_make_era(random, setup) for _ in range(ERAS)]
     _add_doubt(Random(f"doubt {seed}"), setup, eras)
+    _add_replays(Random(f"replays {seed}"), setup, eras)
     shares = [random.random() for _ in eras]
     told_ms = STORY_MS - ERAS * LIVED_MS
     quiet_ms = [int(told_ms * share / sum(shares)) for share in shares]
@@ -169,6 +170,32 @@ def _add_doubt(random: Random, setup: Setup, eras: list[Era]) -> None:
     deeds = eras[number].deeds
     at = random.randint(0, len(deeds))
     eras[number] = replace(eras[number], deeds=(*deeds[:at], *doubt, *deeds[at:]))
+
+
+REPLAY = "replay"
+REPLAYS = 0.5
+REPLAYS_MAX = 8
+
+
+def _add_replays(random: Random, setup: Setup, eras: list[Era]) -> None:
+    """In every other story with keys somebody listens on the way, and says again what he heard: as
+    it was, on another path, or back to who said it. Beside the deeds, so that a story without is
+    the same one as before."""
+    if not setup.is_signed or setup.is_single or random.random() >= REPLAYS:
+        return
+    for _ in range(random.randint(1, REPLAYS_MAX)):
+        number = random.randrange(len(eras))
+        deed = Deed(
+            random.choice(GAPS_MS),
+            REPLAY,
+            random.choice(setup.slots),
+            random.choice(setup.path_names),
+            random.choice((0, 0, 0, 1, 2)),
+            random.choice((1, 20, 400)),
+        )
+        deeds = eras[number].deeds
+        at = random.randint(0, len(deeds))
+        eras[number] = replace(eras[number], deeds=(*deeds[:at], deed, *deeds[at:]))
 
 
 WEIGHTS = {
@@ -320,7 +347,7 @@ def parse_story(lines: Iterable[str]) -> Story:
                     setup = _parse_setup(pairs)
                 case ["era", "lines" | "paths" as kind, "quiet", quiet]:
                     eras.append(Era(kind == "lines", (), int(quiet)))
-                case [after, name, slot, what, value, more] if eras and name in WEIGHTS:
+                case [after, name, slot, what, value, more] if eras and name in (*WEIGHTS, REPLAY):
                     deed = Deed(int(after), name, int(slot), what, int(value), int(more))
                     eras[-1] = replace(eras[-1], deeds=(*eras[-1].deeds, deed))
                 case _:

@@ -22,10 +22,11 @@ from bmcha.model.role import Reason, Role
 from bmcha.node import Node
 from bmcha.runtime import mailbox
 from tests.sim import judge as judging
-from tests.sim.storm import run_story
-from tests.sim.story import parse_story
+from tests.sim.storm import Storm, run_story
+from tests.sim.story import make_story, parse_story
 from tests.world import Module, hardware, wires
 from tests.world.life import Life
+from tests.world.proof import Proof
 from tests.world.pulse_sender import PulseSender
 
 Patch = pytest.MonkeyPatch
@@ -160,6 +161,13 @@ def test_a_record_that_is_told_twice_is_seen(monkeypatch: Patch) -> None:
     monkeypatch.setattr(EventLog, "receive", lambda self, record: True)
     deeds = ("+10 swizzle 1 - 0 0", "+5000 nothing 0 - 0 0")
     assert broken_by(deeds) == "doubled-event"
+
+
+def test_a_path_that_believes_each_boot_that_has_the_key_is_seen(monkeypatch: Patch) -> None:
+    """A story in which somebody says again what a former boot said."""
+    monkeypatch.setattr(Proof, "is_of_now", lambda self, header, message, heard_ns: True)
+    outcome = Storm(make_story(800_047)).run()
+    assert [each.rule for each in outcome.violations][:1] == ["doubled-event"]
 
 
 def test_a_chassis_that_nobody_takes_is_seen(monkeypatch: Patch) -> None:

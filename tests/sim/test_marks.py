@@ -37,7 +37,7 @@ NAMED = {
         +3000 nothing 0 - 0 0
     """,
     "a holder that dies beside one that starts": """
-        setup board=bare policy=hold paths=3 deadtime_ms=400
+        setup board=bare policy=hold is_signed=False paths=3 deadtime_ms=400
         era paths quiet 0
         +900 kill 1 - 0 0
     """,

@@ -133,10 +133,12 @@ class PathEnd:
 
     def _hear(self, now_ns: int) -> None:
         arrived, self.arrived = self.arrived, []
+        wires = self.life.module.world.wires
         for frame in arrived:
             heard = self.coder.decode([frame], now_ns) if isinstance(frame, bytes) else [frame]
             for header, message in heard:
                 self.life.watcher.heard(self.life, self.name, header, message)
+                wires.keep(self.name, header.source_slot, header, message)
                 self.life.post(self.pulse.hear(header, message, now_ns))
 
     def send(self, now_ns: int) -> None:

@@ -9,6 +9,7 @@ comes from one generator a direction, so that a fault on one path changes nothin
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -21,6 +22,8 @@ from tests.world.frame_coder import FrameCoder
 ARRIVED_MAX = 550
 """What a socket's buffer holds while nobody reads (as measured for `bmcha.runtime.path_worker`)."""
 CLOGGED_MAX = 550
+KEPT_MAX = 400
+"""Half a minute of beats, and of former boots what came just before."""
 
 Frame = tuple[Header, Message] | bytes
 Seal = Callable[[bytes], bytes]
@@ -62,6 +65,8 @@ class Direction:
     last_due_ns: int = 0
     carried_count: int = 0
     lost_count: int = 0
+    kept: deque[tuple[Header, Message]] = field(default_factory=lambda: deque(maxlen=KEPT_MAX))
+    """What arrived of late and was heard: whoever listens on the way may say it again."""
 
     def chance(self, percent: int) -> bool:
         return percent > 0 and self.random.random() * 100 < percent
@@ -135,6 +140,14 @@ class Wires:
 
     def _arrive(self, way: Direction, frame: Frame) -> None:
         self._deliver(way.path, 3 - way.source, frame)
+
+    # ---- who listens on the way
+
+    def keep(self, path: str, source: int, header: Header, message: Message) -> None:
+        self.directions[path, source].kept.append((header, message))
+
+    def say_again(self, target: int, path: str, data: bytes, after_ns: int) -> None:
+        self._agenda.at(self._agenda.now_ns + after_ns, lambda: self._deliver(path, target, data))
 
     # ---- faults
 
