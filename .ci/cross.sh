@@ -62,7 +62,7 @@ flock 9
 # ------------------------------------------------------------------ the board's Python, unpacked
 
 to_run=(libc6 libgcc-s1 python3.11-minimal libpython3.11-minimal libpython3.11-stdlib zlib1g libexpat1
-    libssl3 libffi8 libsqlite3-0 libbz2-1.0 liblzma5 libuuid1 libcrypt1)
+    libssl3 libffi8 libsqlite3-0 libsodium23 libbz2-1.0 liblzma5 libuuid1 libcrypt1)
 to_build=(libc6-dev linux-libc-dev libcrypt-dev libpython3.11-dev libffi-dev)
 
 candidates=$(.ci/debian.sh "$arch" candidates "${to_run[@]}" "${to_build[@]}") || exit $?

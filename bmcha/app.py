@@ -12,7 +12,7 @@ import contextlib
 import faulthandler
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -57,8 +57,10 @@ from bmcha.runtime.mailbox import Mailbox
 from bmcha.runtime.node_loop import NodeLoop
 from bmcha.runtime.opinion_worker import OpinionWorker
 from bmcha.runtime.out_queue import OutQueue
+from bmcha.runtime.pairing_desk import PairingDesk
 from bmcha.runtime.path_reports import PathReports
 from bmcha.runtime.path_worker import PathWorker
+from bmcha.runtime.pid_file import pid_file
 from bmcha.runtime.pulse_settings import pulse_settings
 from bmcha.runtime.reloader import Reloader
 from bmcha.runtime.sensor_worker import sensor_workers
@@ -117,7 +119,7 @@ class _Service:
         closing.callback(listener.close)
         image = ShmRegion(service.image_name)
         closing.callback(image.close, is_unlinked=True)
-        closing.enter_context(_pid_file(service.pid_file))
+        closing.enter_context(pid_file(service.pid_file))
         log = service.log
         self._log = open_log(
             service.log_file, log.stderr, log.level, log.file_bytes_max, faulthandler.enable
@@ -129,7 +131,9 @@ class _Service:
         self._mailbox = Mailbox()
         self._drafts = EngineDrafts()
         self._queues = {path.name: OutQueue() for path in config.node.paths}
-        self._path_reports = PathReports(self._mailbox.post, clock, self._log.say)
+        self._path_reports = PathReports(
+            self._mailbox.post, clock, self._log.say, lambda *heard: self._pairing.hear(*heard)
+        )
         self._paths = self._path_workers()
         self._path_reports.watch(list(self._paths.values()))
         self._store = StoreWorker(lambda: SqliteStore(service.state_dir), self._mailbox.post, clock)
@@ -141,7 +145,16 @@ class _Service:
             self._own_slot,
             self._mailbox.post,
             clock,
-            {"reload": self._reload_asked, "report": self._report_asked},
+            {"reload": self._reload_asked, "report": self._report_asked, "pair": self._pair_asked},
+        )
+        self._pairing = PairingDesk(
+            config.node,
+            self._own_slot,
+            self._keys,
+            self._path_outlets(),
+            self._control.answered,
+            clock,
+            self._log.say,
         )
         self._reloader = Reloader(
             config,
@@ -235,6 +248,9 @@ class _Service:
     def _report_asked(self, request_id: int, _params: Mapping[str, Any]) -> bool:
         return self._clerk.ask(lambda: self._reporter.report(request_id))
 
+    def _pair_asked(self, request_id: int, params: Mapping[str, Any]) -> bool:
+        return self._clerk.ask(lambda: self._pairing.asked(request_id, params))
+
     def _apply(self, config: Config) -> None:
         """What of a configuration that was read again is not the node's."""
         self._log.level = config.service.log.level
@@ -320,10 +336,7 @@ class _Service:
     def _outlets(self) -> Outlets:
         return Outlets(
             drafts=self._drafts,
-            paths={
-                name: PathOutlet(queue, self._paths[name].wake if name in self._paths else _nobody)
-                for name, queue in self._queues.items()
-            },
+            paths=self._path_outlets(),
             store=self._store,
             lines=self._lines,
             watchdog=Watchdogs(self._watchdog, ServiceWatchdog()),
@@ -332,13 +345,17 @@ class _Service:
             audience=self._audience,
         )
 
+    def _path_outlets(self) -> dict[str, PathOutlet]:
+        return {
+            name: PathOutlet(queue, self._paths[name].wake if name in self._paths else _nobody)
+            for name, queue in self._queues.items()
+        }
+
     def _node(self, loaded: Loaded, restart: Restart) -> Node:
         if loaded.why:
             self._mailbox.post(StoreFailed("state at the start", loaded.why))
-        who, wall_ms = (
-            (self._config.node, self._own_slot, self._boot_id),
-            time.time_ns() // NS_PER_MS,
-        )
+        who = self._config.node, self._own_slot, self._boot_id
+        wall_ms = time.time_ns() // NS_PER_MS
         node = Node(*who, loaded.epoch, loaded.records, wall_ms, clock(), restart)
         self._box.watch(node, loaded.epoch)
         return node
@@ -376,23 +393,6 @@ def _link(path: PathSettings) -> Link:
             return SerialLink(path.device, path.line)
         case PathKind.ETHERNET:
             return EthernetLink(path.interface, path.remote_mac)
-
-
-@contextlib.contextmanager
-def _pid_file(file: str | None) -> Iterator[None]:
-    if file is None:
-        yield
-        return
-    if os.path.exists(file) and not os.path.isfile(file):
-        # It is removed at the end: as root that could be a device.
-        raise CannotRun(f"pid_file {file} is there and no regular file; name another one")
-    with open(file, "w", encoding="ascii") as written:
-        written.write(f"{os.getpid()}\n")
-    try:
-        yield
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(file)
 
 
 def _os_sentence(error: OSError) -> str:

@@ -20,6 +20,7 @@ from bmcha.model.message import (
     Header,
     Heartbeat,
     MirrorJoin,
+    Pairing,
     Probe,
     ProbeReply,
 )
@@ -125,6 +126,8 @@ class Hearing:
                 self._chassis.peer_acked(event.message, now_ns)
             case Heartbeat():
                 pass  # heartbeats come as HeartbeatHeard
+            case Pairing():
+                pass  # never: `bmcha.runtime.pairing_desk` has it before the node
 
     def _known(self, path: str, header: Header) -> PeerView | None:
         """The peer whose present life this message is from."""

@@ -74,6 +74,18 @@ uint32_t bmcha_candidates_drop(struct bmcha_candidates *candidates, uint32_t boo
     return count;
 }
 
+uint32_t bmcha_candidates_forgive(struct bmcha_candidates *candidates, uint32_t boot_id)
+{
+    struct bmcha_candidate *it = find(candidates, boot_id);
+    uint32_t count;
+
+    if (it == NULL)
+        return 0;
+    count = it->count;
+    it->count = 0;
+    return count;
+}
+
 uint32_t bmcha_candidates_condemn(struct bmcha_candidates *candidates, int64_t before_ns)
 {
     uint32_t condemned = 0;

@@ -44,6 +44,9 @@ uint32_t bmcha_candidates_note(struct bmcha_candidates *candidates, uint32_t boo
 /* It has proved itself, or is over: how many frames of it there were. */
 uint32_t bmcha_candidates_drop(struct bmcha_candidates *candidates, uint32_t boot_id);
 
+/* As `drop`, and it stays. */
+uint32_t bmcha_candidates_forgive(struct bmcha_candidates *candidates, uint32_t boot_id);
+
 /* Those heard first before that time were no peers: how many frames there were since the last
  * time. They stay, and may still prove themselves. */
 uint32_t bmcha_candidates_condemn(struct bmcha_candidates *candidates, int64_t before_ns);

@@ -31,6 +31,8 @@ static void report_overdue(struct bmcha_engine *engine)
 
     memset(&report, 0, sizeof report);
     report.kind = BMCHA_REPORT_OVERDUE;
+    if (engine->port) /* it may be another module, with another address */
+        bmcha_port_unlearn(engine->port);
     report.heard_ns = engine->pulse.last_heard_ns;
     (void)bmcha_reports_put(&engine->reports, report, NULL, 0, NULL, 0);
     engine->has_news = 1;
@@ -83,22 +85,43 @@ int bmcha_engine_summarise(struct bmcha_engine *engine, int64_t now_ns)
 
 /* ---- what came ---- */
 
+/* 1: it was believed, and the peer's. */
+static int hear_frame(struct bmcha_engine *engine, const struct bmcha_frame *frame,
+                      const uint8_t *bodies, int64_t heard_ns)
+{
+    const uint8_t *body = bodies + frame->body_offset;
+    uint64_t rx = engine->pulse.counts.rx;
+    enum bmcha_heard heard = bmcha_pulse_hear(&engine->pulse, frame, body, heard_ns,
+                                              engine->sieve.bad_counts);
+
+    engine->has_heard_sound = 1;
+    if (heard == BMCHA_HEARD_BEAT)
+        report_frame(engine, BMCHA_REPORT_BEAT, frame, body, heard_ns);
+    else if (heard == BMCHA_HEARD_MESSAGE)
+        report_frame(engine, BMCHA_REPORT_MESSAGE, frame, body, heard_ns);
+    else if (heard == BMCHA_HEARD_FORGED)
+        engine->is_noisy = 1;
+    return engine->pulse.counts.rx != rx;
+}
+
 static void hear_frames(struct bmcha_engine *engine, size_t count, const uint8_t *bodies,
                         int64_t heard_ns)
 {
-    for (size_t at = 0; at < count; at++) {
-        const struct bmcha_frame *frame = &engine->frames[at];
-        const uint8_t *body = bodies + frame->body_offset;
-        enum bmcha_heard heard = bmcha_pulse_hear(&engine->pulse, frame, body, heard_ns,
-                                                  engine->sieve.bad_counts);
-        engine->has_heard_sound = 1;
-        if (heard == BMCHA_HEARD_BEAT)
-            report_frame(engine, BMCHA_REPORT_BEAT, frame, body, heard_ns);
-        else if (heard == BMCHA_HEARD_MESSAGE)
-            report_frame(engine, BMCHA_REPORT_MESSAGE, frame, body, heard_ns);
-        else if (heard == BMCHA_HEARD_FORGED)
-            engine->is_noisy = 1;
-    }
+    for (size_t at = 0; at < count; at++)
+        (void)hear_frame(engine, &engine->frames[at], bodies, heard_ns);
+}
+
+/* Which of the datagrams it was; and only from who has the key is learned. */
+static void learn(struct bmcha_engine *engine, const struct bmcha_frame *frame,
+                  const uint32_t *sizes, size_t count)
+{
+    size_t at = 0, from = 0;
+
+    if (!bmcha_keyring_vouches(&engine->pulse.keyring, frame))
+        return;
+    while (at < count && from < frame->offset)
+        from += sizes[at++];
+    bmcha_port_learn(engine->port, at);
 }
 
 void bmcha_engine_hear_datagrams(struct bmcha_engine *engine, const uint8_t *data, size_t data_size,
@@ -108,7 +131,11 @@ void bmcha_engine_hear_datagrams(struct bmcha_engine *engine, const uint8_t *dat
 
     found = bmcha_frame_sift_datagrams(&engine->sieve, data, data_size, sizes,
                                        count, engine->frames, BMCHA_FRAMES_AT_ONCE, &taken);
-    hear_frames(engine, found, data, heard_ns);
+    for (size_t at = 0; at < found; at++) {
+        const struct bmcha_frame *frame = &engine->frames[at];
+        if (hear_frame(engine, frame, data, heard_ns) && engine->port && engine->port->is_learning)
+            learn(engine, frame, sizes, count);
+    }
     if (found < count)
         engine->is_noisy = 1;
 }

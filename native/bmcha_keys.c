@@ -132,6 +132,11 @@ int bmcha_keyring_judge(struct bmcha_keyring *ring, const struct bmcha_frame *fr
     return BMCHA_BAD_MAC_WRONG;
 }
 
+int bmcha_keyring_takes_pairing(const struct bmcha_keyring *ring, int64_t now_ns)
+{
+    return now_ns < ring->set.pairing_until_ns;
+}
+
 int bmcha_keyring_vouches(const struct bmcha_keyring *ring, const struct bmcha_frame *frame)
 {
     return ring->set.count != 0 && frame->flags & BMCHA_FLAG_MAC;

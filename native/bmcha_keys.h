@@ -11,12 +11,14 @@
 #define BMCHA_KEYS_MAX 4u
 
 /* Published by who reads the key file, for all paths. No keys: everything is believed, and nothing
- * is signed. `sender_id` 0: frames go out unsigned. */
+ * is signed. `sender_id` 0: frames go out unsigned. Until `pairing_until_ns` modules may bring each
+ * other the keys (docs/adr/0026-pairing.md). */
 struct bmcha_key_set {
     uint32_t number; /* of this set, from 1; 0: none was published yet */
     uint32_t count;
     uint32_t sender_id;
     uint32_t accepts_unsigned;
+    int64_t pairing_until_ns;
     struct {
         uint32_t id;
         uint8_t secret[BMCHA_KEY_BYTES];
@@ -58,6 +60,9 @@ int bmcha_keyring_sign(const struct bmcha_keyring *ring, uint8_t *frame);
 /* 0: it may be believed. Else BMCHA_BAD_ and why not. `bytes` begin with the header. */
 int bmcha_keyring_judge(struct bmcha_keyring *ring, const struct bmcha_frame *frame,
                         const uint8_t *bytes, int64_t now_ns);
+
+/* 1: a pairing frame may be heard. */
+int bmcha_keyring_takes_pairing(const struct bmcha_keyring *ring, int64_t now_ns);
 
 /* 1: what was believed was signed, and is to be of now as well. */
 int bmcha_keyring_vouches(const struct bmcha_keyring *ring, const struct bmcha_frame *frame);

@@ -111,7 +111,8 @@ static size_t read_datagrams(struct bmcha_port *port, uint8_t *out, uint32_t *si
 
     for (int i = 0; i < TOLD_MAX && count == 0; i++) {
         count = bmcha_udp_drain(port->fd, out, BMCHA_INPUT_BYTES, sizes, BMCHA_BATCH_MAX,
-                                BMCHA_DATAGRAM_BYTES_MAX, &number);
+                                BMCHA_DATAGRAM_BYTES_MAX, port->is_learning ? port->sources : NULL,
+                                &number);
         if (number == 0)
             break;
         if (port->kind == BMCHA_PORT_ETHERNET) {
@@ -129,6 +130,18 @@ static size_t read_datagrams(struct bmcha_port *port, uint8_t *out, uint32_t *si
     if (port->kind == BMCHA_PORT_ETHERNET)
         take_off_lengths(out, sizes, count);
     return count;
+}
+
+void bmcha_port_learn(struct bmcha_port *port, size_t at)
+{
+    if (port->is_learning && at < BMCHA_BATCH_MAX)
+        memcpy(port->remote_mac, port->sources[at], sizeof port->remote_mac);
+}
+
+void bmcha_port_unlearn(struct bmcha_port *port)
+{
+    if (port->is_learning)
+        memset(port->remote_mac, 0xFF, sizeof port->remote_mac);
 }
 
 /* ---- a stream ---- */

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "bmcha_published.h"
+#include "bmcha_udp.h"
 #include "bmcha_wire.h"
 
 enum bmcha_port_kind {
@@ -35,7 +36,9 @@ struct bmcha_port {
     int32_t kind;
     int32_t fd;
     int32_t interface_index; /* ETHERNET: out of which interface, and to whom */
-    uint8_t remote_mac[6];
+    uint8_t remote_mac[BMCHA_MAC_ADDRESS_BYTES];
+    uint8_t is_learning; /* ETHERNET: from signed beats, to whom; until then to everybody */
+    uint8_t sources[BMCHA_BATCH_MAX][BMCHA_MAC_ADDRESS_BYTES]; /* of what was read last */
     uint8_t is_stuck; /* SERIAL: it said there was room and took nothing */
     _Atomic uint8_t has_heard; /* bytes came since this was set to 0 */
     uint32_t queued_bytes_max; /* SERIAL: no new frame while the driver holds more */
@@ -58,5 +61,10 @@ int bmcha_port_write_rest(struct bmcha_port *port);
  * says that the far end hung up. */
 size_t bmcha_port_read(struct bmcha_port *port, int is_ended, uint8_t *out, uint32_t *sizes,
                        int *is_more, int *error);
+
+/* ETHERNET that learns: the peer is whoever sent the datagram at this place of what was read last.
+ * And: nobody is known any more, so all are spoken to. */
+void bmcha_port_learn(struct bmcha_port *port, size_t at);
+void bmcha_port_unlearn(struct bmcha_port *port);
 
 #endif

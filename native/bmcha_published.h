@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BMCHA_PUBLISHED_WORDS_MAX 40u
+#define BMCHA_PUBLISHED_WORDS_MAX 42u
 #define BMCHA_PUBLISHED_TRIES 100
 
 struct bmcha_published {

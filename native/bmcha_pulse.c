@@ -1,4 +1,4 @@
-/* The receiving half of the beat engine (R1 to R9), its watch (W1 to W5), and its clock. What
+/* The receiving half of the beat engine (R1 to R10), its watch (W1 to W5), and its clock. What
  * counts as life on one path, what is news, and when the path has been silent for too long. */
 #include "bmcha_pulse.h"
 
@@ -136,8 +136,11 @@ static int makes_sense(const uint8_t *body, size_t size)
 /* 0, or why nobody can make anything of it. */
 static int refusal(const struct bmcha_frame *frame, const uint8_t *body)
 {
-    if (frame->type < BMCHA_TYPE_HEARTBEAT || frame->type > BMCHA_TYPE_DELTA_ACK)
+    if (frame->type < BMCHA_TYPE_MIN || frame->type > BMCHA_TYPE_MAX)
         return BMCHA_BAD_TYPE;
+    if (frame->type == BMCHA_TYPE_PAIRING &&
+        (frame->body_length == 0 || frame->body_length > BMCHA_PAIRING_BYTES_MAX))
+        return BMCHA_BAD_BODY;
     if (frame->type == BMCHA_TYPE_HEARTBEAT && !makes_sense(body, frame->body_length))
         return BMCHA_BAD_BODY;
     return 0;
@@ -162,12 +165,12 @@ static void hear_other(struct bmcha_pulse *pulse, const struct bmcha_frame *fram
         return;
     }
     if (bmcha_keyring_vouches(&pulse->keyring, frame)) {
-        if (!bmcha_pulse_names_ours(pulse, body)) {
-            bmcha_pulse_note_unproven(pulse, frame, heard_ns, bad_counts);
+        /* It stays a candidate, so that our beats go on naming it: it has to know of us too. */
+        bmcha_pulse_note_unproven(pulse, frame, heard_ns, bad_counts);
+        if (!bmcha_pulse_names_ours(pulse, body))
             return;
-        }
         bad_counts[-BMCHA_BAD_UNPROVEN] +=
-            bmcha_candidates_drop(&pulse->candidates, frame->boot_id);
+            bmcha_candidates_forgive(&pulse->candidates, frame->boot_id) - 1;
     }
     pulse->counts.ignored++;
     pulse->twin = (struct bmcha_twin){heard_ns, frame->boot_id, frame->epoch,
@@ -319,11 +322,34 @@ static enum bmcha_heard hear_beat(struct bmcha_pulse *pulse, const struct bmcha_
     return is_news ? BMCHA_HEARD_BEAT : BMCHA_HEARD_NOTHING;
 }
 
+/* R10. Neither life nor a word of the node: it has no place in the sequence, and who brings the keys
+ * cannot be asked for them. */
+static enum bmcha_heard hear_pairing(struct bmcha_pulse *pulse, const struct bmcha_frame *frame,
+                                     const uint8_t *body, int64_t heard_ns, uint64_t *bad_counts)
+{
+    int bad = refusal(frame, body);
+
+    if (bad) {
+        bad_counts[-bad]++;
+        return BMCHA_HEARD_NOTHING;
+    }
+    if (!pulse->settings.is_stuffed || !is_for_us(pulse, frame) ||
+        !bmcha_keyring_takes_pairing(&pulse->keyring, heard_ns)) {
+        pulse->counts.ignored++;
+        return BMCHA_HEARD_NOTHING;
+    }
+    pulse->counts.rx++;
+    return BMCHA_HEARD_MESSAGE;
+}
+
 enum bmcha_heard bmcha_pulse_hear(struct bmcha_pulse *pulse, const struct bmcha_frame *frame,
                                   const uint8_t *body, int64_t heard_ns, uint64_t *bad_counts)
 {
-    int bad = bmcha_keyring_judge(&pulse->keyring, frame, body - BMCHA_HEADER_BYTES, heard_ns);
+    int bad;
 
+    if (frame->type == BMCHA_TYPE_PAIRING)
+        return hear_pairing(pulse, frame, body, heard_ns, bad_counts);
+    bad = bmcha_keyring_judge(&pulse->keyring, frame, body - BMCHA_HEADER_BYTES, heard_ns);
     if (bad) {
         bad_counts[-bad]++;
         return BMCHA_HEARD_FORGED;

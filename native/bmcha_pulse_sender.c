@@ -90,11 +90,18 @@ static int has_fresh_draft(struct bmcha_pulse *pulse, int64_t now_ns)
     return 0;
 }
 
+static uint32_t next_sequence(const struct bmcha_pulse *pulse)
+{
+    return pulse->sequence + 1 ? pulse->sequence + 1 : 1;
+}
+
+/* S11: a pairing goes unsigned and without a sequence, since the other end can check neither. */
 static size_t encode(struct bmcha_pulse *pulse, uint8_t type, uint8_t target_slot,
                      const uint8_t *body, size_t body_size, uint8_t *out, size_t out_size)
 {
     const struct bmcha_pulse_settings *settings = &pulse->settings;
-    uint8_t key_id = bmcha_keyring_sender(&pulse->keyring);
+    int is_pairing = type == BMCHA_TYPE_PAIRING;
+    uint8_t key_id = is_pairing ? 0 : bmcha_keyring_sender(&pulse->keyring);
     struct bmcha_frame head;
     uint8_t *frame;
     ssize_t size;
@@ -108,7 +115,7 @@ static size_t encode(struct bmcha_pulse *pulse, uint8_t type, uint8_t target_slo
     head.target_slot = target_slot;
     head.boot_id = settings->boot_id;
     head.epoch = pulse->draft.epoch;
-    head.sequence = pulse->sequence + 1 ? pulse->sequence + 1 : 1;
+    head.sequence = is_pairing ? 0 : next_sequence(pulse);
     head.body_length = (uint16_t)body_size;
     frame = bmcha_frame_begin(out, out_size, settings->is_stuffed, &head, body);
     if (frame == NULL || (key_id && bmcha_keyring_sign(&pulse->keyring, frame)))
@@ -248,7 +255,8 @@ void bmcha_pulse_note_sent(struct bmcha_pulse *pulse, size_t size, int64_t now_n
     uint32_t rate = pulse->settings.line_bytes_per_s;
 
     pulse->counts.tx++;
-    pulse->sequence = pulse->sequence + 1 ? pulse->sequence + 1 : 1;
+    if (pulse->offered != BMCHA_OFFER_ROLE || pulse->role.type != BMCHA_TYPE_PAIRING)
+        pulse->sequence = next_sequence(pulse);
     if (rate)
         pulse->line_free_ns =
             greater(pulse->line_free_ns, now_ns) + (int64_t)size * BMCHA_NS_PER_S / rate;

@@ -4,10 +4,11 @@
 
 #include <errno.h>
 #include <linux/filter.h>
+#include <linux/if_packet.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#define BATCH_MAX 32
+#define BATCH_MAX 16
 /* A call that a signal interrupted is made again, and not for ever. */
 #define INTERRUPTED_MAX 8
 
@@ -25,7 +26,8 @@ int bmcha_udp_filter(int fd, const void *program, size_t program_size)
 }
 
 /* Reads up to `count` datagrams into rooms of `room` bytes each. */
-static int read_batch(int fd, uint8_t *out, size_t room, unsigned count, struct mmsghdr *batch)
+static int read_batch(int fd, uint8_t *out, size_t room, unsigned count, struct mmsghdr *batch,
+                      struct sockaddr_ll *from)
 {
     struct iovec pieces[BATCH_MAX];
     unsigned at;
@@ -36,14 +38,20 @@ static int read_batch(int fd, uint8_t *out, size_t room, unsigned count, struct 
         pieces[at].iov_len = room;
         batch[at].msg_hdr.msg_iov = &pieces[at];
         batch[at].msg_hdr.msg_iovlen = 1;
+        if (from) {
+            batch[at].msg_hdr.msg_name = &from[at];
+            batch[at].msg_hdr.msg_namelen = sizeof from[at];
+        }
     }
     return recvmmsg(fd, batch, count, MSG_DONTWAIT, NULL);
 }
 
 size_t bmcha_udp_drain(int fd, uint8_t *out, size_t out_size, uint32_t *sizes, size_t sizes_max,
-                       size_t datagram_bytes_max, int *error)
+                       size_t datagram_bytes_max, uint8_t (*sources)[BMCHA_MAC_ADDRESS_BYTES],
+                       int *error)
 {
     struct mmsghdr batch[BATCH_MAX];
+    struct sockaddr_ll from_whom[BATCH_MAX];
     size_t room = datagram_bytes_max + 1;
     size_t filled = 0, count = 0;
     unsigned interrupted = 0;
@@ -58,7 +66,8 @@ size_t bmcha_udp_drain(int fd, uint8_t *out, size_t out_size, uint32_t *sizes, s
         wanted = fitting < wanted ? fitting : wanted;
         if (wanted == 0)
             return count;
-        found = read_batch(fd, out + from, room, (unsigned)wanted, batch);
+        found = read_batch(fd, out + from, room, (unsigned)wanted, batch,
+                           sources ? from_whom : NULL);
         if (found < 0 && errno == EINTR && interrupted++ < INTERRUPTED_MAX)
             continue;
         if (found <= 0) {
@@ -70,6 +79,8 @@ size_t bmcha_udp_drain(int fd, uint8_t *out, size_t out_size, uint32_t *sizes, s
             uint32_t size = batch[at].msg_len;
             memmove(out + filled, out + from + (size_t)at * room, size);
             filled += size;
+            if (sources)
+                memcpy(sources[count], from_whom[at].sll_addr, BMCHA_MAC_ADDRESS_BYTES);
             sizes[count++] = size;
         }
     }

@@ -79,6 +79,7 @@ ffibuilder.cdef("""
         int32_t fd;
         int32_t interface_index;
         uint8_t remote_mac[6];
+        uint8_t is_learning;
         uint8_t has_heard;
         uint32_t queued_bytes_max;
         struct bmcha_published refusals;

@@ -20,8 +20,9 @@ from typing import Any, Final
 
 from bmcha.bench.cable import Cable, NoNetworks, own_network
 from bmcha.bench.figures import Figure, Table
-from bmcha.bench.keepalived import NOT_THERE, KeepalivedEnd, KeepalivedPair, is_there
-from bmcha.bench.pair import DEFAULT, FAST, LOOK_S, Module, Pair, Profile
+from bmcha.bench.pair import DEFAULT, FAST, LOOK_S, Pair, Profile
+from bmcha.bench.rival import AnyPair, End
+from bmcha.bench.rivals import RIVALS
 
 FAULTS: Final = ("SIGKILL", "SIGSTOP", "all paths cut", "one path cut")
 COUNT_MAX: Final = 200
@@ -31,7 +32,6 @@ GIVE_UP_DEADTIMES: Final = 40
 TIME_S: Final = {DEFAULT.name: 4.0, FAST.name: 3.0}
 """About what one fault takes, with all that is started again."""
 OURS: Final = "bmcha"
-End = Module | KeepalivedEnd
 PROFILES: Final = {each.name: each for each in (DEFAULT, FAST)}
 
 
@@ -55,8 +55,8 @@ def measure(
 def _in_network(
     who: str, faults: Sequence[str], profile: Profile, count: int, priority: int
 ) -> list[Figure]:
-    if who != OURS and not is_there():
-        return [Figure(who, "ms", (), NOT_THERE)]
+    if who != OURS and not RIVALS[who].is_there:
+        return [Figure(who, "ms", (), RIVALS[who].not_there)]
     asked: dict[str, Any] = {"who": who, "faults": faults, "profile": profile.name}
     asked |= {"count": count, "priority": priority}
     try:
@@ -71,7 +71,7 @@ def _in_network(
 
 
 class Breaker:
-    def __init__(self, pair: Pair | KeepalivedPair, cable: Cable) -> None:
+    def __init__(self, pair: AnyPair, cable: Cable) -> None:
         self._pair = pair
         self._cable = cable
         self._deadtime_s = pair.profile.deadtime_ms / 1000
@@ -138,12 +138,10 @@ def main(asked: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def pair_of(
-    asked: dict[str, Any], folder: Path, cable: Cable, profile: Profile
-) -> Pair | KeepalivedPair:
+def pair_of(asked: dict[str, Any], folder: Path, cable: Cable, profile: Profile) -> AnyPair:
     if asked["who"] == OURS:
         return Pair(folder, cable, profile, asked["priority"])
-    return KeepalivedPair(folder, cable, profile)
+    return RIVALS[asked["who"]].make(folder, cable, profile)
 
 
 if __name__ == "__main__":

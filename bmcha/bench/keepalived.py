@@ -9,7 +9,6 @@ has the address holds.
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,8 +18,8 @@ from typing import Final
 
 from bmcha.bench.cable import INTERFACES, Cable
 from bmcha.bench.pair import READY_S, Profile, wait_until
+from bmcha.bench.rival import PATH, children_of
 
-NOT_THERE: Final = "not measured: it is not installed: apt install keepalived"
 ADDRESS: Final = "198.51.100.9"
 CONFIG: Final = """
 global_defs {{
@@ -39,10 +38,6 @@ vrrp_instance bench {{
     }}
 }}
 """
-
-
-def is_there() -> bool:
-    return shutil.which("keepalived", path=os.environ["PATH"] + ":/usr/sbin") is not None
 
 
 class KeepalivedEnd:
@@ -67,12 +62,17 @@ class KeepalivedEnd:
     def runs(self) -> bool:
         return self._process is not None
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        assert self._process is not None
+        return children_of(self._process.pid)
+
     def start(self) -> None:
         files = [f"-p{self._folder}/pid", f"-r{self._folder}/vrrp", f"-c{self._folder}/checkers"]
         words = ["keepalived", "-n", "-P", "-l", "-f", str(self._folder / "conf"), *files]
         self._process = subprocess.Popen(
             [*self._at, *words],
-            env=os.environ | {"PATH": os.environ["PATH"] + ":/usr/sbin"},
+            env=os.environ | {"PATH": PATH},
             stdin=subprocess.DEVNULL,
             stdout=(self._folder / "log").open("ab"),
             stderr=subprocess.STDOUT,

@@ -15,7 +15,11 @@ from typing import Any, Final
 
 import bmcha
 from bmcha.bench.cable import ADDRESSES, INTERFACES, MACS, Cable
+from bmcha.config.key_file import write_key_file
 from bmcha.control_client import ControlClient, NoService
+from bmcha.hal.mac import check_of, open_mac
+from bmcha.hal.port import PortError
+from bmcha.model.key import KEY_BYTES, NO_KEYS, Key, KeySet, KeyState
 from bmcha.model.record import dataclass
 
 READY_S: Final = 20.0
@@ -40,6 +44,7 @@ board = "board.toml"
 hw_root = "hw"
 state_dir = "store"
 control_socket = "control.sock"
+key_file = "keys"
 image_name = "/{image}"
 log_file = "log"
 
@@ -95,7 +100,7 @@ class Module:
         self._image = Path(f"/dev/shm/bmcha-bench-{slot}-{os.getpid()}")
         self.process: subprocess.Popen[bytes] | None = None
 
-    def make(self, profile: Profile, priority: int) -> None:
+    def make(self, profile: Profile, priority: int, keys: KeySet) -> None:
         for name in ("hw/straps", "hw/lines"):
             (self._folder / name).mkdir(parents=True)
         (self._folder / "board.toml").write_text(BOARD)
@@ -111,6 +116,8 @@ class Module:
                 deadtime_ms=profile.deadtime_ms,
             )
         (self._folder / "config.toml").write_text(text)
+        if keys.keys:
+            write_key_file(str(self._folder / "keys"), keys)
         for bit in (0, 1):
             (self._folder / f"hw/straps/SLOT_ID{bit}").write_text(f"{self.slot >> bit & 1}\n")
 
@@ -125,6 +132,10 @@ class Module:
             stdout=subprocess.DEVNULL,
             stderr=(self._folder / "stderr").open("wb"),
         )
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        return (self.process.pid,) if self.process is not None else ()
 
     @property
     def is_holding(self) -> bool:
@@ -169,8 +180,9 @@ class Pair:
     def __init__(self, folder: Path, cable: Cable, profile: Profile, priority: int) -> None:
         self.modules = {slot: Module(folder / f"mm{slot}", slot, cable) for slot in (1, 2)}
         self.profile = profile
+        keys = _new_keys()
         for module in self.modules.values():
-            module.make(profile, priority)
+            module.make(profile, priority, keys)
 
     def settle(self) -> tuple[Module, Module]:
         """(who holds, who stands by), once both say so and hear each other on all paths."""
@@ -200,6 +212,16 @@ class Pair:
 
     def _complaints(self) -> str:
         return "; ".join(module.complaint() for module in self.modules.values())
+
+
+def _new_keys() -> KeySet:
+    """As it is meant to run: signed, where that can be."""
+    try:
+        open_mac()
+    except PortError:
+        return NO_KEYS
+    secret = os.urandom(KEY_BYTES)
+    return KeySet((Key(1, KeyState.SEND, secret, check_of(secret)),), accepts_unsigned=False)
 
 
 def _role(status: dict[str, Any] | None) -> str:

@@ -14,7 +14,6 @@ from bmcha.model.record import dataclass
 BUDGET_S: Final = 600.0
 FULL_S: Final = 3600.0
 PRIORITY: Final = beats.PRIORITY
-RIVALS: Final = ("keepalived",)
 SHARES: Final = {"beats": 0.15, "failover": 0.55, "steady": 0.29, "codec": 0.01}
 """Of the budget, where all rows run; fewer rows share it in the same proportion."""
 ROWS: Final = tuple(SHARES)

@@ -19,10 +19,10 @@ from typing import Any, Final
 
 from bmcha.bench.beats import BUSY_PROCESSES, busy_process
 from bmcha.bench.cable import Cable, NoNetworks, own_network
-from bmcha.bench.failover import OURS, PROFILES, End, pair_of
+from bmcha.bench.failover import OURS, PROFILES, pair_of
 from bmcha.bench.figures import Figure, Table
-from bmcha.bench.keepalived import NOT_THERE, KeepalivedPair, is_there
-from bmcha.bench.pair import Module, Pair
+from bmcha.bench.rival import AnyPair, End
+from bmcha.bench.rivals import RIVALS
 
 LOOK_S: Final = 0.001
 COST_S: Final = 5.0
@@ -31,8 +31,8 @@ COST_S: Final = 5.0
 def measure(seconds: float, profile: str, against: Sequence[str], priority: int) -> Table:
     figures: list[Figure] = []
     for who in (OURS, *against):
-        if who != OURS and not is_there():
-            figures.append(Figure(who, "", (), NOT_THERE))
+        if who != OURS and not RIVALS[who].is_there:
+            figures.append(Figure(who, "", (), RIVALS[who].not_there))
             continue
         asked = {"who": who, "profile": profile, "seconds": seconds, "priority": priority}
         try:
@@ -55,15 +55,12 @@ def main(asked: dict[str, Any]) -> list[dict[str, Any]]:
         pair = pair_of(asked, Path(folder), cable, PROFILES[asked["profile"]])
         try:
             first, second = pair.settle()
-            figures = _cost(first) if isinstance(first, Module) else []
-            return figures + _false_failovers(pair, (first, second), asked["seconds"])
+            return _cost(first) + _false_failovers(pair, (first, second), asked["seconds"])
         finally:
             pair.close()
 
 
-def _false_failovers(
-    pair: Pair | KeepalivedPair, ends: tuple[End, End], seconds: float
-) -> list[dict[str, Any]]:
+def _false_failovers(pair: AnyPair, ends: tuple[End, End], seconds: float) -> list[dict[str, Any]]:
     changes_count, unheld_s, doubly_s = 0, 0.0, 0.0
     with contextlib.ExitStack() as stack:
         for _ in range(BUSY_PROCESSES):
@@ -85,13 +82,14 @@ def _false_failovers(
     ]
 
 
-def _cost(module: Module) -> list[dict[str, Any]]:
-    assert module.process is not None
-    pid = module.process.pid
-    before_s = _processor_s(pid)
+def _cost(end: End) -> list[dict[str, Any]]:
+    """Of all its processes together: what they share is counted for each."""
+    pids = end.pids
+    before_s = sum(map(_processor_s, pids))
     time.sleep(COST_S)
-    percent = 100 * (_processor_s(pid) - before_s) / COST_S
-    resident, anonymous = _memory_mib(pid)
+    percent = 100 * (sum(map(_processor_s, pids)) - before_s) / COST_S
+    memory = [_memory_mib(pid) for pid in pids]
+    resident, anonymous = (sum(each[at] for each in memory) for at in (0, 1))
     return [
         {"name": "processor", "unit": "%", "samples": [percent]},
         {"name": "resident", "unit": "MiB", "samples": [resident]},

@@ -23,7 +23,7 @@ def check_ethernet(
     for number, path in enumerate(subject.node.paths if subject.node is not None else ()):
         keys = [f"paths[{number}].{key}" for key in ("kind", "interface", "remote_mac")]
         are_sound = all(subject.is_sound(subject.module_file, key) for key in keys)
-        if path.kind is not PathKind.ETHERNET or not path.remote_mac or not are_sound:
+        if path.kind is not PathKind.ETHERNET or not are_sound:
             continue
         if service_pid is None:
             yield from _can_be_opened(subject, machine, keys[1], path)

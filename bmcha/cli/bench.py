@@ -11,7 +11,7 @@ from bmcha.cli.commands import Commands
 from bmcha.cli.exit_codes import EXIT_DONE, EXIT_FAILED, EXIT_USAGE
 
 ROWS = ("beats", "failover", "steady", "codec")
-RIVALS = ("keepalived",)
+RIVALS = ("keepalived", "bird")
 BUDGET_S = 600
 FULL_S = 3600
 BUDGET_S_MIN = 10
@@ -39,7 +39,7 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("row", metavar="ROW", nargs="*", help=f"some of: {', '.join(ROWS)}")
     parser.add_argument(
-        "--against", metavar="NAMES", default="", help=f"also these, comma-separated: {RIVALS[0]}"
+        "--against", metavar="NAMES", default="", help=f"also these: {','.join(RIVALS)}"
     )
     time = parser.add_mutually_exclusive_group()
     time.add_argument(

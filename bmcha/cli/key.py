@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from bmcha.cli.asking import connected
 from bmcha.cli.commands import Commands
 from bmcha.cli.exit_codes import EXIT_DONE, EXIT_FAILED, EXIT_NO_SERVICE, EXIT_USAGE
-from bmcha.cli.key_place import CONFIG_DEFAULT, place_of
+from bmcha.cli.key_place import CONFIG_DEFAULT, OLD_KEYS, place_of, read_by_service
+from bmcha.cli.key_said import refuse, say
 from bmcha.cli.output import complain, print_json, print_lines
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def add(commands: Commands) -> None:
             "bmcha key new": "a key more, in the key file of this module",
             "bmcha key list": "which keys are here, and what the other module has shown",
             "bmcha key rotate": "the next step with the newest key, if it is safe",
+            "bmcha key pair": "on both modules: the keys of the one come to the other",
             "bmcha key new --send --file keys.toml": "the first key of a pair that is not running",
         },
         asks_service=True,
@@ -41,8 +42,12 @@ def add(commands: Commands) -> None:
         again accepts nothing else. Each step waits until the other module has shown that it is
         ready. docs/keys.md has the whole of it. A key itself is never printed.
 
-        Exit code 1: refused, and it says what is waited for. 2: the key file has a mistake. 3: no
-        service answers that could say what the other module has.""",
+        pair brings the keys to a module that has none, over the serial line between the two: run it
+        on both within two minutes. Both show a number; say yes if it is the same. Nothing is given
+        or written before both have.
+
+        Exit code 1: refused, and it says what is waited for. 2: the key file has a mistake, or
+        there is no terminal for pair to ask on. 3: no service answers.""",
     )
     parser.add_argument("deed", metavar="|".join(DEEDS), choices=list(DEEDS), help="what to do")
     parser.add_argument(
@@ -60,6 +65,12 @@ def add(commands: Commands) -> None:
         "--force",
         action="store_true",
         help="with rotate: though the other module has not shown that it is ready",
+    )
+    parser.add_argument(
+        "--compare",
+        action="store_true",
+        help="with pair, for scripts: read the number of the other module from standard input and"
+        " compare it, instead of asking; the own one is the first line of the output",
     )
     parser.set_defaults(refuse=parser.error)
 
@@ -96,10 +107,10 @@ def _new(args: argparse.Namespace, place: Place, keys: KeySet) -> int:
 
     if len(keys.keys) >= KEYS_MAX:
         text = f"{place.file} has {KEYS_MAX} keys, which is all there may be"
-        return _refuse(args, text, "drop the old ones first: `bmcha key rotate` on both modules")
+        return refuse(args, text, "drop the old ones first: `bmcha key rotate` on both modules")
     if args.send and keys.keys:
         text = f"{place.file} has a key already, and --send is for the first one"
-        return _refuse(args, text, "make it without --send, then `bmcha key rotate`")
+        return refuse(args, text, "make it without --send, then `bmcha key rotate`")
     secret = os.urandom(KEY_BYTES)
     state = KeyState.SEND if args.send else KeyState.ACCEPT
     key = Key(free_id(keys.keys), state, secret, check_of(secret))
@@ -116,7 +127,7 @@ def _new(args: argparse.Namespace, place: Place, keys: KeySet) -> int:
     )
     told = {"id": key.id, "state": state.value, "check": check}
     body = {"result": "done", "text": text, "next": following, "file": place.file, "key": told}
-    _say(args, body, [text, following, *place.doubts()])
+    say(args, body, [text, following, *place.doubts()])
     return EXIT_DONE
 
 
@@ -165,17 +176,23 @@ def _rotate(args: argparse.Namespace, place: Place, keys: KeySet) -> int:
     told, trouble = place.asked()
     if not args.force:
         if trouble:
-            return _refuse(args, trouble, code=EXIT_NO_SERVICE)
+            return refuse(args, trouble, code=EXIT_NO_SERVICE)
         if waits := obstacles(step, keys, told):
             text = f"Not yet: {_meant(step)}."
-            return _refuse(args, text, *waits, "--force takes the step all the same.")
+            return refuse(args, text, *waits, "--force takes the step all the same.")
     place.write(step.keys)
     text = f"In {place.file} now: {_meant(step)}."
     body = {"result": "done", "step": step.name, "text": text, "file": place.file, "reload": None}
     if trouble:
-        _say(args, body, [text, f"Nobody was told to read it: {trouble}"])
+        say(args, body, [text, f"Nobody was told to read it: {trouble}"])
         return EXIT_DONE
     return _reload(args, place, body, _following(step))
+
+
+def _pair(args: argparse.Namespace, place: Place, keys: KeySet) -> int:
+    from bmcha.cli.key_pair import pair
+
+    return pair(args, place, keys)
 
 
 def _nothing_to_do(args: argparse.Namespace, place: Place, keys: KeySet) -> int:
@@ -183,7 +200,7 @@ def _nothing_to_do(args: argparse.Namespace, place: Place, keys: KeySet) -> int:
     if keys.newest is not None:
         text = f"Nothing to do: key {keys.newest.id} signs, and nothing else is accepted."
         text += " `bmcha key new` begins a rotation."
-    _say(args, {"result": "nothing", "step": None, "text": text, "file": place.file}, [text])
+    say(args, {"result": "nothing", "step": None, "text": text, "file": place.file}, [text])
     return EXIT_DONE
 
 
@@ -191,21 +208,18 @@ DEEDS: dict[str, tuple[Callable[[argparse.Namespace, Place, KeySet], int], froze
     "new": (_new, frozenset({"send"})),
     "list": (_list, frozenset()),
     "rotate": (_rotate, frozenset({"force"})),
+    "pair": (_pair, frozenset({"compare"})),
 }
 """The word → what does it, and the options that go with it alone."""
 
 
 def _reload(args: argparse.Namespace, place: Place, body: dict[str, Any], following: str) -> int:
     """The service reads what was written, as by `bmcha reload`."""
-    from bmcha.cli.reload import print_reload, reloaded
+    from bmcha.cli.reload import print_reload
     from bmcha.cli.text.keys import told_lines
 
     def tell(client: Any) -> int:
-        answer, code = reloaded(client, is_forced=False)
-        # Of a sound configuration what else needs a restart does not keep the keys from being read.
-        others = [each["key"] for each in answer.get("needs_restart", ())]
-        if "changed" in answer and "key_file" not in others:
-            code = EXIT_DONE
+        answer, code = read_by_service(client)
         body["reload"] = answer
         if args.json:
             print_json(body)
@@ -215,7 +229,7 @@ def _reload(args: argparse.Namespace, place: Place, body: dict[str, Any], follow
         if code == EXIT_DONE:
             print_lines(told_lines([following]))
         else:
-            complain("The service goes by the old keys; mend that, then `bmcha reload`.", code)
+            complain(OLD_KEYS, code)
         return code
 
     return connected(place.socket, tell)
@@ -235,23 +249,3 @@ def _following(step: Step) -> str:
     if step.name == "send":
         return "Next: the same on the other module; then once more on both, to drop the old."
     return "This module is done. Next: the same on the other module, if it was not yet."
-
-
-def _refuse(args: argparse.Namespace, text: str, *more: str, code: int = EXIT_FAILED) -> int:
-    if args.json:
-        print_json({"result": "refused", "text": text, "waits": list(more)})
-        return code
-    from bmcha.cli.text.keys import told_lines
-
-    lines = told_lines([f"bmcha key {args.deed}: {text}", *(f"- {each}" for each in more)])
-    print("\n".join(lines), file=sys.stderr)
-    return code
-
-
-def _say(args: argparse.Namespace, body: dict[str, Any], texts: list[str]) -> None:
-    from bmcha.cli.text.keys import told_lines
-
-    if args.json:
-        print_json(body)
-    else:
-        print_lines(told_lines(texts))

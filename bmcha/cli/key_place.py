@@ -13,9 +13,11 @@ from bmcha.cli.commands import SOCKET_DEFAULT
 from bmcha.model.record import dataclass
 
 if TYPE_CHECKING:
+    from bmcha.control_client import ControlClient
     from bmcha.model.key import KeySet
 
 CONFIG_DEFAULT = "/etc/bmcha/config.toml"
+OLD_KEYS = "The service goes by the old keys; mend that, then `bmcha reload`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,19 @@ def place_of(args: argparse.Namespace) -> Place:
     # The module's own, unless somebody said otherwise.
     socket = service.control_socket if args.socket == SOCKET_DEFAULT else args.socket
     return Place(service.key_file, socket, _user_of(service.state_dir))
+
+
+def read_by_service(client: ControlClient) -> tuple[dict[str, Any], int]:
+    """The service reads what was written, as by `bmcha reload`: its answer, and an exit code."""
+    from bmcha.cli.exit_codes import EXIT_DONE
+    from bmcha.cli.reload import reloaded
+
+    answer, code = reloaded(client, is_forced=False)
+    # Of a sound configuration what else needs a restart does not keep the keys from being read.
+    others = [each["key"] for each in answer.get("needs_restart", ())]
+    if "changed" in answer and "key_file" not in others:
+        code = EXIT_DONE
+    return answer, code
 
 
 def _user_of(state_dir: str) -> int | None:

@@ -97,7 +97,8 @@ MODULE_TEXTS: Final[Mapping[str, str]] = {
     "paths.interface": "The network interface of an ethernet path: eth0, or eth0.100 for a VLAN. It"
     " needs no IP address. Takes CAP_NET_RAW.",
     "paths.remote_mac": "The hardware address of the peer's interface. Only frames from there are"
-    " read.",
+    " read. Without it the service speaks to all on that network until it has heard a signed beat,"
+    " and then to who sent that; it takes a key_file.",
     "paths.device": "The serial device. A name that stays: /dev/serial/by-path/… for USB.",
     "paths.baud": "The speed of the line; 1200 to 4000000, the usual ones.",
     "paths.bits": "Data bits a byte; 8, as a frame uses them all.",

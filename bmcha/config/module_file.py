@@ -130,6 +130,7 @@ def read_config(file: str, *, version: str, firmware_level: int, layout_id: int)
     )
     if table.is_sound("chassis"):
         relations.check_paths(table, paths, succession)
+        relations.check_learned(paths, keys.key_file)
         relations.check_moves(keys.policy_table, keys.moves, succession)
         relations.check_board(board_table, board, succession)
     check_third_opinion(keys.third_opinion, paths)

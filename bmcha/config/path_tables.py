@@ -186,7 +186,8 @@ def _medium(entry: Table, kind: PathKind) -> _Medium:
 
 
 def _mac(entry: Table) -> str:
-    text = entry.text("remote_mac", _MAC, _MAC_ALLOWED).lower()
+    """ "": it is learned from who has the key."""
+    text = entry.text("remote_mac", _MAC, _MAC_ALLOWED, "").lower()
     if not _MAC.fullmatch(text):
         return ""
     found = bytes.fromhex(text.replace(":", ""))

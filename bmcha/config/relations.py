@@ -52,6 +52,16 @@ def check_paths(table: Table, paths: Paths, succession: Succession) -> None:
         table.refuse("paths", "missing", "at least one path to another slot", remedy=remedy)
 
 
+def check_learned(paths: Paths, key_file: str | None) -> None:
+    """Whoever forges one beat would else turn all further ones to himself."""
+    for entry, path in paths:
+        is_learned = path.kind is PathKind.ETHERNET and not entry.has("remote_mac")
+        if is_learned and entry.is_sound("kind", "remote_mac") and key_file is None:
+            allowed = "the hardware address of the peer's interface, or a key_file to learn it by"
+            remedy = "read it at the peer: `ip -br link`; or see `bmcha key --help`"
+            entry.refuse("remote_mac", "missing", allowed, remedy=remedy)
+
+
 def _check_frame(entry: Table, path: PathSettings) -> None:
     """A beat that has to wait for one whole frame before it is late, never silent."""
     keys = ("kind", *LINE_SPEED_KEYS, "heartbeat_interval_ms", "deadtime_ms", "frame_bytes_max")

@@ -2,7 +2,8 @@
 
 Knows packet sockets; knows nothing of frames but that they have a length, which stands in two
 bytes before each, because network cards pad what is short. Rules: what is not from the peer's
-hardware address to this interface's own is never heard, the kernel sees to it; an interface that
+hardware address to this interface's own is never heard, the kernel sees to it, and where that
+address is to be learned keys do (docs/adr/0025); an interface that
 is down is silence, and one that is gone is a fault of the port. Called by the path worker; made by
 `bmcha.app`.
 """
@@ -27,8 +28,19 @@ _LOAD_BYTE, _LOAD_HALF, _LOAD_WORD = 0x30, 0x28, 0x20
 _JUMP_EQUAL, _RETURN = 0x15, 0x06
 _PACKET_TYPE_AT: Final = 0xFFFF_F004
 """SKF_AD_OFF + SKF_AD_PKTTYPE (linux/filter.h): for whom the kernel took it."""
+BROADCAST: Final = b"\xff" * 6
 _SOURCE_AT: Final = 0xFFE0_0006
 """SKF_LL_OFF and six bytes, behind the target's address: the sender's."""
+
+
+def to_us_or_all() -> bytes:
+    """Classic BPF: unicast to this interface or broadcast, from whomever."""
+    steps = [
+        (_LOAD_BYTE, 0, 0, _PACKET_TYPE_AT),
+        *((_JUMP_EQUAL, 1, 0, socket.PACKET_HOST), (_JUMP_EQUAL, 0, 1, socket.PACKET_BROADCAST)),
+        *((_RETURN, 0, 0, 0xFFFF_FFFF), (_RETURN, 0, 0, 0)),
+    ]
+    return b"".join(struct.pack("=HBBI", *step) for step in steps)
 
 
 def from_peer_to_us(remote_mac: bytes) -> bytes:
@@ -44,16 +56,19 @@ def from_peer_to_us(remote_mac: bytes) -> bytes:
 
 
 class EthernetLink:
-    """Frames between ``interface`` and a hardware address, "02:00:00:00:00:02"."""
+    """Frames between ``interface`` and a hardware address, "02:00:00:00:00:02"; "": it is learned
+    from signed beats, and until then all are spoken to."""
 
     is_stuffed = False
 
     def __init__(self, interface: str, remote_mac: str) -> None:
         self._interface = interface
-        self._remote_mac = bytes.fromhex(remote_mac.replace(":", ""))
-        self._name = f"ethernet {interface} to {remote_mac}"
+        self._name = f"ethernet {interface} to {remote_mac or 'whoever signs'}"
         self.port = NativePort(ETHERNET)
-        self.port.struct.remote_mac = self._remote_mac
+        known = bytes.fromhex(remote_mac.replace(":", ""))
+        self._filter = from_peer_to_us(known) if known else to_us_or_all()
+        self.port.struct.is_learning = not known
+        self.port.struct.remote_mac = known or BROADCAST
         self._socket: socket.socket | None = None
         self._claim: socket.socket | None = None
         self._former_unread_count = 0
@@ -63,7 +78,7 @@ class EthernetLink:
         opened = self._socket = open_packet_socket(self._name)
         try:
             self._claim_it()
-            refused = attach_filter(opened, from_peer_to_us(self._remote_mac))
+            refused = attach_filter(opened, self._filter)
             if refused:
                 # Nothing else tells strangers apart.
                 raise self._broken("cannot be opened", OSError(refused, os.strerror(refused)))

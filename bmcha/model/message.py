@@ -19,7 +19,8 @@ AGE_NEVER_NS = -1
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Who said it. ``sequence`` counts frames per path and sender from 1 at boot."""
+    """Who said it. ``sequence`` counts frames per path and sender from 1 at boot; a `Pairing` has
+    no place in it and says 0."""
 
     chassis_id: int
     source_slot: int
@@ -181,7 +182,17 @@ class DeltaAck:
     sequence: int
 
 
-Message = Heartbeat | Probe | ProbeReply | Goodbye | Handover | MirrorJoin | Delta | DeltaAck
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """What `bmcha key pair` says to its like at the other end, 1 to 255 bytes. The service carries
+    it over serial paths, does not look into it, and its node never hears of it."""
+
+    data: bytes
+
+
+Message = (
+    Heartbeat | Probe | ProbeReply | Goodbye | Handover | MirrorJoin | Delta | DeltaAck | Pairing
+)
 
 
 @unique
@@ -196,3 +207,4 @@ class MessageType(Enum):
     MIRROR_JOIN = 6
     DELTA = 7
     DELTA_ACK = 8
+    PAIRING = 9

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -34,12 +35,18 @@ LOCKOUT_CLEAR: Final = "lockout-clear"
 DRILL: Final = "drill"
 RELOAD: Final = "reload"
 REPORT: Final = "report"
+PAIR: Final = "pair"
 VERSION: Final = "version"
 FOLLOW: Final = "follow"
 METHODS: Final = (
     *(*QUESTIONS, SWITCHOVER, MAINTENANCE, LOCKOUT_CLEAR, DRILL),
-    *(RELOAD, REPORT, VERSION, FOLLOW),
+    *(RELOAD, REPORT, PAIR, VERSION, FOLLOW),
 )
+
+PAIR_DEEDS: Final = ("open", "say", "take", "close")
+PAIRING_DIGITS_MAX: Final = 510
+"""A message's 255 bytes."""
+_HEX: Final = re.compile(rf"([0-9a-fA-F]{{2}}){{1,{PAIRING_DIGITS_MAX // 2}}}")
 
 RequestId = str | int | float | None
 
@@ -68,6 +75,10 @@ def _is_slot(value: Any) -> bool:
     return type(value) is int and 1 <= value <= 255
 
 
+def _is_pairing_data(value: Any) -> bool:
+    return isinstance(value, str) and bool(_HEX.fullmatch(value))
+
+
 PARAMETERS: Final[dict[str, dict[str, Parameter]]] = {
     SWITCHOVER: {
         "to": Parameter(
@@ -84,6 +95,14 @@ PARAMETERS: Final[dict[str, dict[str, Parameter]]] = {
     },
     RELOAD: {
         "force": Parameter(False, lambda force: isinstance(force, bool), "true or false"),
+    },
+    PAIR: {
+        "deed": Parameter(None, lambda deed: deed in PAIR_DEEDS, ", ".join(PAIR_DEEDS)),
+        "data": Parameter(
+            None,
+            lambda data: data is None or _is_pairing_data(data),
+            f"2 to {PAIRING_DIGITS_MAX} hexadecimal digits, or null",
+        ),
     },
     DRILL: {
         "path": Parameter(

@@ -31,8 +31,9 @@ _DRAFT: Final = struct.Struct("=qIII36s")
 """struct bmcha_draft: published_ns, urgent_count, epoch, body_size, body."""
 _REPORT: Final = struct.Struct("=IHHqIIIIIBBBB")
 """struct bmcha_report."""
-_KEY_SET: Final = struct.Struct("=IIII" + f"I{KEY_BYTES}s" * KEYS_MAX)
-"""struct bmcha_key_set: number, count, sender_id, accepts_unsigned; of each key id and secret."""
+_KEY_SET: Final = struct.Struct("=IIIIq" + f"I{KEY_BYTES}s" * KEYS_MAX)
+"""struct bmcha_key_set: number, count, sender_id, accepts_unsigned, pairing_until_ns; of each key
+its id and secret."""
 _BEAT_TIMES: Final = struct.Struct("=qq")
 """struct bmcha_beat_times: last_ns, unbroken_ns."""
 
@@ -79,10 +80,21 @@ class EngineKeys:
     def __init__(self, keys: KeySet = NO_KEYS) -> None:
         self.board = ffi.new("struct bmcha_published *")
         self._number = 0
+        self._pairing_until_ns = 0
         self.publish(keys)
 
     def publish(self, keys: KeySet) -> None:
         """Each engine takes it over in its next turn. With keys only after `hal.mac.open_mac`."""
+        self._keys = keys
+        self._write()
+
+    def open_pairing(self, until_ns: int) -> None:
+        """Messages of `bmcha key pair` are heard until then; 0: they are not."""
+        self._pairing_until_ns = until_ns
+        self._write()
+
+    def _write(self) -> None:
+        keys = self._keys
         self._number += 1
         sender = keys.sender.id if keys.sender is not None else 0
         fields: list[int | bytes] = []
@@ -90,7 +102,7 @@ class EngineKeys:
             fields += [key.id, key.secret]
         fields += [0, b""] * (KEYS_MAX - len(keys.keys))
         head = self._number, len(keys.keys), sender, keys.accepts_unsigned
-        record = _KEY_SET.pack(*head, *fields)
+        record = _KEY_SET.pack(*head, self._pairing_until_ns, *fields)
         lib.bmcha_published_write(self.board, record, len(record))
 
 

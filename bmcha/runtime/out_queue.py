@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from threading import Lock
 
-from bmcha.model.message import Delta, DeltaAck, Message, MirrorJoin
+from bmcha.model.message import Delta, DeltaAck, Message, MirrorJoin, Pairing
 from bmcha.model.record import dataclass
 
 MESSAGES_MAX = 256
@@ -44,6 +44,11 @@ class OutQueue:
 
     def put(self, target_slot: int, message: Message) -> None:
         with self._lock:
+            if isinstance(message, Pairing):
+                # A line that is held up must not fill with them: the newest one is the word of now.
+                self._role = deque(
+                    each for each in self._role if not isinstance(each.message, Pairing)
+                )
             if len(self._role) + len(self._mirror) >= self._messages_max:
                 # Without a mirror message the oldest of the others goes: all are repeated.
                 (self._mirror or self._role).popleft()

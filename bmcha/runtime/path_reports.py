@@ -21,7 +21,7 @@ from bmcha.model.event import (
     PathSummarised,
 )
 from bmcha.model.hearsay import Twin
-from bmcha.model.message import Header, Heartbeat, MessageType
+from bmcha.model.message import Header, Heartbeat, MessageType, Pairing
 from bmcha.model.moment import NS_PER_S
 from bmcha.model.role import Role
 from bmcha.runtime.engine import MESSAGE, NEVER_NS, OVERDUE, SUMMARY, Report
@@ -39,15 +39,30 @@ _SUMMARY: Final = struct.Struct("=7Q20QQqqqIIII4B4x")
 _TYPES: Final = {kind.value: kind for kind in MessageType}
 
 
+HearPairing = Callable[[Header, bytes], None]
+
+
+def _hear_nothing(_header: Header, _data: bytes) -> None:
+    """Nobody pairs here."""
+
+
 class PathReports:
-    """``fd`` is the counter; the engines are given it before their paths are."""
+    """``fd`` is the counter; the engines are given it before their paths are. ``hear_pairing``:
+    who is told what the other end's `bmcha key pair` says; the node never is."""
 
     name = "path reports"
 
-    def __init__(self, post: Post, clock: Clock, log: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        post: Post,
+        clock: Clock,
+        log: Callable[[str], None],
+        hear_pairing: HearPairing = _hear_nothing,
+    ) -> None:
         self.fd = os.eventfd(0, os.EFD_CLOEXEC)
         self._post = post
         self._log = log
+        self._hear_pairing = hear_pairing
         self._readers: list[ReportReader] = []
         self._is_stopped = False
         self._clock = clock
@@ -60,7 +75,9 @@ class PathReports:
 
     def watch(self, paths: Sequence[PathWorker]) -> None:
         """Before it runs."""
-        self._readers = [ReportReader(path, self._clock, self._log) for path in paths]
+        self._readers = [
+            ReportReader(path, self._clock, self._log, self._hear_pairing) for path in paths
+        ]
 
     def run(self) -> None:
         while not self._is_stopped:
@@ -85,8 +102,15 @@ class PathReports:
 class ReportReader:
     """One path's reports to events."""
 
-    def __init__(self, path: PathWorker, clock: Clock, log: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        path: PathWorker,
+        clock: Clock,
+        log: Callable[[str], None],
+        hear_pairing: HearPairing = _hear_nothing,
+    ) -> None:
         self.name = path.name
+        self._hear_pairing = hear_pairing
         self._path = path
         self._engine = path.engine
         self._settings = path.engine.settings
@@ -114,6 +138,9 @@ class ReportReader:
         message = parse_body(message_type, report.body, report.epoch, report.heard_ns)
         if message is None:
             self._bad_bodies_count += 1
+            return None
+        if isinstance(message, Pairing):
+            self._hear_pairing(header, message.data)
             return None
         if report.kind == MESSAGE:
             return MessageHeard(path, header, message, report.heard_ns)

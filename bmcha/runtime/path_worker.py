@@ -30,6 +30,9 @@ GOODBYE_NS_MAX = 200 * NS_PER_MS
 class PathWorker:
     """``fault`` says why the port cannot be used, "" when it can."""
 
+    stack_bytes = 128 * 1024
+    """It is in C nearly all the time, which takes less than 20 KiB; opening a link takes more."""
+
     def __init__(
         self, engine: Engine, link: Link, clock: Clock, log: Callable[[str], None]
     ) -> None:

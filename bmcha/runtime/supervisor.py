@@ -40,7 +40,8 @@ WRECK_S_MAX = 6.0
 JOIN_S_MAX = 0.4
 """For all threads together, within that time; a thread that is stuck is left behind."""
 THREAD_STACK_BYTES = 256 * 1024
-"""The default of 8 MiB would count as locked memory once memory is locked; json needs some."""
+"""The default of 8 MiB would count as locked memory once memory is locked; json needs some. A
+worker that needs less says so (``stack_bytes``)."""
 CHECK_S = 1.0
 STALLED_CHECKS = 2
 """In a row: a process that was stopped finds all its threads late once, and they go on."""
@@ -102,7 +103,7 @@ class Supervisor:
 
     def start(self, worker: Worker) -> None:
         """Also before `run`, for a worker that the node needs to begin."""
-        threading.stack_size(THREAD_STACK_BYTES)
+        threading.stack_size(getattr(worker, "stack_bytes", THREAD_STACK_BYTES))
         thread = threading.Thread(
             target=self._guarded, args=(worker,), name=worker.name, daemon=True
         )

@@ -93,6 +93,8 @@ def _body(raw: RawFrame) -> Iterator[str]:
     entries = fields.pop("entries", ())
     maintenance = fields.pop("maintenance", None)
     mark = fields.pop("key_mark", None)
+    if message_type is MessageType.PAIRING:
+        fields = {"data": _hex(body.data)}
     if message_type is MessageType.HEARTBEAT:
         fields["flags"] = "+".join(_flag_names(body.flags))
     yield "          " + _fields(fields)

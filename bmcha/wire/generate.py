@@ -40,7 +40,7 @@ _C_TYPES: Final = {
 _CODES: Final = {"B": "B", "H": "H", "L": "I", "l": "i", "Q": "Q"}
 """construct's letters in ours: its L has four bytes, as in "<L"."""
 _WIRE_NUMBERS: Final = (
-    *("BODY_BYTES_MAX", "MAC_BYTES", "CRC_BYTES", "FLAG_MAC"),
+    *("BODY_BYTES_MAX", "PAIRING_BYTES_MAX", "MAC_BYTES", "CRC_BYTES", "FLAG_MAC"),
     *("HOLDING", "RELEASED", "WILL_CLAIM", "LOCKED_OUT", "ECHO_SHIFT", "ECHOES_MAX"),
     *("DELTA_WHOLE", "DELTA_LONG", "ENTRY_SHORT", "ENTRY_INDEX_MASK", "ENTRY_KIND_SHIFT"),
     *("IMAGE_MAGIC", "IMAGE_LIVE", "IMAGE_STALE"),
@@ -284,6 +284,7 @@ def wire_header() -> str:
         f"#define BMCHA_VERSION_MIN {version.MIN}u",
         f"#define BMCHA_HEADER_BYTES {schema.FRAME_HEADER.sizeof()}u",
         f"#define BMCHA_BODY_BYTES_MAX {schema.BODY_BYTES_MAX}u",
+        f"#define BMCHA_PAIRING_BYTES_MAX {schema.PAIRING_BYTES_MAX}u",
         f"#define BMCHA_MAC_BYTES {schema.MAC_BYTES}u",
         f"#define BMCHA_CRC_BYTES {schema.CRC_BYTES}u",
         f"#define BMCHA_FRAME_BYTES_MAX {frame_bytes_max()}u",
@@ -299,6 +300,8 @@ def wire_header() -> str:
     lines += _heartbeat_numbers()
     lines.append("")
     lines += [f"#define BMCHA_TYPE_{kind.name} {kind.value}u" for kind in MessageType]
+    numbers = [kind.value for kind in MessageType]
+    lines += [f"#define BMCHA_TYPE_MIN {min(numbers)}u", f"#define BMCHA_TYPE_MAX {max(numbers)}u"]
     lines.append("")
     lines += [f"#define BMCHA_CELL_{kind.name} {kind.value}u" for kind in CellKind]
     lines.append("")

@@ -24,6 +24,7 @@ from bmcha.model.message import (
     Message,
     MessageType,
     MirrorJoin,
+    Pairing,
     PathEcho,
     Probe,
     ProbeReply,
@@ -48,6 +49,7 @@ _TYPES: Final = {
     MirrorJoin: MessageType.MIRROR_JOIN,
     Delta: MessageType.DELTA,
     DeltaAck: MessageType.DELTA_ACK,
+    Pairing: MessageType.PAIRING,
 }
 
 
@@ -90,6 +92,8 @@ def _build(message: Message, now_ns: int) -> bytes:
             return _build_delta(message, now_ns)
         case DeltaAck():
             return tables.DELTA_ACK.pack(message.join_id, message.sequence)
+        case Pairing():
+            return _pairing(message).data
 
 
 def _parse(message_type: MessageType, body: bytes, epoch: int, now_ns: int) -> Message:
@@ -110,6 +114,14 @@ def _parse(message_type: MessageType, body: bytes, epoch: int, now_ns: int) -> M
             return _parse_delta(body, now_ns)
         case MessageType.DELTA_ACK:
             return DeltaAck(*tables.DELTA_ACK.unpack_from(body))
+        case MessageType.PAIRING:
+            return _pairing(Pairing(body))
+
+
+def _pairing(pairing: Pairing) -> Pairing:
+    if not 0 < len(pairing.data) <= tables.PAIRING_BYTES_MAX:
+        raise ValueError(f"{len(pairing.data)} bytes; it is 1 to {tables.PAIRING_BYTES_MAX}")
+    return pairing
 
 
 # ------------------------------------------------------------------------------------ heartbeat

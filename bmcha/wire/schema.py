@@ -20,6 +20,7 @@ from construct import (
     Bytes,
     Const,
     Construct,
+    GreedyBytes,
     GreedyRange,
     If,
     IfThenElse,
@@ -45,6 +46,7 @@ BODY_BYTES_MAX: Final = 4096
 MAC_BYTES: Final = 16
 CRC_BYTES: Final = 4
 FLAG_MAC: Final = 0x01
+PAIRING_BYTES_MAX: Final = 255
 
 HOLDING: Final = 0x01
 RELEASED: Final = 0x02
@@ -122,6 +124,9 @@ GOODBYE: Final = Struct("reason" / Int8ul)
 HANDOVER: Final = Struct("nonce" / Int32ul, "image_sequence" / Int32ul, "revision" / Int16ul)
 MIRROR_JOIN: Final = Struct("layout_id" / Int32ul, "join_id" / Int32ul)
 DELTA_ACK: Final = Struct("join_id" / Int32ul, "sequence" / Int32ul)
+
+# Since version 4. What it means is between the two `bmcha key pair`.
+PAIRING: Final = Struct("data" / GreedyBytes)
 
 DELTA_HEAD: Final = Struct(
     "form" / Int8ul,
@@ -214,6 +219,7 @@ BODIES: Final[dict[MessageType, Construct]] = {
     MessageType.MIRROR_JOIN: MIRROR_JOIN,
     MessageType.DELTA: DELTA,
     MessageType.DELTA_ACK: DELTA_ACK,
+    MessageType.PAIRING: PAIRING,
 }
 
 FIXED: Final[dict[str, Struct]] = {

@@ -9,6 +9,7 @@ from typing import Final
 FRAME_BYTES_MAX: Final = 4140
 STUFFED_BYTES_MAX: Final = 4158
 BODY_BYTES_MAX: Final = 0x1000
+PAIRING_BYTES_MAX: Final = 0xFF
 MAC_BYTES: Final = 0x10
 CRC_BYTES: Final = 0x4
 FLAG_MAC: Final = 0x1

@@ -14,7 +14,9 @@ Two modules are never updated at the same instant, so a pair of neighbouring ver
 `tests/golden/wire-N.txt` holds the bytes of version N. Lines are added there and never edited.
 
 Version 2 appends the maintenance word to a heartbeat's body. Version 3 uses a reserved bit of its
-flags: locked out. Version 4 appends the mark of the newest key to a heartbeat's body.
+flags: locked out. Version 4 appends the mark of the newest key to a heartbeat's body, and has the
+message Pairing, which is sent only while a person asks for it at both ends; an older module counts
+it as a message that it does not know.
 """
 
 from typing import Final

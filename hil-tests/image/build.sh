@@ -39,7 +39,7 @@ prefix=arm-linux-gnueabihf-
 kernel=$(.ci/debian.sh armhf depends linux-image-armmp-lpae) || exit $?
 version=${kernel#linux-image-}
 packages=(busybox-static gpiod libgpiod2 libc6 libgcc-s1 python3.11-minimal libpython3.11-minimal
-    libpython3.11-stdlib zlib1g libexpat1 libffi8 libsqlite3-0)
+    libpython3.11-stdlib zlib1g libexpat1 libffi8 libsqlite3-0 libsodium23)
 candidates=$(.ci/debian.sh armhf candidates "$kernel" "${packages[@]}") || exit $?
 fingerprint=$({
     echo "$candidates"
@@ -158,7 +158,7 @@ install -D -m 755 "$site/bmcha/sysvinit/bmcha-respawn" "$root/usr/sbin/bmcha-res
 install -D -m 755 "$site/bmcha/sysvinit/bmcha.init" "$root/etc/init.d/bmcha"
 cp -R "$here/root/." "$root/"
 cp board/ast2600-evb.toml "$root/etc/bmcha/"
-chmod 600 "$root/etc/shadow"
+chmod 600 "$root/etc/shadow" "$root/etc/bmcha/keys"
 # As for flash: compiled, without sources, and never written at run time.
 "$python" -m compileall -q -b -f -j 2 -s "$root" -p / --invalidation-mode unchecked-hash \
     "$root/$library" "$root/usr/lib/python3"

@@ -1,7 +1,7 @@
 /* The beat engine: anything heard, in any order, with time, drafts, messages and watches between.
  *
  * Input: a byte of choices (0x80: a stream, 0x40: with a key, 0x20: unsigned frames are taken as
- * well), then steps of one byte that says what (its low three
+ * well, 0x10: pairing is open for a second), then steps of one byte that says what (its low three
  * bits) and how much (the rest), each with the bytes it needs. Frames are made with a right checksum,
  * since no fuzzer guesses one. */
 #include "../bmcha_bytes.h"
@@ -11,17 +11,18 @@
 #define IS_STREAM 0x80u
 #define IS_KEYED 0x40u
 #define IS_LENIENT 0x20u
+#define IS_PAIRING 0x10u
 #define PIECE_MAX 600u
 
 enum step { RAW, FRAME, OFFER, WAIT, PUBLISH, WATCH, LETTER, TAKE };
 
 static struct bmcha_engine *engine;
 static struct bmcha_port port;
-static struct bmcha_published drafts, keys;
+static struct bmcha_published drafts, keys, own_keys;
 static struct bmcha_echo_board echoes;
 static struct bmcha_keyring peer; /* whom the engine may believe */
 static uint8_t must_be_signed;
-static int64_t now_ns;
+static int64_t now_ns, pairing_until_ns;
 static uint64_t datagrams, reported;
 static uint32_t urgent_count, order_number, sent_sequence;
 
@@ -46,16 +47,21 @@ static size_t some(size_t most)
 /* The engine's key, and the peer's end of it. Without a library there are no keys. */
 static void give_keys(unsigned choices)
 {
-    struct bmcha_key_set set = {1, 1, 1, (choices & IS_LENIENT) != 0, {{1, {7}}}};
+    struct bmcha_key_set set = {1, 1, 1, (choices & IS_LENIENT) != 0, 0, {{1, {7}}}};
     char why[200];
 
     memset(&peer, 0, sizeof peer);
     must_be_signed = 0;
-    engine->pulse.keyring.board = NULL;
+    pairing_until_ns = choices & IS_PAIRING ? now_ns + BMCHA_NS_PER_S : 0;
+    set.pairing_until_ns = pairing_until_ns;
+    engine->pulse.keyring.board = choices & (IS_KEYED | IS_PAIRING) ? &own_keys : NULL;
     if (!(choices & IS_KEYED) || bmcha_mac_open(why, sizeof why))
+        set.count = set.sender_id = 0;
+    bmcha_published_write(&own_keys, &set, sizeof set);
+    if (set.count == 0)
         return;
     bmcha_published_write(&keys, &set, sizeof set);
-    engine->pulse.keyring.board = peer.board = &keys;
+    peer.board = &keys;
     peer.place = (struct bmcha_key_place){1, 12, 2, 1, 1, 2};
     bmcha_keyring_refresh(&peer);
     must_be_signed = !(choices & IS_LENIENT);
@@ -104,6 +110,12 @@ static uint64_t bad_count(void)
     return count;
 }
 
+/* A pairing that is heard moves nothing else. */
+static int may_pair(void)
+{
+    return engine->pulse.settings.is_stuffed && now_ns < pairing_until_ns;
+}
+
 static void hear(const uint8_t *data, size_t size, int is_signed)
 {
     const struct bmcha_counts *counts = &engine->pulse.counts;
@@ -125,7 +137,8 @@ static void hear(const uint8_t *data, size_t size, int is_signed)
         HOLDS(12, counts->rx + counts->ignored + counts->repeated + bad_count() == datagrams);
     }
     HOLDS(12, engine->pulse.last_heard_ns == before_ns || counts->rx > rx);
-    HOLDS(16, !must_be_signed || is_signed || counts->rx == rx);
+    HOLDS(16, !must_be_signed || is_signed || may_pair() || counts->rx == rx);
+    HOLDS(16, !must_be_signed || is_signed || engine->pulse.last_heard_ns == before_ns);
     HOLDS(16, engine->pulse.candidates.count <= BMCHA_CANDIDATES_MAX);
     free(copy);
 }
@@ -150,6 +163,8 @@ static void hear_frame(void)
 {
     uint8_t out[BMCHA_STUFFED_BYTES_MAX];
     uint8_t who = next(), type = next(), boot = next();
+    uint32_t guard = engine->pulse.guard_sequence, in_force = engine->pulse.in_force;
+    uint64_t lost = engine->pulse.counts.lost, rx = engine->pulse.counts.rx;
     uint32_t sequence = engine->pulse.guard_sequence + next() - 128u;
     uint8_t source = who & 1 ? (uint8_t)(who >> 4) : 2, target = who & 2 ? 3 : 1;
     size_t size = some(PIECE_MAX);
@@ -158,7 +173,7 @@ static void hear_frame(void)
     ssize_t framed;
 
     memset(&head, 0, sizeof head);
-    head.type = type;
+    head.type = type & 0x80 ? BMCHA_TYPE_PAIRING : type;
     head.flags = who & 8 ? BMCHA_FLAG_MAC : 0;
     head.key_id = who & 8 ? 1 + (boot & 0x40) : 0;
     head.chassis_id = who & 4 ? 9 : 1;
@@ -172,6 +187,11 @@ static void hear_frame(void)
     framed = build(out, sizeof out, &head, is_signed);
     HOLDS(2, framed > 0);
     hear(out, (size_t)framed, is_signed);
+    if (head.type == BMCHA_TYPE_PAIRING) {
+        HOLDS(16, may_pair() || engine->pulse.counts.rx == rx);
+        HOLDS(16, engine->pulse.guard_sequence == guard && engine->pulse.in_force == in_force);
+        HOLDS(16, engine->pulse.counts.lost == lost);
+    }
     input += size;
     left -= size;
 }
@@ -182,6 +202,7 @@ static void offer(int is_taken)
     uint8_t out[BMCHA_STUFFED_BYTES_MAX], scratch[BMCHA_STUFFED_BYTES_MAX];
     struct bmcha_frame frame;
     size_t size = bmcha_pulse_offer(&engine->pulse, now_ns, out, sizeof out), taken = size;
+    int is_pairing;
 
     if (size == 0)
         return;
@@ -193,10 +214,12 @@ static void offer(int is_taken)
         bmcha_frame_decode(out, size, &frame);
     HOLDS(14, frame.status == 0 && taken == size);
     HOLDS(14, frame.source_slot == 1 && frame.boot_id == 11 && frame.chassis_id == 1);
-    HOLDS(14, frame.sequence == sent_sequence + 1);
+    is_pairing = frame.type == BMCHA_TYPE_PAIRING;
+    HOLDS(14, frame.sequence == (is_pairing ? 0 : sent_sequence + 1));
+    HOLDS(16, !must_be_signed || is_pairing == !(frame.flags & BMCHA_FLAG_MAC));
     if (is_taken) {
         bmcha_pulse_note_sent(&engine->pulse, size, now_ns);
-        sent_sequence++;
+        sent_sequence += !is_pairing;
     } else {
         bmcha_pulse_note_refused(&engine->pulse, now_ns);
     }
@@ -226,13 +249,13 @@ static void order_watch(void)
 static void put_letter(uint8_t choices)
 {
     struct bmcha_letter *letter = choices & 1 ? &engine->pulse.role : &engine->pulse.mirror;
+    uint8_t role = (choices & 9) == 9 ? BMCHA_TYPE_PAIRING : BMCHA_TYPE_GOODBYE;
     size_t size = some(PIECE_MAX);
 
     if (choices & 2)
         (void)bmcha_letter_await(letter);
     else
-        (void)bmcha_letter_fill(letter, choices & 4 ? BMCHA_TYPE_GOODBYE : BMCHA_TYPE_DELTA, 2,
-                                input, size);
+        (void)bmcha_letter_fill(letter, choices & 4 ? role : BMCHA_TYPE_DELTA, 2, input, size);
     input += size;
     left -= size;
 }
@@ -266,6 +289,10 @@ static void take(size_t room)
         if (report.kind <= BMCHA_REPORT_MESSAGE) {
             HOLDS(12, ++reported <= engine->pulse.counts.rx);
             HOLDS(12, report.source_slot == 2 && report.target_slot == 1);
+            HOLDS(16, report.type != BMCHA_TYPE_PAIRING ||
+                          (report.kind == BMCHA_REPORT_MESSAGE && engine->pulse.settings.is_stuffed &&
+                           pairing_until_ns && report.heard_ns < pairing_until_ns &&
+                           report.body_size > 0 && report.body_size <= BMCHA_PAIRING_BYTES_MAX));
         }
         at += report.size;
     }

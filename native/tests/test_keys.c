@@ -27,6 +27,8 @@ static void the_tag_is_blake2b(void)
 
 static struct bmcha_published board;
 
+static int64_t pairing_until_ns;
+
 static void publish(uint32_t number, uint32_t count, uint32_t sender_id, uint32_t accepts_unsigned)
 {
     struct bmcha_key_set set;
@@ -36,6 +38,7 @@ static void publish(uint32_t number, uint32_t count, uint32_t sender_id, uint32_
     set.count = count;
     set.sender_id = sender_id;
     set.accepts_unsigned = accepts_unsigned;
+    set.pairing_until_ns = pairing_until_ns;
     for (uint32_t at = 0; at < BMCHA_KEYS_MAX; at++) {
         set.keys[at].id = at + 1;
         memset(set.keys[at].secret, (int)at + 1, BMCHA_KEY_BYTES);
@@ -125,6 +128,24 @@ static void a_search_for_reasons_is_bounded(void)
     puts("ok a search for reasons is bounded");
 }
 
+static void pairing_is_open_for_a_time(void)
+{
+    struct bmcha_keyring ring;
+
+    publish(1, 0, 0, 1);
+    ring = ring_of(1, 0);
+    CHECK(!bmcha_keyring_takes_pairing(&ring, 0));
+    pairing_until_ns = 500;
+    publish(2, 1, 1, 0);
+    bmcha_keyring_refresh(&ring);
+    CHECK(bmcha_keyring_takes_pairing(&ring, 499) && !bmcha_keyring_takes_pairing(&ring, 500));
+    pairing_until_ns = 0;
+    publish(3, 1, 1, 0);
+    bmcha_keyring_refresh(&ring);
+    CHECK(!bmcha_keyring_takes_pairing(&ring, 499));
+    puts("ok pairing is open for a time");
+}
+
 static void boots(void)
 {
     static struct bmcha_boots boots;
@@ -152,6 +173,8 @@ static void candidates(void)
     for (uint32_t id = 8; id < 11; id++)
         CHECK(bmcha_candidates_note(&some, id, 1, 10 + id) == 0);
     CHECK(bmcha_candidates_turn(&some, 4, 0)->boot_id == 9);
+    CHECK(bmcha_candidates_forgive(&some, 8) == 1 && bmcha_candidates_forgive(&some, 8) == 0);
+    CHECK(bmcha_candidates_note(&some, 8, 1, 18) == 0);
     CHECK(bmcha_candidates_note(&some, 7, 3, 30) == 0);
     CHECK(bmcha_candidates_note(&some, 11, 1, 31) == 1); /* 8 makes room */
     CHECK(bmcha_candidates_drop(&some, 8) == 0);
@@ -173,6 +196,7 @@ int main(void)
     the_tag_is_blake2b();
     who_is_believed();
     a_search_for_reasons_is_bounded();
+    pairing_is_open_for_a_time();
     boots();
     candidates();
     return 0;

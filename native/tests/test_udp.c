@@ -48,7 +48,7 @@ static void everything_comes_in_order(void)
         CHECK(send(ends.far, data, i, 0) == (ssize_t)i);
     }
     /* The buffer holds less than all of them: called again, it goes on. */
-    while ((count = bmcha_udp_drain(ends.near, out, sizeof out, sizes, 200, MOST, &error)) > 0) {
+    while ((count = bmcha_udp_drain(ends.near, out, sizeof out, sizes, 200, MOST, NULL, &error)) > 0) {
         size_t start = 0;
         CHECK(error == 0);
         for (size_t at = 0; at < count; at++, found++) {
@@ -76,10 +76,10 @@ static void limits_hold(void)
     for (int i = 0; i < 4; i++)
         CHECK(send(ends.far, data, sizeof data, 0) == sizeof data);
     /* Too long is seen to be too long; and never more than there is room for. */
-    CHECK(bmcha_udp_drain(ends.near, out, MOST + 1, sizes, 3, MOST, &error) == 1);
+    CHECK(bmcha_udp_drain(ends.near, out, MOST + 1, sizes, 3, MOST, NULL, &error) == 1);
     CHECK(sizes[0] == MOST + 1);
-    CHECK(bmcha_udp_drain(ends.near, out, MOST, sizes, 3, MOST, &error) == 0);
-    CHECK(bmcha_udp_drain(ends.near, out, MOST + 1, sizes, 0, MOST, &error) == 0);
+    CHECK(bmcha_udp_drain(ends.near, out, MOST, sizes, 3, MOST, NULL, &error) == 0);
+    CHECK(bmcha_udp_drain(ends.near, out, MOST + 1, sizes, 0, MOST, NULL, &error) == 0);
     free(out);
     close(ends.near);
     close(ends.far);
@@ -96,11 +96,11 @@ static void a_refusal_is_told_and_hides_nothing(void)
     CHECK(send(ends.far, "last", 4, 0) == 4);
     close(ends.far);
     CHECK(send(ends.near, "x", 1, 0) == 1);
-    CHECK(bmcha_udp_drain(ends.near, out, sizeof out, sizes, 8, MOST, &error) == 0);
+    CHECK(bmcha_udp_drain(ends.near, out, sizeof out, sizes, 8, MOST, NULL, &error) == 0);
     CHECK(error == -ECONNREFUSED);
-    CHECK(bmcha_udp_drain(ends.near, out, sizeof out, sizes, 8, MOST, &error) == 1);
+    CHECK(bmcha_udp_drain(ends.near, out, sizeof out, sizes, 8, MOST, NULL, &error) == 1);
     CHECK(error == 0 && sizes[0] == 4 && memcmp(out, "last", 4) == 0);
-    CHECK(bmcha_udp_drain(-1, out, sizeof out, sizes, 8, MOST, &error) == 0 && error == -EBADF);
+    CHECK(bmcha_udp_drain(-1, out, sizeof out, sizes, 8, MOST, NULL, &error) == 0 && error == -EBADF);
     close(ends.near);
     puts("ok a refusal is told and hides nothing");
 }

@@ -25,6 +25,7 @@ from bmcha.model.message import (
     Maintenance,
     Message,
     MirrorJoin,
+    Pairing,
     PathEcho,
     Probe,
     ProbeReply,
@@ -156,6 +157,8 @@ MESSAGES: dict[str, Message] = {
     "handover": Handover(0x01020304, 1000, 514),
     "mirror-join": MirrorJoin(0xBD834EA1, 0x10203040),
     "delta-ack": DeltaAck(0x10203040, 1000),
+    "pairing": Pairing(bytes(range(24))),
+    "pairing-longest": Pairing(bytes(range(255))),
     "delta-empty": _delta(()),
     "delta-long": _delta((CELLS["sensor-value"],), base=1, sequence=1000),
     "delta-whole-part": _delta(

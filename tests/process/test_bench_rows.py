@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bmcha.bench import beats
-from bmcha.bench.keepalived import is_there
+from bmcha.bench.rivals import RIVALS
 from tests import needs
 
 FAULTS = ["SIGKILL", "SIGSTOP", "all paths cut", "one path cut"]
@@ -34,12 +34,12 @@ def test_each_fault_is_a_failover_but_the_loss_of_one_path() -> None:
 
 
 @pytest.mark.own_network
-def test_another_ones_failover_is_measured_in_the_same_way() -> None:
-    needs.that(is_there(), "keepalived", "apt install keepalived")
+@pytest.mark.parametrize("who", RIVALS)
+def test_another_ones_failover_is_measured_in_the_same_way(who: str) -> None:
+    rival = RIVALS[who]
+    needs.that(rival.is_there, rival.program, f"apt install {rival.package}")
     faults = ["SIGKILL", "all paths cut"]
-    found = figures(
-        "failover", who="keepalived", faults=faults, profile="default", count=1, priority=0
-    )
+    found = figures("failover", who=who, faults=faults, profile="default", count=1, priority=0)
     for fault in faults:
         (taken_ms,) = found[fault]["samples"]
         assert taken_ms > 150

@@ -1,13 +1,18 @@
 """Two real services on a virtual cable, in a network without a single IP address."""
 
 import re
+import select
 import signal
+import socket
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bmcha.model.ethernet import ETHER_TYPE
 from tests.ports.far_ends import EthernetRig, ip
 from tests.process.rig import Module, roles, two_modules
 from tests.waiting import wait_until
@@ -84,3 +89,57 @@ def test_an_interface_that_is_made_anew_is_opened_anew(
     wait_until(lambda: wires_are("ALIVE", first, second), "it is ALIVE again")
     wait_until(lambda: "the port is back" in first.log(), "and the log says so")
     assert roles(first, second) == ["ACTIVE", "STANDBY"]
+
+
+def test_without_an_address_they_find_each_other_by_the_key_and_speak_to_nobody_else(
+    tmp_path: Path, cable: EthernetRig
+) -> None:
+    with two_modules(tmp_path) as modules:
+        for module, interface in zip(modules, ("eth0", "far0"), strict=True):
+            config = module.folder / "config.toml"
+            path = (
+                f'name = "wire"\nkind = "ethernet"\npeer = {3 - module.slot}\n'
+                f'interface = "{interface}"\n'
+            )
+            config.write_text(UDP.sub(path, config.read_text()))
+        first, second = modules
+        with raw_socket("eth0") as heard:
+            first.start()
+            wait_until(lambda: heard_targets(heard) == {BROADCAST}, "it speaks to all")
+            second.start()
+            wait_until(lambda: wires_are("ALIVE", first, second), "the cable is ALIVE")
+            learned = {mac_of(EthernetRig.FAR_MAC), mac_of(EthernetRig.NEAR_MAC)}
+            wait_until(lambda: heard_targets(heard) == learned, "they speak to each other alone")
+            second.signal(signal.SIGKILL)
+            second.end()
+            wait_until(lambda: heard_targets(heard) == {BROADCAST}, "a silent peer may be another")
+
+
+BROADCAST = b"\xff" * 6
+
+
+def mac_of(text: str) -> bytes:
+    return bytes.fromhex(text.replace(":", ""))
+
+
+@contextmanager
+def raw_socket(interface: str) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETHER_TYPE)) as opened:
+        opened.bind((interface, 0x0003))
+        opened.setblocking(False)
+        yield opened
+
+
+def heard_targets(opened: socket.socket) -> set[bytes]:
+    """To whom beats went in a while from now on, both ways."""
+    with suppress(BlockingIOError):
+        while opened.recv(2048):
+            pass
+    found = set()
+    end_s = time.monotonic() + 0.3
+    while (left_s := end_s - time.monotonic()) > 0:
+        if select.select([opened], [], [], left_s)[0]:
+            frame = opened.recv(2048)
+            if frame[12:14] == ETHER_TYPE.to_bytes(2, "big"):
+                found.add(frame[:6])
+    return found

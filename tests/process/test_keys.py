@@ -10,6 +10,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -294,21 +295,20 @@ def test_three_steps_of_a_rotation_are_taken_by_the_command_and_no_beat_is_lost(
             for module in modules:
 
                 def is_taken(module: Module = module) -> bool:
-                    return command(module, "rotate").returncode == 0
+                    return bool(command(module, "rotate").returncode == 0)
 
                 wait_until(is_taken, "the next step is safe, and taken")
         for module in modules:
             keys = module.ask()["keys"]
             assert keys["state"] == "signed" and keys["sends"] == 2 and keys["accepts"] == [2]
-            wait_until(
-                lambda module=module: (
-                    module.ask()["keys"]["peers"][str(3 - module.slot)]["sends"] == 2
-                ),
-                "the peer signs with it",
-            )
+            wait_until(partial(_peer_signs_with, module, 2), "the peer signs with it")
             for path in module.ask("paths")["paths"].values():
                 assert path["forged"] == 0 and path["lost"] == 0, path
         assert roles(*modules) == ["ACTIVE", "STANDBY"]
+
+
+def _peer_signs_with(module: Module, key_id: int) -> bool:
+    return bool(module.ask()["keys"]["peers"][str(3 - module.slot)]["sends"] == key_id)
 
 
 def test_a_module_without_a_key_beside_one_that_signs_stays_standby_and_says_why(

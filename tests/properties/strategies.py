@@ -17,6 +17,7 @@ from bmcha.model.message import (
     HeartbeatDraft,
     Message,
     MirrorJoin,
+    Pairing,
     PathEcho,
     Probe,
     ProbeReply,
@@ -184,6 +185,7 @@ def messages(epoch: int) -> st.SearchStrategy[Message]:
         st.builds(MirrorJoin, u32, u32),
         deltas(),
         st.builds(DeltaAck, u32, u32),
+        st.builds(Pairing, st.binary(min_size=1, max_size=255)),
     )
 
 

@@ -154,8 +154,8 @@ REACHES = (
         (
             *(*_BASE, *_SHELL, "bmcha.runtime", "bmcha.app", "bmcha.sim", "bmcha.image"),
             *("bmcha.cli.text", "bmcha.control_client", "bmcha.view", "bmcha.check"),
-            # What tells one key from another.
-            *("bmcha.bench", "bmcha.hal.mac"),
+            # What tells one key from another, and what seals them on their way.
+            *("bmcha.bench", "bmcha.hal.mac", "bmcha.hal.sealing"),
         ),
     ),
     Reach("bmcha.__main__", ("bmcha.cli",)),

@@ -7,6 +7,8 @@ service. No thread, no port, no clock: the functions that a turn is made of, one
 import struct
 
 from bmcha._native import ffi, lib
+from bmcha.hal.port import Link
+from bmcha.hal.serial_link import SerialLink
 from bmcha.hal.udp_link import UdpLink
 from bmcha.model.event import (
     Event,
@@ -17,12 +19,13 @@ from bmcha.model.event import (
     PathSummarised,
 )
 from bmcha.model.key import NO_KEYS, KeySet
-from bmcha.model.message import Header, Heartbeat, Message, MessageType
+from bmcha.model.message import Header, Heartbeat, Message, MessageType, Pairing
+from bmcha.model.settings import SerialLine
 from bmcha.runtime.engine import Engine, EngineDrafts, EngineEchoes, EngineKeys
 from bmcha.runtime.out_queue import OutQueue
 from bmcha.runtime.path_reports import ReportReader
 from bmcha.runtime.pulse_settings import PulseSettings
-from bmcha.wire.codec_native import decode_datagram
+from bmcha.wire.codec_native import decode_datagram, decode_stream
 from bmcha.wire.frame import BadReason, RawFrame
 from bmcha.wire.front import build_frame
 from bmcha.wire.messages import parse_body
@@ -57,7 +60,11 @@ class NativePulse:
         self.fault = ""
         self.name = f"path {settings.path}"
         self.now_ns = now_ns
-        link = UdpLink(("127.0.0.1", 1), ("127.0.0.1", 2))
+        self._is_stuffed = settings.line_bytes_per_s is not None
+        link: Link = UdpLink(("127.0.0.1", 1), ("127.0.0.1", 2))
+        if self._is_stuffed:
+            link = SerialLink("/dev/null", SerialLine())
+        self._pairings: list[Event] = []
         self.lines: list[str] = []
         self.engine = Engine(
             settings,
@@ -72,7 +79,12 @@ class NativePulse:
         )
         self._made = self.engine.struct
         self.pulse = ffi.addressof(self._made, "pulse")
-        self._reader = ReportReader(self, lambda: self.now_ns, self.lines.append)  # type: ignore[arg-type]
+        self._reader = ReportReader(
+            self,  # type: ignore[arg-type]
+            lambda: self.now_ns,
+            self.lines.append,
+            self._hear_pairing,
+        )
         self._out = ffi.new("uint8_t[]", FRAME_ROOM)
 
     # ---- what a reader of reports asks its path for
@@ -111,13 +123,18 @@ class NativePulse:
     def hear(
         self, header: Header, message: Message, heard_ns: int
     ) -> HeartbeatHeard | MessageHeard | None:
-        event = self.hear_bytes(build_frame(header, message, heard_ns, False), heard_ns)
+        data = build_frame(header, message, heard_ns, self._is_stuffed)
+        event = self.hear_bytes(data, heard_ns)
         assert event is None or isinstance(event, HeartbeatHeard | MessageHeard)
         return event
 
     def hear_bytes(self, data: bytes, heard_ns: int) -> Event | None:
-        sizes = ffi.new("uint32_t[]", [len(data)])
-        lib.bmcha_engine_hear_datagrams(self._made, data, len(data), sizes, 1, heard_ns)
+        self.now_ns = heard_ns
+        if self._is_stuffed:
+            lib.bmcha_engine_hear_stream(self._made, data, len(data), heard_ns)
+        else:
+            sizes = ffi.new("uint32_t[]", [len(data)])
+            lib.bmcha_engine_hear_datagrams(self._made, data, len(data), sizes, 1, heard_ns)
         return self._only_event()
 
     def note_link(self, damage: Damage, _signs: LinkSigns) -> None:
@@ -128,7 +145,8 @@ class NativePulse:
         size = lib.bmcha_pulse_offer(self.pulse, now_ns, self._out, FRAME_ROOM)
         if not size:
             return None
-        raw = decode_datagram(bytes(ffi.buffer(self._out, size)))
+        data = bytes(ffi.buffer(self._out, size))
+        raw = decode_stream(data)[0][0] if self._is_stuffed else decode_datagram(data)
         assert isinstance(raw, RawFrame)
         header, message_type = raw.header, MessageType(raw.type_number)
         message = parse_body(message_type, raw.body, header.epoch, now_ns)
@@ -175,6 +193,10 @@ class NativePulse:
         self.keys.publish(keys)
         self.woke(now_ns)
 
+    def open_pairing(self, until_ns: int, now_ns: int) -> None:
+        self.keys.open_pairing(until_ns)
+        self.woke(now_ns)
+
     # ---- what the tests look at beside it
 
     def sender_due_ns(self, now_ns: int) -> int:
@@ -193,7 +215,12 @@ class NativePulse:
         if lib.bmcha_pulse_wants_letter(self.pulse, now_ns):
             self.engine.feed(is_answer=True)
 
+    def _hear_pairing(self, header: Header, data: bytes) -> None:
+        """In the service the node is not told; the twin hands it out like any message."""
+        self._pairings.append(MessageHeard(self.settings.path, header, Pairing(data), self.now_ns))
+
     def _only_event(self) -> Event | None:
-        events = self._reader.read()
+        events = [*self._reader.read(), *self._pairings]
+        self._pairings.clear()
         assert len(events) <= 1
         return events[0] if events else None

@@ -11,8 +11,10 @@ import pytest
 from bmcha.bench import failover
 from bmcha.bench.beats import lateness_ms
 from bmcha.bench.figures import Figure, Table, as_text, quantile
+from bmcha.bench.keepalived import KeepalivedPair
 from bmcha.bench.pair import FAST
 from bmcha.bench.picture import as_svg, ticks
+from bmcha.bench.rival import Rival
 from tests.process.sims import BMCHA
 
 MS = 1_000_000
@@ -87,7 +89,9 @@ def test_wrong_words_are_told_before_anything_is_measured(words: list[str], told
 def test_a_rival_that_is_not_installed_is_told_with_what_would_help(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(failover, "is_there", lambda: False)
+    monkeypatch.setitem(
+        failover.RIVALS, "keepalived", Rival("no-such-program", "keepalived", KeepalivedPair)
+    )
     (figure,) = failover._in_network("keepalived", ("SIGKILL",), FAST, 1, 0)
     assert as_text([Table("row", "title", (figure,))]).splitlines()[2].split(maxsplit=1) == [
         "keepalived",

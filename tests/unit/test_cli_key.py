@@ -294,6 +294,7 @@ def test_without_a_word_it_is_the_installed_configuration(
         (["rotate", "--send"], "--send goes with new only"),
         (["list", "--force"], "--force goes with rotate only"),
         (["new", "--force"], "--force goes with rotate only"),
+        (["rotate", "--compare"], "--compare goes with pair only"),
         (["new", "--file", "x", "--config", "y"], "either --config or --file"),
         (["burn"], "invalid choice"),
         ([], "required"),

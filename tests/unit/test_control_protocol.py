@@ -51,6 +51,27 @@ def test_a_drill_is_of_everything_unless_it_names_a_path() -> None:
     assert call == Call("drill", 1, True, {"path": "udp"})
 
 
+@pytest.mark.parametrize("data", [None, "00", "aB" * 255])
+def test_pairing_has_a_deed_and_bytes(data: str | None) -> None:
+    call = parse_call(line(method="pair", params={"deed": "say", "data": data}))
+    assert call == Call("pair", 1, True, {"deed": "say", "data": data})
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"deed": "burn"},
+        {"deed": None},
+        {"deed": ["say"]},
+        *({"deed": "say", "data": data} for data in ("", "0", "0g", "00" * 256, 7, "00\n", " 00")),
+    ],
+    ids=str,
+)
+def test_pairing_with_anything_else_is_refused(params: dict[str, object]) -> None:
+    assert code_of(parse_call(line(method="pair", params=params))) == INVALID_PARAMS
+
+
 def test_maintenance_has_its_time_and_nothing_else_does() -> None:
     call = parse_call(line(method="maintenance", params={"for_s": 43_200}))
     assert call == Call("maintenance", 1, True, {"for_s": 43_200})

@@ -13,7 +13,7 @@ import pytest
 from bmcha.hal.mac import check_of, open_mac
 from bmcha.model.event import HeartbeatHeard, MessageHeard, PathSummarised
 from bmcha.model.key import NO_KEYS, Key, KeySet, KeyState
-from bmcha.model.message import Goodbye, Header, Heartbeat, Message, PathEcho
+from bmcha.model.message import Goodbye, Header, Heartbeat, Message, Pairing, PathEcho, Probe
 from bmcha.model.role import Reason
 from bmcha.runtime.engine import EngineDrafts
 from bmcha.runtime.out_queue import OutQueue
@@ -21,7 +21,7 @@ from bmcha.runtime.published import DraftBoard
 from bmcha.runtime.pulse_settings import PulseSettings
 from bmcha.wire import tables
 from bmcha.wire.checksum import crc32c
-from bmcha.wire.codec_native import decode_datagram, encode_frame
+from bmcha.wire.codec_native import decode_datagram, decode_stream, encode_frame
 from bmcha.wire.frame import Address, BadReason, RawFrame
 from bmcha.wire.messages import build_body, type_of
 from tests.unit.native_pulse import NativeEchoes, NativePulse
@@ -53,9 +53,11 @@ class Twin:
 
     def __init__(self, settings: PulseSettings, echoes: EchoBoard, keys: KeySet, now_ns: int):
         self.drafts = DraftBoard()
-        self.pulse = Pulse(settings, self.drafts, echoes, OutQueue(16), now_ns, keys)
+        self.queue = OutQueue(16)
+        self.pulse = Pulse(settings, self.drafts, echoes, self.queue, now_ns, keys)
         address = Address(settings.chassis_id, settings.own_slot, settings.peer_slot)
-        self._coder = FrameCoder(False, address, self.pulse.keyring)
+        is_stream = settings.line_bytes_per_s is not None
+        self._coder = FrameCoder(is_stream, address, self.pulse.keyring)
 
     def said(self, now_ns: int) -> list[bytes]:
         said = []
@@ -75,11 +77,19 @@ class Twin:
     def take_keys(self, keys: KeySet, _now_ns: int) -> None:
         self.pulse.keyring.keys = keys
 
+    def open_pairing(self, until_ns: int, _now_ns: int) -> None:
+        self.pulse.keyring.pairing_until_ns = until_ns
+
+    @property
+    def odd_counts(self) -> dict[str, int]:
+        return self.pulse.odd_counts
+
 
 class Native(NativePulse):
     def __init__(self, settings: PulseSettings, echoes: NativeEchoes, keys: KeySet, now_ns: int):
         self.drafts = EngineDrafts()
-        super().__init__(settings, self.drafts, echoes, OutQueue(16), now_ns, keys)
+        self.queue = OutQueue(16)
+        super().__init__(settings, self.drafts, echoes, self.queue, now_ns, keys)
 
 
 class End:
@@ -95,9 +105,11 @@ class End:
         path: int = 0,
         boards: Any = None,
         now_ns: int = START_NS,
+        is_stream: bool = False,
     ) -> None:
         self.settings = replace(
             SETTINGS,
+            line_bytes_per_s=11_520 if is_stream else None,
             own_slot=slot,
             peer_slot=OWN_SLOT + PEER_SLOT - slot,
             boot_id=boot_id,
@@ -464,8 +476,9 @@ def test_a7_another_boot_in_our_slot_is_a_twin_once_it_names_ours(make_end: Make
     now_ns = beats(one, double, 1)
     assert one.told(now_ns + SUMMARY_NS).counts.twin is None
     now_ns = beats(one, double, 3, now_ns)
-    twin = one.told(now_ns + 2 * SUMMARY_NS).counts.twin
-    assert twin is not None and twin.boot_id == OWN_BOOT + 5
+    for end, boot_id in ((one, OWN_BOOT + 5), (double, OWN_BOOT)):
+        twin = end.told(now_ns + 2 * SUMMARY_NS).counts.twin
+        assert twin is not None and twin.boot_id == boot_id
 
 
 def test_a7_our_own_frames_of_before_are_no_twin(make_end: MakeEnd) -> None:
@@ -535,3 +548,136 @@ def test_more_past_boots_than_are_kept_must_prove_themselves_all_the_same(
         now_ns = beats(one, make_end(PEER_SLOT, boot_id, now_ns=now_ns), 3, now_ns)
     assert one.echo_boot_id == PEER_BOOT + PAST_BOOTS_MAX + 2
     assert not one.hear(kept, now_ns)
+
+
+# ---------------------------------------------------------------- pairing
+
+OPEN_NS = 120_000 * MS
+SAID = Pairing(b"hello")
+
+
+def pairing_ends(make_end: MakeEnd, is_stream: bool = True) -> tuple[End, End, int]:
+    """One with keys and one without, as at an exchange; whoever has none hears the other."""
+    one = make_end(is_stream=is_stream)
+    other = make_end(PEER_SLOT, PEER_BOOT, keys=NO_KEYS, is_stream=is_stream)
+    now_ns = beats(one, other, 5)
+    assert not one.heard and other.heard
+    return one, other, now_ns
+
+
+def say_pairing(end: End, now_ns: int, message: Message = SAID) -> bytes:
+    end.say(now_ns)
+    end.pulse.queue.put(end.settings.peer_slot, message)
+    (said,) = end.say(now_ns)
+    return said
+
+
+def ignored_count(end: End) -> int:
+    return int(end.pulse.odd_counts["frames not for this path"])
+
+
+@pytest.mark.parametrize("is_native", [True, False])
+@pytest.mark.parametrize("is_other_native", [True, False])
+def test_while_it_is_open_a_pairing_is_heard_at_both_ends_whoever_has_keys(
+    is_native: bool, is_other_native: bool
+) -> None:
+    one = End(is_native, is_stream=True)
+    other = End(is_other_native, PEER_SLOT, PEER_BOOT, keys=NO_KEYS, is_stream=True)
+    now_ns = beats(one, other, 3)
+    for end in (one, other):
+        end.pulse.open_pairing(now_ns + OPEN_NS, now_ns)
+    for speaker, listener in ((one, other), (other, one)):
+        data = say_pairing(speaker, now_ns)
+        event = listener.pulse.hear_bytes(data, now_ns)
+        assert isinstance(event, MessageHeard) and event.message == SAID
+        header = event.header
+        assert (header.key_id, header.sequence) == (0, 0)
+        assert header.source_slot == speaker.settings.own_slot
+
+
+def test_a_pairing_is_heard_until_its_time_is_over(make_end: MakeEnd) -> None:
+    one, other, now_ns = pairing_ends(make_end)
+    data = say_pairing(other, now_ns)
+    assert one.pulse.hear_bytes(data, now_ns) is None, "it was never opened"
+    one.pulse.open_pairing(now_ns + OPEN_NS, now_ns)
+    assert one.pulse.hear_bytes(data, now_ns + OPEN_NS - 1) is not None
+    assert one.pulse.hear_bytes(data, now_ns + OPEN_NS) is None
+    one.pulse.open_pairing(0, now_ns)
+    assert one.pulse.hear_bytes(data, now_ns) is None
+    assert ignored_count(one) == 3
+
+
+def test_keys_that_are_adopted_meanwhile_leave_it_open(make_end: MakeEnd) -> None:
+    one, other, now_ns = pairing_ends(make_end)
+    other.pulse.open_pairing(now_ns + OPEN_NS, now_ns)
+    other.pulse.take_keys(ONE, now_ns)
+    assert other.pulse.hear_bytes(say_pairing(one, now_ns), now_ns) is not None
+    data = say_pairing(other, now_ns + INTERVAL_NS)
+    one.pulse.open_pairing(now_ns + OPEN_NS, now_ns)
+    assert one.pulse.hear_bytes(data, now_ns + INTERVAL_NS) is not None
+
+
+def test_a_pairing_is_heard_on_a_serial_line_alone(make_end: MakeEnd) -> None:
+    one, other, now_ns = pairing_ends(make_end, is_stream=False)
+    one.pulse.open_pairing(now_ns + OPEN_NS, now_ns)
+    assert one.pulse.hear_bytes(say_pairing(other, now_ns), now_ns) is None
+    assert ignored_count(one) == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"chassis_id": 9}, {"source_slot": 3}, {"source_slot": OWN_SLOT}, {"target_slot": 3}],
+    ids=str,
+)
+def test_a_pairing_of_others_is_not_heard(make_end: MakeEnd, changes: dict[str, int]) -> None:
+    one, _, now_ns = pairing_ends(make_end)
+    one.pulse.open_pairing(now_ns + OPEN_NS, now_ns)
+    header = Header(SETTINGS.chassis_id, PEER_SLOT, OWN_SLOT, PEER_BOOT, 1, 0)
+    before = ignored_count(one)
+    data = encode_frame(replace(header, **changes), 9, b"hello", True, b"")
+    assert one.pulse.hear_bytes(data, now_ns) is None
+    # What the summary adds up has come to the twin by then.
+    one.told(now_ns + SUMMARY_NS)
+    assert ignored_count(one) == before + 1
+
+
+@pytest.mark.parametrize("body", [b"", bytes(256)], ids=["empty", "too-long"])
+def test_a_pairing_of_another_size_makes_no_sense(make_end: MakeEnd, body: bytes) -> None:
+    one, _, now_ns = pairing_ends(make_end)
+    one.pulse.open_pairing(now_ns + OPEN_NS, now_ns)
+    header = Header(SETTINGS.chassis_id, PEER_SLOT, OWN_SLOT, PEER_BOOT, 1, 0)
+    assert one.pulse.hear_bytes(encode_frame(header, 9, body, True, b""), now_ns) is None
+    assert one.counts(now_ns + SUMMARY_NS)["BODY"] == 1
+
+
+def test_a_pairing_is_no_life_and_has_no_place_in_the_sequence(make_end: MakeEnd) -> None:
+    one, other = make_end(is_stream=True), make_end(PEER_SLOT, PEER_BOOT, is_stream=True)
+    now_ns = beats(one, other, 5)
+    one.pulse.open_pairing(now_ns + OPEN_NS, now_ns)
+    before = one.told(now_ns)
+    stranger = make_end(PEER_SLOT, PEER_BOOT + 7, keys=NO_KEYS, is_stream=True, now_ns=now_ns)
+    for end in (stranger, other):
+        for data in (say_pairing(end, now_ns),) * 2:
+            assert one.pulse.hear_bytes(data, now_ns + MS) is not None, "again is as good"
+    after = one.told(now_ns + SUMMARY_NS)
+    assert after.last_heard_ns == before.last_heard_ns
+    # What it said beside them is missing here: the first beat of `say_pairing`, and no more.
+    now_ns = beats(one, other, 3, now_ns + INTERVAL_NS)
+    counts = one.told(now_ns + 2 * SUMMARY_NS).counts
+    assert counts.lost_count == 1
+    assert counts.forged_count == 0 and "REPLAYED" not in dict(counts.bad_counts)
+    assert one.heard[-1].header.boot_id == PEER_BOOT
+
+
+def test_between_beats_and_messages_that_are_signed_a_pairing_uses_no_sequence(
+    make_end: MakeEnd,
+) -> None:
+    one = make_end(is_stream=True)
+    said = one.say(START_NS)
+    for message in (Probe(1), SAID, Probe(2)):
+        one.pulse.queue.put(PEER_SLOT, message)
+        said += one.say(START_NS)
+    raws = [decode_stream(data)[0][0] for data in said]
+    headers = [raw.header for raw in raws if isinstance(raw, RawFrame)]
+    assert [header.sequence for header in headers] == [1, 2, 0, 3]
+    assert [header.key_id for header in headers] == [1, 1, 0, 1]

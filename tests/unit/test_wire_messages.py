@@ -17,6 +17,7 @@ from bmcha.model.message import (
     Maintenance,
     Message,
     MessageType,
+    Pairing,
     PathEcho,
     Probe,
     Progress,
@@ -50,7 +51,9 @@ def test_a_body_cut_short_is_refused_or_holds_less(message: Message) -> None:
     body = build_body(message, NOW_NS)
     for size in range(len(body)):
         found = parse_body(type_of(message), body[:size], DRAFT.epoch, NOW_NS)
-        assert found is None or (isinstance(found, Delta | Heartbeat) and found != message)
+        assert found is None or (
+            isinstance(found, Delta | Heartbeat | Pairing) and found != message
+        )
 
 
 # ------------------------------------------------------------------------------------ heartbeat

@@ -76,6 +76,14 @@ class Candidates:
                 return it.count
         return 0
 
+    def forgive(self, boot_id: int) -> int:
+        """As `drop`, and it stays."""
+        for it in self._places:
+            if it.boot_id == boot_id:
+                count, it.count = it.count, 0
+                return count
+        return 0
+
     def condemn(self, before_ns: int) -> int:
         """Those heard first before that time were no peers: so many frames since the last time.
         They stay, and may still prove themselves."""

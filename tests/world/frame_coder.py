@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bmcha.model.message import Header, Message
+from bmcha.model.message import Header, Message, MessageType, Pairing
 from bmcha.model.record import dataclass
 from bmcha.wire.frame import FOREIGN, FORGED, Address, BadFrame, RawFrame
 from bmcha.wire.front import native_codec, parse_frame
@@ -82,6 +82,8 @@ class FrameCoder:
         return frames
 
     def _is_believed(self, raw: RawFrame, now_ns: int) -> bool:
+        if raw.type_number == MessageType.PAIRING.value:
+            return True  # whoever brings the keys has none
         reason = self._keyring.judge(raw, now_ns) if self._keyring is not None else None
         if reason is not None:
             self._reader.count_bad(reason)
@@ -91,7 +93,8 @@ class FrameCoder:
         """ValueError: the message cannot be said on the wire."""
         body, type_number = build_body(message, now_ns), type_of(message).value
         keyring = self._keyring
-        mac = keyring.sign(header, type_number, body) if keyring is not None else b""
+        is_signed = keyring is not None and not isinstance(message, Pairing)
+        mac = keyring.sign(header, type_number, body) if keyring and is_signed else b""
         return native_codec().encode_frame(header, type_number, body, self._is_stuffed, mac)
 
     def seal(self, data: bytes) -> bytes:

@@ -54,11 +54,12 @@ def signed_bytes(header: Header, type_number: int, body: bytes, frame_version: i
 
 
 class Keyring:
-    """``keys``: of now."""
+    """``keys``: of now. Messages of a pairing are heard until ``pairing_until_ns``."""
 
     def __init__(self, settings: PulseSettings, keys: KeySet = NO_KEYS) -> None:
         self._settings = settings
         self.keys = keys
+        self.pairing_until_ns = 0
         self._search_ns = 0
         self._searches_count = 0
 
@@ -99,6 +100,9 @@ class Keyring:
         if self._may_search(now_ns) and self._is_of_other_path(raw, key):
             return BadReason.OTHER_PATH
         return BadReason.MAC_WRONG
+
+    def takes_pairing(self, now_ns: int) -> bool:
+        return now_ns < self.pairing_until_ns
 
     def vouches(self, header: Header) -> bool:
         """What was believed was signed, and is to be of now as well."""

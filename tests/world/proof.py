@@ -62,10 +62,11 @@ class Proof:
 
     def is_twin_of_now(self, header: Header, message: Heartbeat, heard_ns: int) -> bool:
         """Somebody says our slot: now, or is it one of our own frames of before?"""
+        # It stays a candidate, so that our beats go on naming it: it has to know of us too.
+        self.note_unproven(header, message, heard_ns)
         if message.draft.echo_boot_id != self._settings.boot_id:
-            self.note_unproven(header, message, heard_ns)
             return False
-        self.forgive(header.boot_id)
+        self._count(BadReason.UNPROVEN, self._candidates.forgive(header.boot_id) - 1)
         return True
 
     def note_unproven(self, header: Header, message: Message, heard_ns: int) -> None:

@@ -18,6 +18,7 @@ from bmcha.model.message import (
     Heartbeat,
     HeartbeatDraft,
     Message,
+    Pairing,
     PathEcho,
 )
 from bmcha.model.moment import NS_PER_MS
@@ -165,6 +166,8 @@ class PulseReceiver:
     ) -> HeartbeatHeard | MessageHeard | None:
         """None: not for us, not new, or no news."""
         settings = self._settings
+        if isinstance(message, Pairing):
+            return self._hear_pairing(header, message, heard_ns)
         if judge_address(header, settings.chassis_id, settings.own_slot, settings.peer_slot):
             self._hear_other(header, message, heard_ns)
             return None
@@ -174,6 +177,19 @@ class PulseReceiver:
         if not isinstance(message, Heartbeat):
             return MessageHeard(settings.path, header, message, heard_ns)
         return self._hear_beat(header, message, heard_ns)
+
+    def _hear_pairing(self, header: Header, message: Pairing, heard_ns: int) -> MessageHeard | None:
+        """Neither life nor a word of the node: R10."""
+        settings = self._settings
+        is_others = judge_address(
+            header, settings.chassis_id, settings.own_slot, settings.peer_slot
+        )
+        is_stream = settings.line_bytes_per_s is not None
+        if is_others or not is_stream or not self._keyring.takes_pairing(heard_ns):
+            self.ignored_count += 1
+            return None
+        self.rx_count += 1
+        return MessageHeard(settings.path, header, message, heard_ns)
 
     def _hear_other(self, header: Header, message: Message, heard_ns: int) -> None:
         """None of the peer's: counted. Who says our slot and is not ourselves, by an echo, is a

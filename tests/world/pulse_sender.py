@@ -17,6 +17,7 @@ from bmcha.model.message import (
     Heartbeat,
     HeartbeatDraft,
     Message,
+    Pairing,
     PathEcho,
 )
 from bmcha.model.moment import NS_PER_MS, NS_PER_S
@@ -95,11 +96,14 @@ class PulseSender:
         if letter is None:
             return None
         header = self._header(letter.target_slot, published.draft.epoch)
+        if isinstance(letter.message, Pairing):
+            header = replace(header, sequence=0, key_id=0)
         return Outgoing(header, letter.message, None)
 
     def note_sent(self, outgoing: Outgoing, size_bytes: int, now_ns: int) -> None:
         self.tx_count += 1
-        self._sequence = outgoing.header.sequence
+        if not isinstance(outgoing.message, Pairing):
+            self._sequence = outgoing.header.sequence
         if self._settings.line_bytes_per_s is not None:
             line_ns = size_bytes * NS_PER_S // self._settings.line_bytes_per_s
             self._line_free_ns = max(self._line_free_ns, now_ns) + line_ns
