@@ -15,6 +15,7 @@ from bmcha.bench.keepalived import KeepalivedPair
 from bmcha.bench.pair import FAST
 from bmcha.bench.picture import as_svg, ticks
 from bmcha.bench.rival import Rival
+from bmcha.bench.rivals import RIVALS
 from tests.process.sims import BMCHA
 
 MS = 1_000_000
@@ -90,7 +91,7 @@ def test_a_rival_that_is_not_installed_is_told_with_what_would_help(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(
-        failover.RIVALS, "keepalived", Rival("no-such-program", "keepalived", KeepalivedPair)
+        RIVALS, "keepalived", Rival("no-such-program", "keepalived", KeepalivedPair)
     )
     (figure,) = failover._in_network("keepalived", ("SIGKILL",), FAST, 1, 0)
     assert as_text([Table("row", "title", (figure,))]).splitlines()[2].split(maxsplit=1) == [
