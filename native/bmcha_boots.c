@@ -3,15 +3,39 @@
 #include <stddef.h>
 #include <string.h>
 
-void bmcha_boots_succeed(struct bmcha_boots *boots, uint32_t boot_id)
+/* 67 ms, so that 32 bits of it last for nine years; a service takes longer to start. */
+static uint32_t ticks_of(int64_t ns)
 {
-    uint32_t former = atomic_exchange(&boots->in_force, boot_id);
+    return (uint32_t)((uint64_t)ns >> 26);
+}
+
+void bmcha_boots_succeed(struct bmcha_boots *boots, uint32_t boot_id, int64_t sent_ns)
+{
+    uint32_t former = atomic_load(&boots->in_force);
     uint32_t place;
 
-    if (former == 0 || former == boot_id)
+    if (former == boot_id)
         return;
-    place = atomic_fetch_add(&boots->past_count, 1) % BMCHA_PAST_BOOTS_MAX;
-    atomic_store(&boots->past[place], former);
+    if (former) {
+        /* First: in between it would be neither in force nor over. */
+        place = atomic_fetch_add(&boots->past_count, 1) % BMCHA_PAST_BOOTS_MAX;
+        atomic_store(&boots->past[place], former);
+    }
+    if (atomic_compare_exchange_strong(&boots->in_force, &former, boot_id))
+        atomic_store(&boots->proven, ticks_of(sent_ns));
+}
+
+int bmcha_boots_is_newer(const struct bmcha_boots *boots, int64_t sent_ns)
+{
+    uint32_t ahead = ticks_of(sent_ns) - atomic_load(&boots->proven);
+
+    return atomic_load(&boots->in_force) == 0 || (ahead != 0 && ahead <= UINT32_MAX / 2);
+}
+
+void bmcha_boots_prove(struct bmcha_boots *boots, int64_t sent_ns)
+{
+    if (bmcha_boots_is_newer(boots, sent_ns))
+        atomic_store(&boots->proven, ticks_of(sent_ns));
 }
 
 int bmcha_boots_is_past(const struct bmcha_boots *boots, uint32_t boot_id)

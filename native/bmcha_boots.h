@@ -12,12 +12,18 @@
  * more than so many past boots the oldest is forgotten, and would have to prove itself again. */
 struct bmcha_boots {
     _Atomic uint32_t in_force;
+    _Atomic uint32_t proven; /* when the newest beat of ours left that it has named, in 2^26 ns */
     _Atomic uint32_t past_count;
     _Atomic uint32_t past[BMCHA_PAST_BOOTS_MAX];
 };
 
-/* The boot comes into force; the one before is over. */
-void bmcha_boots_succeed(struct bmcha_boots *boots, uint32_t boot_id);
+/* The boot comes into force, having named a beat of ours that left then; the one before is over. Of
+ * two paths that do so at once one does. */
+void bmcha_boots_succeed(struct bmcha_boots *boots, uint32_t boot_id, int64_t sent_ns);
+
+/* It has named a beat of ours that left then. Is that newer than all it named, on any path? */
+int bmcha_boots_is_newer(const struct bmcha_boots *boots, int64_t sent_ns);
+void bmcha_boots_prove(struct bmcha_boots *boots, int64_t sent_ns);
 int bmcha_boots_is_past(const struct bmcha_boots *boots, uint32_t boot_id);
 
 /* A boot that has proved nothing yet. `count`: its frames that were not judged. */

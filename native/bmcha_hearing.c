@@ -115,13 +115,9 @@ static void hear_frames(struct bmcha_engine *engine, size_t count, const uint8_t
 static void learn(struct bmcha_engine *engine, const struct bmcha_frame *frame,
                   const uint32_t *sizes, size_t count)
 {
-    size_t at = 0, from = 0;
-
     if (!bmcha_keyring_vouches(&engine->pulse.keyring, frame))
         return;
-    while (at < count && from < frame->offset)
-        from += sizes[at++];
-    bmcha_port_learn(engine->port, at);
+    bmcha_port_learn(engine->port, bmcha_port_place(sizes, count, frame->offset));
 }
 
 void bmcha_engine_hear_datagrams(struct bmcha_engine *engine, const uint8_t *data, size_t data_size,

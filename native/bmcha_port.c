@@ -132,6 +132,16 @@ static size_t read_datagrams(struct bmcha_port *port, uint8_t *out, uint32_t *si
     return count;
 }
 
+size_t bmcha_port_place(const uint32_t *sizes, size_t count, size_t offset)
+{
+    size_t at = 0, from = 0;
+
+    /* What stands for nothing has a place here, and none among the bytes. */
+    while (at < count && (from < offset || sizes[at] == 0))
+        from += sizes[at++];
+    return at;
+}
+
 void bmcha_port_learn(struct bmcha_port *port, size_t at)
 {
     if (port->is_learning && at < BMCHA_BATCH_MAX)

@@ -62,6 +62,9 @@ int bmcha_port_write_rest(struct bmcha_port *port);
 size_t bmcha_port_read(struct bmcha_port *port, int is_ended, uint8_t *out, uint32_t *sizes,
                        int *is_more, int *error);
 
+/* Which of `count` datagrams that lie one behind the other begins at `offset`. */
+size_t bmcha_port_place(const uint32_t *sizes, size_t count, size_t offset);
+
 /* ETHERNET that learns: the peer is whoever sent the datagram at this place of what was read last.
  * And: nobody is known any more, so all are spoken to. */
 void bmcha_port_learn(struct bmcha_port *port, size_t at);

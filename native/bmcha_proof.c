@@ -19,8 +19,8 @@ int bmcha_pulse_names_ours(const struct bmcha_pulse *pulse, const uint8_t *body)
 }
 
 /* While nobody has proved himself the node must know that somebody speaks: A8. */
-static void note_speaker(struct bmcha_pulse *pulse, const struct bmcha_frame *frame,
-                         int64_t heard_ns)
+void bmcha_pulse_note_speaker(struct bmcha_pulse *pulse, const struct bmcha_frame *frame,
+                              int64_t heard_ns)
 {
     if (frame->type != BMCHA_TYPE_HEARTBEAT || atomic_load(&pulse->echo_board->boots.in_force))
         return;
@@ -30,45 +30,61 @@ static void note_speaker(struct bmcha_pulse *pulse, const struct bmcha_frame *fr
     pulse->unproven_ns = heard_ns;
 }
 
-/* A4: its beat names our boot, and one of the last beats that we sent here. */
-static int proves_now(const struct bmcha_pulse *pulse, const struct bmcha_frame *frame,
-                      const uint8_t *body)
+/* When that beat of ours left that it names here; BMCHA_NEVER_NS: it names none of the last ones. */
+static int64_t named_ns(const struct bmcha_pulse *pulse, const struct bmcha_frame *frame,
+                        const uint8_t *body)
 {
     unsigned at = pulse->settings.echo_index;
     const uint8_t *echo = body + BMCHA_BEAT_HEAD_BYTES + at * BMCHA_ECHO_BYTES;
 
-    return frame->type == BMCHA_TYPE_HEARTBEAT && bmcha_pulse_names_ours(pulse, body) &&
-           at < bmcha_echoes_of(body) && bmcha_le16_read(echo + 2) != BMCHA_AGE_NEVER &&
-           bmcha_pulse_sent_ns(pulse, bmcha_le16_read(echo)) != BMCHA_NEVER_NS;
+    if (frame->type != BMCHA_TYPE_HEARTBEAT || !bmcha_pulse_names_ours(pulse, body) ||
+        at >= bmcha_echoes_of(body) || bmcha_le16_read(echo + 2) == BMCHA_AGE_NEVER)
+        return BMCHA_NEVER_NS;
+    return bmcha_pulse_sent_ns(pulse, bmcha_le16_read(echo));
+}
+
+/* On this path: since when the boot in force is. */
+static void note_succession(struct bmcha_pulse *pulse, uint32_t in_force, int64_t heard_ns,
+                            uint64_t *bad_counts)
+{
+    if (in_force == pulse->in_force)
+        return;
+    pulse->in_force = in_force;
+    pulse->in_force_ns = heard_ns;
+    bad_counts[-BMCHA_BAD_UNPROVEN] += bmcha_candidates_drop(&pulse->candidates, in_force);
+}
+
+/* A3, A5: 0 always. */
+static int note_past(struct bmcha_pulse *pulse, int64_t heard_ns, uint64_t *bad_counts)
+{
+    if (heard_ns - pulse->in_force_ns < BMCHA_LATE_MAX_NS)
+        pulse->counts.repeated++;
+    else
+        bad_counts[-BMCHA_BAD_REPLAYED]++;
+    return 0;
 }
 
 int bmcha_pulse_is_of_now(struct bmcha_pulse *pulse, const struct bmcha_frame *frame,
                           const uint8_t *body, int64_t heard_ns, uint64_t *bad_counts)
 {
     struct bmcha_boots *boots = &pulse->echo_board->boots;
-    uint32_t in_force = atomic_load(&boots->in_force);
+    int64_t sent_ns = named_ns(pulse, frame, body);
 
-    if (in_force != frame->boot_id) {
-        if (bmcha_boots_is_past(boots, frame->boot_id)) {
-            if (heard_ns - pulse->in_force_ns < BMCHA_LATE_MAX_NS)
-                pulse->counts.repeated++;
-            else
-                bad_counts[-BMCHA_BAD_REPLAYED]++;
-            return 0;
-        }
-        if (!proves_now(pulse, frame, body)) {
+    note_succession(pulse, atomic_load(&boots->in_force), heard_ns, bad_counts);
+    if (pulse->in_force != frame->boot_id) {
+        if (bmcha_boots_is_past(boots, frame->boot_id))
+            return note_past(pulse, heard_ns, bad_counts);
+        /* A4. A boot that is over named what we sent before this one's latest word. */
+        if (sent_ns == BMCHA_NEVER_NS || !bmcha_boots_is_newer(boots, sent_ns)) {
             bmcha_pulse_note_unproven(pulse, frame, heard_ns, bad_counts);
-            note_speaker(pulse, frame, heard_ns);
+            bmcha_pulse_note_speaker(pulse, frame, heard_ns);
             return 0;
         }
-        in_force = frame->boot_id;
-        bmcha_boots_succeed(boots, in_force);
+        bmcha_boots_succeed(boots, frame->boot_id, sent_ns);
+        note_succession(pulse, frame->boot_id, heard_ns, bad_counts);
     }
-    if (in_force != pulse->in_force) {
-        pulse->in_force = in_force;
-        pulse->in_force_ns = heard_ns;
-        bad_counts[-BMCHA_BAD_UNPROVEN] += bmcha_candidates_drop(&pulse->candidates, in_force);
-    }
+    if (sent_ns != BMCHA_NEVER_NS)
+        bmcha_boots_prove(boots, sent_ns);
     if (pulse->candidates.count)
         bad_counts[-BMCHA_BAD_REPLAYED] +=
             bmcha_candidates_condemn(&pulse->candidates, heard_ns - BMCHA_LATE_MAX_NS);

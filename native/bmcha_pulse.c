@@ -13,10 +13,17 @@ _Static_assert(sizeof(struct bmcha_news) == 28, "no gaps");
 
 /* ---- the clock ---- */
 
+static int64_t greater(int64_t one, int64_t other)
+{
+    return one > other ? one : other;
+}
+
 void bmcha_pulse_begin(struct bmcha_pulse *pulse, int64_t now_ns)
 {
     pulse->interval_ns = pulse->settings.interval_ms * BMCHA_NS_PER_MS;
     pulse->lateness_tolerated_ns = pulse->interval_ns / 4;
+    pulse->turn_ns = greater(BMCHA_EARLY_MAX_NS, 2 * pulse->interval_ns);
+    pulse->early_ns = greater(BMCHA_EARLY_MAX_NS, 4 * pulse->interval_ns);
     pulse->hole_ns = (pulse->settings.deadtime_beats - 1) * pulse->interval_ns;
     pulse->beat_times = (struct bmcha_beat_times){BMCHA_NEVER_NS, BMCHA_NEVER_NS};
     bmcha_published_write(&pulse->beat_times_board, &pulse->beat_times, sizeof pulse->beat_times);
@@ -114,7 +121,7 @@ int bmcha_pulse_summary(struct bmcha_pulse *pulse, int64_t now_ns, uint64_t *bad
     if (now_ns < pulse->summary_due_ns)
         return 0;
     bad_counts[-BMCHA_BAD_REPLAYED] +=
-        bmcha_candidates_condemn(&pulse->candidates, now_ns - BMCHA_EARLY_MAX_NS);
+        bmcha_candidates_condemn(&pulse->candidates, now_ns - pulse->early_ns);
     pulse->summary_due_ns +=
         ((now_ns - pulse->summary_due_ns) / BMCHA_SUMMARY_NS + 1) * BMCHA_SUMMARY_NS;
     return 1;
@@ -167,8 +174,10 @@ static void hear_other(struct bmcha_pulse *pulse, const struct bmcha_frame *fram
     if (bmcha_keyring_vouches(&pulse->keyring, frame)) {
         /* It stays a candidate, so that our beats go on naming it: it has to know of us too. */
         bmcha_pulse_note_unproven(pulse, frame, heard_ns, bad_counts);
-        if (!bmcha_pulse_names_ours(pulse, body))
+        if (!bmcha_pulse_names_ours(pulse, body)) {
+            bmcha_pulse_note_speaker(pulse, frame, heard_ns);
             return;
+        }
         bad_counts[-BMCHA_BAD_UNPROVEN] +=
             bmcha_candidates_forgive(&pulse->candidates, frame->boot_id) - 1;
     }

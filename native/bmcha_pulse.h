@@ -158,6 +158,8 @@ struct bmcha_pulse {
     struct bmcha_counts counts;
     struct bmcha_beat_times beat_times;
     int64_t interval_ns;
+    int64_t turn_ns;  /* for so long an unproven boot is named after its last beat */
+    int64_t early_ns; /* and has time to show that it is of now */
     int64_t hole_ns; /* between two beats: more is one */
     int64_t lateness_tolerated_ns;
     int64_t expected_ns;
@@ -259,6 +261,8 @@ int bmcha_pulse_is_of_now(struct bmcha_pulse *pulse, const struct bmcha_frame *f
                           const uint8_t *body, int64_t heard_ns, uint64_t *bad_counts);
 void bmcha_pulse_note_unproven(struct bmcha_pulse *pulse, const struct bmcha_frame *frame,
                                int64_t heard_ns, uint64_t *bad_counts);
+void bmcha_pulse_note_speaker(struct bmcha_pulse *pulse, const struct bmcha_frame *frame,
+                              int64_t heard_ns);
 int bmcha_pulse_names_ours(const struct bmcha_pulse *pulse, const uint8_t *body);
 
 int64_t bmcha_pulse_sent_ns(const struct bmcha_pulse *pulse, uint16_t echoed_sequence);

@@ -145,14 +145,26 @@ static uint8_t *put_echo(struct bmcha_pulse *pulse, unsigned at, uint8_t *to, in
     return to + BMCHA_ECHO_BYTES;
 }
 
-/* A6: who has no boot in force says in turn whom else it hears here, so that they can prove
- * themselves. NULL: nobody, or there is no need. */
+/* On any path: a beat names one boot, and a peer that speaks goes first. */
+static int is_peer_heard(const struct bmcha_pulse *pulse, int64_t now_ns)
+{
+    struct bmcha_last_heard heard;
+
+    for (unsigned at = 0; at < pulse->settings.echoes_count; at++)
+        if (!bmcha_published_read(&pulse->echo_board->places[at], &heard, sizeof heard) ||
+            (heard.is_known && now_ns - heard.heard_ns < pulse->turn_ns))
+            return 1;
+    return 0;
+}
+
+/* A6: who has no boot in force, or none that speaks here, says in turn whom else it hears, so that
+ * they can prove themselves. NULL: nobody, or there is no need. */
 static const struct bmcha_candidate *unproven_turn(struct bmcha_pulse *pulse, int64_t now_ns)
 {
-    if (pulse->candidates.count == 0 || atomic_load(&pulse->echo_board->boots.in_force) != 0)
+    if (pulse->candidates.count == 0 ||
+        (atomic_load(&pulse->echo_board->boots.in_force) != 0 && is_peer_heard(pulse, now_ns)))
         return NULL;
-    return bmcha_candidates_turn(&pulse->candidates, pulse->sequence,
-                                 now_ns - BMCHA_EARLY_MAX_NS);
+    return bmcha_candidates_turn(&pulse->candidates, pulse->sequence, now_ns - pulse->turn_ns);
 }
 
 static uint8_t *put_unproven(const struct bmcha_pulse *pulse, uint8_t *body,

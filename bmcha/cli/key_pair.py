@@ -95,6 +95,8 @@ class _Talk:
             return refuse(self._args, f"Stopped. {self._outcome()}", code=EXIT_INTERRUPTED)
         except _GivenUp as why:
             return refuse(self._args, str(why), self._outcome())
+        except Refused as error:
+            return refuse(self._args, f"{error}.", self._outcome())
         except NoService as error:
             return refuse(self._args, str(error), self._outcome(), code=EXIT_NO_SERVICE)
         except OSError as error:
@@ -184,11 +186,12 @@ class _Talk:
         """An exit code, and what is wrong."""
         try:
             self._reload, code = read_by_service(self._client)
+            told = self._client.call("status")["keys"]
         except Refused as error:
             self._reload, code = {"text": str(error), "problems": []}, EXIT_FAILED
         if code != EXIT_DONE:
             return code, OLD_KEYS
-        if not has_read(keys, self._client.call("status")["keys"]):
+        if not has_read(keys, told):
             text = "The service goes by another file, or by none: see key_file in its configuration"
             return EXIT_FAILED, f"{text}."
         return EXIT_DONE, ""

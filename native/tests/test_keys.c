@@ -1,6 +1,7 @@
 /* What a path signs and whom it believes; and which boot is of now. */
 #include "../bmcha_boots.h"
 #include "../bmcha_keys.h"
+#include "../bmcha_port.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -151,14 +152,23 @@ static void boots(void)
     static struct bmcha_boots boots;
 
     CHECK(!bmcha_boots_is_past(&boots, 0));
-    bmcha_boots_succeed(&boots, 5);
-    bmcha_boots_succeed(&boots, 5);
+    bmcha_boots_succeed(&boots, 5, 0);
+    bmcha_boots_succeed(&boots, 5, 0);
     CHECK(boots.in_force == 5 && !bmcha_boots_is_past(&boots, 5));
     for (uint32_t id = 6; id < 6 + BMCHA_PAST_BOOTS_MAX; id++)
-        bmcha_boots_succeed(&boots, id);
+        bmcha_boots_succeed(&boots, id, 0);
     CHECK(bmcha_boots_is_past(&boots, 5));
-    bmcha_boots_succeed(&boots, 1000);
+    bmcha_boots_succeed(&boots, 1000, 0);
     CHECK(!bmcha_boots_is_past(&boots, 5) && bmcha_boots_is_past(&boots, 6));
+    bmcha_boots_succeed(&boots, 1001, INT64_C(100) << 26);
+    CHECK(!bmcha_boots_is_newer(&boots, INT64_C(100) << 26));
+    CHECK(bmcha_boots_is_newer(&boots, INT64_C(101) << 26));
+    bmcha_boots_prove(&boots, INT64_C(103) << 26);
+    bmcha_boots_prove(&boots, INT64_C(102) << 26);
+    CHECK(!bmcha_boots_is_newer(&boots, INT64_C(103) << 26));
+    /* A machine that has run for five years, and a peer that comes first then. */
+    bmcha_boots_succeed(&boots, 1002, INT64_C(3000000000) << 26);
+    CHECK(bmcha_boots_is_newer(&boots, INT64_C(3000000001) << 26));
     puts("ok boots");
 }
 
@@ -185,6 +195,26 @@ static void candidates(void)
     puts("ok candidates");
 }
 
+static void an_address_is_that_of_its_datagram(void)
+{
+    static const uint32_t sizes[4] = {0, 70, 0, 60};
+    struct bmcha_port port;
+
+    CHECK(bmcha_port_place(sizes, 4, 0) == 1 && bmcha_port_place(sizes, 4, 70) == 3);
+    memset(&port, 0, sizeof port);
+    port.sources[3][5] = 9;
+    bmcha_port_learn(&port, 3);
+    CHECK(port.remote_mac[5] == 0); /* it is configured */
+    port.is_learning = 1;
+    bmcha_port_learn(&port, 4);
+    CHECK(port.remote_mac[5] == 0);
+    bmcha_port_learn(&port, 3);
+    CHECK(port.remote_mac[5] == 9);
+    bmcha_port_unlearn(&port);
+    CHECK(port.remote_mac[0] == 0xFF && port.remote_mac[5] == 0xFF);
+    puts("ok an address is that of its datagram");
+}
+
 int main(void)
 {
     char why[200];
@@ -197,6 +227,7 @@ int main(void)
     who_is_believed();
     a_search_for_reasons_is_bounded();
     pairing_is_open_for_a_time();
+    an_address_is_that_of_its_datagram();
     boots();
     candidates();
     return 0;

@@ -4,7 +4,7 @@ Each runs with the engine in C that the service has, and with its twin in Python
 each other run in every pairing, so that both sign and judge alike.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -92,6 +92,9 @@ class Native(NativePulse):
         super().__init__(settings, self.drafts, echoes, self.queue, now_ns, keys)
 
 
+NORMAL: Mapping[str, Any] = {"interval_ms": 100, "deadtime_ms": 500}
+
+
 class End:
     """One module's end of a path. ``echo_boot_id`` is what its node believes; it follows what is
     heard, as a node's does."""
@@ -106,6 +109,7 @@ class End:
         boards: Any = None,
         now_ns: int = START_NS,
         is_stream: bool = False,
+        timers: Mapping[str, Any] = NORMAL,
     ) -> None:
         self.settings = replace(
             SETTINGS,
@@ -114,6 +118,7 @@ class End:
             peer_slot=OWN_SLOT + PEER_SLOT - slot,
             boot_id=boot_id,
             echo_index=path,
+            **timers,
         )
         self.is_native = is_native
         self.boards = boards
@@ -681,3 +686,77 @@ def test_between_beats_and_messages_that_are_signed_a_pairing_uses_no_sequence(
     headers = [raw.header for raw in raws if isinstance(raw, RawFrame)]
     assert [header.sequence for header in headers] == [1, 2, 0, 3]
     assert [header.key_id for header in headers] == [1, 1, 0, 1]
+
+
+# ---------------------------------------------------------------- what fresh eyes found
+
+
+def test_a4_a_kept_beat_of_a_boot_that_was_cut_off_does_not_come_into_force_after_it(
+    make_end: MakeEnd,
+) -> None:
+    """It names our boot and one of our last beats, and its successor has named later ones."""
+    one, former = make_end(), make_end(PEER_SLOT, PEER_BOOT)
+    now_ns = START_NS
+    for _ in range(3):
+        for data in one.say(now_ns):
+            former.hear(data, now_ns)
+        (kept,) = former.say(now_ns)  # cut off: `one` hears nothing of it
+        now_ns += INTERVAL_NS
+    again = make_end(PEER_SLOT, PEER_BOOT + 1, now_ns=now_ns)
+    now_ns = beats(one, again, 4, now_ns)
+    assert one.echo_boot_id == PEER_BOOT + 1
+    assert not one.hear(kept, now_ns)
+    assert one.say(now_ns)
+    now_ns += INTERVAL_NS
+    heard = len(one.heard)
+    assert one.hear(again.say(now_ns)[0], now_ns) or len(one.heard) == heard
+    before = one.told(now_ns + SUMMARY_NS).counts.rx_count
+    now_ns = beats(one, again, 3, now_ns + SUMMARY_NS)
+    assert one.told(now_ns + SUMMARY_NS).counts.rx_count == before + 3, "it is heard as before"
+
+
+def test_a3_a_late_frame_on_a_path_that_has_not_heard_the_new_boot_yet_is_late(
+    make_end: MakeEnd,
+) -> None:
+    one, other, now_ns = settled(make_end)
+    second = End(one.is_native, path=1, boards=one.boards)
+    other_second = End(one.is_native, PEER_SLOT, PEER_BOOT, path=1, boards=other.boards)
+    assert second.hear(other_second.say(now_ns)[0], now_ns)
+    late = other_second.say(now_ns + INTERVAL_NS)[0]
+    now_ns = beats(one, make_end(PEER_SLOT, PEER_BOOT + 1, now_ns=now_ns), 3, now_ns + 600 * MS)
+    assert not second.hear(late, now_ns)
+    assert "REPLAYED" not in second.counts(now_ns)
+
+
+@pytest.mark.parametrize("offset_ms", [0, 2050, 2500, 4900])
+def test_beats_five_seconds_apart_prove_themselves_as_well(
+    make_end: MakeEnd, offset_ms: int
+) -> None:
+    slow = {"interval_ms": 5000, "deadtime_ms": 25_000}
+    one, other = make_end(timers=slow), make_end(PEER_SLOT, PEER_BOOT, timers=slow)
+    now_ns = START_NS
+    for _ in range(5):
+        for data in one.say(now_ns):
+            other.hear(data, now_ns)
+        for data in other.say(now_ns + offset_ms * MS):
+            one.hear(data, now_ns + offset_ms * MS)
+        now_ns += 5000 * MS
+    assert one.heard and other.heard
+    assert "REPLAYED" not in one.counts(now_ns)
+
+
+def test_a7_a_peer_that_comes_back_in_our_slot_sees_its_twin_once_we_miss_it(
+    make_end: MakeEnd,
+) -> None:
+    one, _, now_ns = settled(make_end)
+    double = make_end(OWN_SLOT, PEER_BOOT + 1, now_ns=now_ns)
+    now_ns = beats(one, double, 30, now_ns)
+    for end, boot_id in ((one, PEER_BOOT + 1), (double, OWN_BOOT)):
+        twin = end.told(now_ns + SUMMARY_NS).counts.twin
+        assert twin is not None and twin.boot_id == boot_id
+
+
+def test_a8_a_twin_that_has_proved_nothing_is_told_too(make_end: MakeEnd) -> None:
+    one, double = make_end(), make_end(OWN_SLOT, OWN_BOOT + 5)
+    one.hear(double.say(START_NS)[0], START_NS)
+    assert one.told(START_NS).counts.unproven_ns == START_NS

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from bmcha.model.moment import NS_PER_S
 
 PAST_BOOTS_MAX = 64
+TICK_SHIFT = 26
+"""67 ms: a service takes longer to start."""
 CANDIDATES_MAX = 4
 EARLY_MAX_NS = 2 * NS_PER_S
 """A boot that is of now has shown it by then."""
@@ -18,13 +20,22 @@ class Boots:
 
     def __init__(self) -> None:
         self.in_force: int | None = None
+        self._proven = 0
         self._past: deque[int] = deque(maxlen=PAST_BOOTS_MAX)
 
-    def succeed(self, boot_id: int) -> None:
-        """The boot comes into force; the one before is over."""
+    def succeed(self, boot_id: int, sent_ns: int) -> None:
+        """The boot comes into force, having named a beat of ours that left then; the one before is
+        over."""
         if self.in_force is not None and self.in_force != boot_id:
             self._past.append(self.in_force)
-        self.in_force = boot_id
+        self.in_force, self._proven = boot_id, sent_ns >> TICK_SHIFT
+
+    def is_newer(self, sent_ns: int) -> bool:
+        """It has named a beat of ours that left then: newer than all that it named on any path?"""
+        return self.in_force is None or sent_ns >> TICK_SHIFT > self._proven
+
+    def prove(self, sent_ns: int) -> None:
+        self._proven = max(self._proven, sent_ns >> TICK_SHIFT)
 
     def is_past(self, boot_id: int) -> bool:
         return boot_id in self._past

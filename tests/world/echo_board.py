@@ -32,6 +32,10 @@ class EchoBoard:
     def note(self, index: int, heard: LastHeard) -> None:
         self._places[index] = heard
 
+    def newest_ns(self) -> int | None:
+        """When the peer was heard last, on any path."""
+        return max((heard.heard_ns for heard in self._places if heard is not None), default=None)
+
     def echoes(self, boot_id: int, now_ns: int) -> tuple[PathEcho, ...]:
         """One echo a path, of the peer's boot ``boot_id`` only: a beat has room for one boot id,
         and an echo of another boot would be taken for one of this."""

@@ -42,21 +42,25 @@ class Proof:
         self.is_speaker_new = False
         """Somebody speaks who has proved nothing, and the node does not know it yet."""
         self.late_count = 0
+        self._early_ns = max(EARLY_MAX_NS, 4 * settings.interval_ms * NS_PER_MS)
 
     def is_of_now(self, header: Header, message: Message, heard_ns: int) -> bool:
         """It is of the boot in force, which it may just have become."""
-        if self._boots.in_force != header.boot_id:
+        sent_ns = self._named_ns(message)
+        self._note_succession(self._boots.in_force, heard_ns)
+        if self._in_force != header.boot_id:
             if self._boots.is_past(header.boot_id):
                 self._note_past(heard_ns)
                 return False
-            if not self._proves_now(message):
+            # A boot that is over named what we sent before this one's latest word.
+            if sent_ns is None or not self._boots.is_newer(sent_ns):
                 self.note_unproven(header, message, heard_ns)
                 self._note_speaker(message, heard_ns)
                 return False
-            self._boots.succeed(header.boot_id)
-        if self._in_force != header.boot_id:
-            self._in_force, self._in_force_ns = header.boot_id, heard_ns
-            self.forgive(header.boot_id)
+            self._boots.succeed(header.boot_id, sent_ns)
+            self._note_succession(header.boot_id, heard_ns)
+        if sent_ns is not None:
+            self._boots.prove(sent_ns)
         self._count(BadReason.REPLAYED, self._candidates.condemn(heard_ns - LATE_MAX_NS))
         return True
 
@@ -65,6 +69,7 @@ class Proof:
         # It stays a candidate, so that our beats go on naming it: it has to know of us too.
         self.note_unproven(header, message, heard_ns)
         if message.draft.echo_boot_id != self._settings.boot_id:
+            self._note_speaker(message, heard_ns)
             return False
         self._count(BadReason.UNPROVEN, self._candidates.forgive(header.boot_id) - 1)
         return True
@@ -74,12 +79,9 @@ class Proof:
         lost_count = self._candidates.note(header.boot_id, sequence, heard_ns)
         self._count(BadReason.REPLAYED, lost_count)
 
-    def forgive(self, boot_id: int) -> None:
-        self._count(BadReason.UNPROVEN, self._candidates.drop(boot_id))
-
     def look(self, now_ns: int) -> None:
         """Twice a second: who had time enough to prove himself?"""
-        self._count(BadReason.REPLAYED, self._candidates.condemn(now_ns - EARLY_MAX_NS))
+        self._count(BadReason.REPLAYED, self._candidates.condemn(now_ns - self._early_ns))
 
     def _note_speaker(self, message: Message, heard_ns: int) -> None:
         if not isinstance(message, Heartbeat) or self._boots.in_force is not None:
@@ -94,14 +96,21 @@ class Proof:
         else:
             self._count(BadReason.REPLAYED, 1)
 
-    def _proves_now(self, message: Message) -> bool:
-        """It names our boot, and one of the last beats that we sent here."""
+    def _note_succession(self, in_force: int | None, heard_ns: int) -> None:
+        """On this path: since when the boot in force is."""
+        if in_force is not None and in_force != self._in_force:
+            self._in_force, self._in_force_ns = in_force, heard_ns
+            self._count(BadReason.UNPROVEN, self._candidates.drop(in_force))
+
+    def _named_ns(self, message: Message) -> int | None:
+        """When that beat of ours left that it names here, if it is one of the last ones."""
         settings = self._settings
         if not isinstance(message, Heartbeat) or len(message.echoes) <= settings.echo_index:
-            return False
+            return None
         echo = message.echoes[settings.echo_index]
-        names_ours = message.draft.echo_boot_id == settings.boot_id
-        return names_ours and not echo.is_never and self._sent_ns(echo.sequence) is not None
+        if message.draft.echo_boot_id != settings.boot_id or echo.is_never:
+            return None
+        return self._sent_ns(echo.sequence)
 
     def _count(self, reason: BadReason, count: int) -> None:
         if count:

@@ -224,11 +224,13 @@ class PulseSender:
     def _with_echoes(
         self, draft: HeartbeatDraft, now_ns: int
     ) -> tuple[HeartbeatDraft, tuple[PathEcho, ...]]:
-        """Who has no boot in force says in turn whom else it hears here, so that they can prove
-        themselves (A6)."""
-        unproven = None
-        if self._echoes.boots.in_force is None:
-            unproven = self._candidates.turn(self._sequence, now_ns - EARLY_MAX_NS)
+        """Who has no boot in force, or none that speaks here, says in turn whom else it hears, so
+        that they can prove themselves (A6)."""
+        unproven, heard_ns = None, self._echoes.newest_ns()
+        turn_ns = max(EARLY_MAX_NS, 2 * self._interval_ns)
+        is_quiet = heard_ns is None or now_ns - heard_ns >= turn_ns
+        if self._echoes.boots.in_force is None or is_quiet:
+            unproven = self._candidates.turn(self._sequence, now_ns - turn_ns)
         if unproven is None:
             return draft, self._echoes.echoes(draft.echo_boot_id, now_ns)
         echoes = [PathEcho(0, AGE_NEVER_NS)] * len(self._settings.echo_limits)
