@@ -60,8 +60,9 @@ class Cable:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        # Both ends at once: by itself it would go some time after its network.
+        ip("link", "delete", INTERFACES[1])
         self._holder.communicate()
-        # The far end goes with its network.
 
     def at(self, slot: int) -> list[str]:
         """What a command in that slot's network begins with."""
