@@ -14,15 +14,15 @@ from collections.abc import Sequence
 
 from bmcha import answers
 from bmcha.chassis.keeper import ChassisKeeper
-from bmcha.chassis.mirror_sender import PathRoom
 from bmcha.chronicle import Chronicle
 from bmcha.ha.chassis_word import ChassisWord
 from bmcha.ha.conditions import conditions_of
 from bmcha.ha.isolation import refusals_of_risk
-from bmcha.ha.path_monitor import PathMonitor
+from bmcha.ha.rest import is_at_rest, rest_ns
 from bmcha.ha.role_keeper import RoleKeeper
 from bmcha.ha.service_state import reload_body, reload_refused_body, reload_sentence
 from bmcha.hearing import Hearing
+from bmcha.mirroring import Mirroring
 from bmcha.model.effect import (
     AdoptSettings,
     Answer,
@@ -67,11 +67,8 @@ from bmcha.model.moment import ns_from_ms
 from bmcha.model.reading import EventCell
 from bmcha.model.restart import Restart
 from bmcha.model.role import Refusal, Role, Severity
-from bmcha.model.settings import NodeSettings, PathKind
+from bmcha.model.settings import NodeSettings
 
-FRAME_OVERHEAD_BYTES = 72
-"""Header, MAC, checksum, stuffing and the delta's own fields; see docs/protocol.md."""
-UDP_BYTES_PER_S = 10_000_000  # Only bounds the wait before a delta is repeated.
 READINGS = (SensorRead, FanRead, SupplyRead, BladeRead)
 """They move no role; what they mean for fans and alarms is judged at the next tick."""
 
@@ -104,13 +101,14 @@ class Node:
         )
         self.facts = answers.Facts(settings, own_slot, boot_id, now_ns, self.roles, self.chassis)
         self.hearing = Hearing(self.facts)
+        self.mirroring = Mirroring(self.facts)
         self.chronicle = Chronicle(self.facts)
         if restart is not None:
             self.facts.service.restart = restart
             # No claim before that; whoever else is there goes first.
             hold_off_ns = self.facts.service.hold_off_left_ns(now_ns)
             self.roles.own.held_off_until_ns = now_ns + hold_off_ns
-        self.chassis.new_epoch(stored_epoch)
+        self.chassis.epoch = stored_epoch
         self.failed_effects_count = 0
         self._last_step_ns = self._fed_ns = now_ns
         self._was_role = Role.STARTING
@@ -167,7 +165,13 @@ class Node:
 
     def next_deadline_ns(self) -> int | None:
         """When to step next at the latest, if that is sooner than the next tick."""
-        return self.roles.next_deadline_ns()
+        waits = (self.roles.next_deadline_ns(), self.chassis.next_deadline_ns())
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    def may_rest_ns(self, now_ns: int) -> int:
+        """How long after a tick the next may come, if nothing happens; 0: as `timers.tick_ms`."""
+        is_still = is_at_rest(self.roles, now_ns) and self.mirroring.is_in_step
+        return rest_ns(self.settings) if is_still else 0
 
     # ---- in: one case an event
 
@@ -296,7 +300,7 @@ class Node:
     def _judge(self, now_ns: int) -> None:
         """Roles, cooling and alarms, from everything that is known."""
         self._settle_roles(now_ns)
-        self._follow(now_ns)
+        self.mirroring.follow(now_ns)
         self.chassis.tick(now_ns)
         self.hearing.log_paths(now_ns)
         conditions = conditions_of(self.roles, self.facts.store_fault, now_ns)
@@ -307,7 +311,7 @@ class Node:
     def _speak(self, now_ns: int) -> None:
         """What has changed goes to the image, to the peer and to the engines."""
         self.chassis.flush()
-        self._mirror(now_ns)
+        self.mirroring.send(now_ns)
         self._effects += self.chassis.take_effects()
         self.hearing.arm_watches()
         self._effects += self.hearing.take_effects()
@@ -328,14 +332,14 @@ class Node:
         if self.roles.has_ended:
             self.chassis.let_go()
         elif self.roles.machine.role is Role.ACTIVE and self.roles.held_epoch > self.chassis.epoch:
-            self.chassis.new_epoch(self.roles.held_epoch)
+            self.chassis.epoch = self.roles.held_epoch
             self.chassis.note_run(Role.ACTIVE, now_ns)
 
     def _entered(self, effect: EnterRole, now_ns: int) -> None:
         self.chronicle.entering(effect, now_ns)
         if effect.role in (Role.STANDBY, Role.FAULT) and self.chassis.is_holding:
             self.chassis.let_go()  # what was read last belongs to the epoch that ends
-        self.chassis.new_epoch(effect.epoch)
+        self.chassis.epoch = effect.epoch
         if effect.role is Role.ACTIVE and self._was_role is not Role.ACTIVE:
             self.chassis.take_over(effect.epoch, now_ns)
         elif effect.role is Role.RELINQUISHING:
@@ -345,29 +349,6 @@ class Node:
             self.chassis.note_run(effect.role, now_ns)
         self._was_role = effect.role
         self._effects += self.chassis.take_effects()
-
-    def _follow(self, now_ns: int) -> None:
-        """Mirror whoever is heard ACTIVE while this node is not."""
-        leader = None
-        if self.roles.machine.role is not Role.ACTIVE:
-            for peer in self.roles.peers:
-                draft = peer.draft
-                if peer.is_heard() and draft is not None and draft.role is Role.ACTIVE:
-                    leader = (peer.slot, peer.boot_id or 0, draft.epoch)
-        if self.roles.machine.role not in (Role.ACTIVE, Role.FENCING, Role.RELINQUISHING):
-            self.chassis.follow(leader, now_ns)
-
-    def _mirror(self, now_ns: int) -> None:
-        for peer in self.roles.peers:
-            usable = peer.usable_paths()
-            if not usable:
-                continue
-            best = usable[0]
-            join = self.chassis.join_due(now_ns)
-            if join is not None:
-                self.chassis.send(best.name, peer.slot, join)
-            for delta in self.chassis.deltas_due(_room(best), now_ns):
-                self.chassis.send(best.name, peer.slot, delta)
 
     def _word(self, now_ns: int) -> ChassisWord:
         chassis = self.chassis
@@ -391,10 +372,3 @@ class Node:
     def _take(self) -> list[Effect]:
         effects, self._effects = self._effects, []
         return effects
-
-
-def _room(monitor: PathMonitor) -> PathRoom:
-    settings = monitor.settings
-    is_line = settings.kind is PathKind.SERIAL
-    speed = settings.line.bytes_per_s if is_line else UDP_BYTES_PER_S
-    return PathRoom(settings.name, settings.frame_bytes_max - FRAME_OVERHEAD_BYTES, speed)

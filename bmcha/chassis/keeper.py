@@ -150,9 +150,6 @@ class ChassisKeeper:
         self.sensor_judge.forget()
         self.fan_judge.forget()
 
-    def new_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
-
     def _complete_picture(self, now_ns: int) -> None:
         """Cells that the configuration knows and the mirror has not brought."""
         for index, sensor in enumerate(self.settings.sensors):
@@ -223,9 +220,8 @@ class ChassisKeeper:
 
     def tick(self, now_ns: int) -> None:
         """Once a sensor period: what grew stale, and what the fans shall do."""
-        if not self.is_holding or self.is_frozen:
-            return
-        if now_ns - self._cooled_ns < ns_from_ms(self.settings.sensor_period_ms):
+        due_ns = self.next_deadline_ns()
+        if due_ns is None or now_ns < due_ns:
             return
         self._cooled_ns = now_ns
         for cell in self.sensor_judge.age_out(self.picture.sensors(), now_ns):
@@ -237,6 +233,11 @@ class ChassisKeeper:
             self._put(unit)
         self._conditions = None
         self._cool(now_ns)
+
+    def next_deadline_ns(self) -> int | None:
+        """When the fans are to be judged next; None: not by this node."""
+        is_cooling = self.is_holding and not self.is_frozen
+        return self._cooled_ns + ns_from_ms(self.settings.sensor_period_ms) if is_cooling else None
 
     def _cool(self, now_ns: int) -> None:
         """Not before every sensor was read once, or has had its time for it."""
@@ -323,7 +324,7 @@ class ChassisKeeper:
             self.receiver.restart()
         if leader is None and self._leader is not None:
             self.receiver.leave()
-        self._leader = leader if leader is not None else None
+        self._leader = leader
         if leader is not None:
             self.epoch = leader[2]
 

@@ -80,7 +80,8 @@ MODULE_TEXTS: Final[Mapping[str, str]] = {
     "timers.reset_pulse_ms": "How long a silent holder is held in reset (boards of class reset).",
     "timers.lease_margin_ms": "An ACTIVE that is no longer echoed lets go this long after the peer"
     " would call it silent (boards of class lease).",
-    "timers.tick_ms": "How often the node looks at its clock when nothing happens.",
+    "timers.tick_ms": "How often the node looks at its clock while anything is under way; at rest"
+    " four times a second.",
     "paths": "The ways to the peer. Two that share nothing, or a single fault is a takeover.",
     "paths.name": "What commands and alarms call the path.",
     "paths.kind": "The medium.",

@@ -25,7 +25,7 @@ from bmcha.model.record import dataclass
 
 CORE: Final = (
     *("bmcha.model.", "bmcha.ha.", "bmcha.chassis."),
-    *("bmcha.node.", "bmcha.hearing.", "bmcha.chronicle.", "bmcha.answers."),
+    *("bmcha.node.", "bmcha.hearing.", "bmcha.mirroring.", "bmcha.chronicle.", "bmcha.answers."),
 )
 """Modules whose classes a checkpoint may hold; they have no way to act on anything."""
 DIFFERENCES_SHOWN_MAX: Final = 10

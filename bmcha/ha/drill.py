@@ -102,6 +102,10 @@ class Drill:
         names = {monitor.name for peer in self._seat.peers for monitor in peer.monitors}
         return None if path is None or path in names else Refusal.NO_SUCH_PATH
 
+    @property
+    def is_under_way(self) -> bool:
+        return self._asked is not None
+
     # ---- what comes back
 
     def replied(self, path: str, nonce: int, heard_ns: int) -> None:

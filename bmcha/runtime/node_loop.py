@@ -41,6 +41,9 @@ class Core(Protocol):
     def next_deadline_ns(self) -> int | None:
         """When to step next at the latest, if that is sooner than the next tick."""
 
+    def may_rest_ns(self, now_ns: int) -> int:
+        """How long after a tick the next may come, if nothing happens; 0: no longer than ever."""
+
 
 class Recorder(Protocol):
     """`FlightRecorder`."""
@@ -101,8 +104,7 @@ class NodeLoop:
         self._stop_asked_by = asked_by
 
     def turn(self) -> None:
-        due_ns = self.due_ns()
-        wait_ns = max(0, due_ns - self._clock())
+        wait_ns = max(0, self.due_ns() - self._clock())
         self.pace.begin(wait_ns)
         events = self._mailbox.take(wait_ns / NS_PER_S)
         looked_ns = taken_ns = self._clock()
@@ -110,12 +112,12 @@ class NodeLoop:
             self._step(event)
             if self._clock() - looked_ns >= self._tick_ns:
                 self._tick()
-                looked_ns, due_ns = self._clock(), self.due_ns()
+                looked_ns = self._clock()
         self._known_ns = taken_ns
         if self._stop_asked_by:
             asked_by, self._stop_asked_by = self._stop_asked_by, ""
             self._step(StopAsked(asked_by))
-        if self._clock() >= due_ns:
+        if self._clock() >= self.due_ns():
             self._tick()
 
     def _tick(self) -> None:
@@ -125,7 +127,10 @@ class NodeLoop:
         self._ticked_ns = now_ns
         self.pace.begin()
         behind_ms = (now_ns - self._known_ns) // NS_PER_MS
-        self._do_step(Tick(behind_ms, self._is_late_but_beat(now_ns)), now_ns)
+        did_beat = self._is_late_but_beat(now_ns)
+        if did_beat:
+            self._runner.loop_completed()  # What this tick orders is as good as any.
+        self._do_step(Tick(behind_ms, did_beat), now_ns)
 
     def _is_late_but_beat(self, now_ns: int) -> bool:
         """Late by its steps, and the peer has heard it all the while (docs/adr/0024)."""
@@ -133,12 +138,15 @@ class NodeLoop:
         return is_late and self._beats_went_on(self._stepped_ns, now_ns)
 
     def due_ns(self) -> int:
-        """The next tick of the grid, or the node's own deadline if that is sooner."""
+        """The next tick of the grid, or later while the node rests; or the node's own deadline if
+        that is sooner."""
+        rest_ns = self._node.may_rest_ns(self._stepped_ns)
+        tick_due_ns = max(self._tick_due_ns, self._ticked_ns + rest_ns)
         deadline_ns = self._node.next_deadline_ns()
         if deadline_ns is None:
-            return self._tick_due_ns
+            return tick_due_ns
         # A deadline that a tick did not settle must not make the loop spin.
-        return min(self._tick_due_ns, max(deadline_ns, self._ticked_ns + TICK_NS_MIN))
+        return min(tick_due_ns, max(deadline_ns, self._ticked_ns + TICK_NS_MIN))
 
     def _step(self, event: Event) -> None:
         now_ns = self._clock()

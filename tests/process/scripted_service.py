@@ -70,6 +70,9 @@ class Node:
     def next_deadline_ns(self) -> int | None:
         return None
 
+    def may_rest_ns(self, now_ns: int) -> int:
+        return 0
+
 
 class Worker:
     name = "worker"

@@ -127,7 +127,14 @@ REACHES = (
     Reach("bmcha.answers", (*_BASE, *_DECIDE)),
     Reach("bmcha.hearing", (*_BASE, *_DECIDE, "bmcha.answers.facts")),
     Reach("bmcha.chronicle", (*_BASE, *_DECIDE, "bmcha.answers.facts")),
-    Reach("bmcha.node", (*_BASE, *_DECIDE, "bmcha.answers", "bmcha.hearing", "bmcha.chronicle")),
+    Reach("bmcha.mirroring", (*_BASE, *_DECIDE, "bmcha.answers.facts")),
+    Reach(
+        "bmcha.node",
+        (
+            *(*_BASE, *_DECIDE, "bmcha.answers"),
+            *("bmcha.hearing", "bmcha.mirroring", "bmcha.chronicle"),
+        ),
+    ),
     Reach("bmcha.runtime", (*_BASE, *_SHELL, "bmcha.control_trouble")),
     Reach("bmcha.app", (*_BASE, *_SHELL, "bmcha.runtime", "bmcha.hal")),
     # Looks at devices by the service's own adapters, without the service.
@@ -170,6 +177,7 @@ PURE = Pure(
         *(
             "bmcha.node",
             "bmcha.hearing",
+            "bmcha.mirroring",
             "bmcha.chronicle",
             "bmcha.answers",
             "bmcha.wire",

@@ -26,6 +26,7 @@ REACH_CHEATS = {
     "bmcha.answers": ("answers/cheat.py", "import bmcha.wire"),
     "bmcha.hearing": ("hearing.py", "import bmcha.wire"),
     "bmcha.chronicle": ("chronicle.py", "import bmcha.wire"),
+    "bmcha.mirroring": ("mirroring.py", "import bmcha.wire"),
     "bmcha.node": ("node.py", "def later() -> None: import bmcha.wire"),
     "bmcha.runtime": ("runtime/cheat.py", "from bmcha.hal import serial_link"),
     "bmcha.app": ("app.py", "import bmcha.sim"),

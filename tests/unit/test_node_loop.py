@@ -19,6 +19,7 @@ class ScriptedNode:
         self.world = world
         self.steps: list[tuple[Event, int]] = []
         self.deadline_ns: int | None = None
+        self.rest_ns = 0
         self.step_takes_ns = 0
 
     def start(self, now_ns: int) -> list[Effect]:
@@ -31,6 +32,10 @@ class ScriptedNode:
 
     def next_deadline_ns(self) -> int | None:
         return self.deadline_ns
+
+    def may_rest_ns(self, now_ns: int) -> int:
+        assert now_ns <= self.world.now_ns
+        return self.rest_ns
 
 
 class ScriptedRunner:
@@ -161,6 +166,41 @@ def test_a_punctual_loop_asks_nobody(world) -> None:
     world.now_ns += 1000 * MS
     world.turns(2)
     assert not any(event.beats_went_on for event, _ in world.node.steps)
+
+
+def test_a_node_at_rest_is_ticked_when_its_rest_is_over(world) -> None:
+    world.node.rest_ns = 100 * MS
+    world.turns(3)
+    assert [now_ns // MS for _, now_ns in world.node.steps] == [1025, 1125, 1225]
+
+
+def test_the_rest_ends_with_what_ends_it(world) -> None:
+    """The tick of the grid that was left out comes at once, then the grid goes on."""
+    world.node.rest_ns = 100 * MS
+    world.turns(1)
+    world.now_ns += 60 * MS
+    world.mailbox.post(StoreFailed("event", ""))
+    world.node.rest_ns = 0
+    world.turns(2)
+    assert [now_ns // MS for _, now_ns in world.node.steps] == [1025, 1085, 1085, 1100]
+
+
+def test_the_nodes_own_deadline_ends_its_rest(world) -> None:
+    world.node.rest_ns = 100 * MS
+    world.turns(1)
+    world.node.deadline_ns = 1040 * MS
+    world.turns(1)
+    assert [now_ns // MS for _, now_ns in world.node.steps] == [1025, 1040]
+
+
+@pytest.mark.parametrize(("since_ms", "completed_count"), [(0, 3), (None, 2)])
+def test_a_tick_that_is_proven_by_beats_completes_the_loop_before_it_orders(
+    world, since_ms, completed_count
+) -> None:
+    world.beats_since_ns = since_ms
+    world.now_ns += 1001 * MS
+    world.turns(1)
+    assert world.runner.completed_count == completed_count
 
 
 def test_many_slow_steps_do_not_hold_up_the_ticks(world) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from bmcha.ha.rest import REST_MS
 from bmcha.ha.service_state import STEADY_NS, ServiceState, reload_body, reload_sentence
 from bmcha.model.effect import AdoptSettings, Answer
 from bmcha.model.event import (
@@ -145,11 +146,11 @@ def test_a_stuck_thread_is_an_alarm_and_costs_health_until_it_goes_on() -> None:
     module, node = world.modules[1], world.modules[1].node
     assert node is not None
     module.ask(WorkerStalled("path udp", 3000))
-    world.run(30)
+    world.run(REST_MS)
     assert alarms(node)["thread-path-udp-stalled"].startswith("the thread path udp is stuck")
     assert node.facts.health.score == 90
     module.ask(WorkerRecovered("path udp"))
-    world.run(30)
+    world.run(REST_MS)
     assert "thread-path-udp-stalled" not in alarms(node)
     assert node.facts.health.score == 100
 

@@ -350,6 +350,9 @@ class Life:
     def next_deadline_ns(self) -> int | None:
         return self.node.next_deadline_ns()
 
+    def may_rest_ns(self, now_ns: int) -> int:
+        return self.node.may_rest_ns(now_ns)
+
     def step_begins(self, event: Event | None, now_ns: int) -> None: ...
 
     def step_ended(self, effects: Sequence[Effect]) -> None: ...
