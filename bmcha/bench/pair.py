@@ -100,10 +100,20 @@ class Module:
         self._image = Path(f"/dev/shm/bmcha-bench-{slot}-{os.getpid()}")
         self.process: subprocess.Popen[bytes] | None = None
 
-    def make(self, profile: Profile, priority: int, keys: KeySet) -> None:
+    @property
+    def image_name(self) -> str:
+        return f"/{self._image.name}"
+
+    def set_value(self, name: str, value: int) -> None:
+        """What a device of the board says from now on: written at once, never seen half."""
+        whole = self._folder / "hw" / f"{name}.new"
+        whole.write_text(f"{value}\n")
+        whole.replace(self._folder / "hw" / name)
+
+    def make(self, profile: Profile, priority: int, keys: KeySet, board: str = BOARD) -> None:
         for name in ("hw/straps", "hw/lines"):
             (self._folder / name).mkdir(parents=True)
-        (self._folder / "board.toml").write_text(BOARD)
+        (self._folder / "board.toml").write_text(board)
         realtime = f"priority = {priority}" if priority else ""
         text = CONFIG.format(image=self._image.name, tick_ms=profile.tick_ms, realtime=realtime)
         for kind in ("udp", "ethernet"):
@@ -177,12 +187,14 @@ def _medium(kind: str, slot: int) -> str:
 class Pair:
     """Made anew for each profile; closed with everything that it started."""
 
-    def __init__(self, folder: Path, cable: Cable, profile: Profile, priority: int) -> None:
+    def __init__(
+        self, folder: Path, cable: Cable, profile: Profile, priority: int, board: str = BOARD
+    ) -> None:
         self.modules = {slot: Module(folder / f"mm{slot}", slot, cable) for slot in (1, 2)}
         self.profile = profile
         keys = _new_keys()
         for module in self.modules.values():
-            module.make(profile, priority, keys)
+            module.make(profile, priority, keys, board)
 
     def settle(self) -> tuple[Module, Module]:
         """(who holds, who stands by), once both say so and hear each other on all paths."""

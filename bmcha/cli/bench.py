@@ -10,15 +10,18 @@ from pathlib import Path
 from bmcha.cli.commands import Commands
 from bmcha.cli.exit_codes import EXIT_DONE, EXIT_FAILED, EXIT_USAGE
 
-ROWS = ("beats", "failover", "steady", "codec")
-RIVALS = ("keepalived", "bird")
+ROWS = ("beats", "failover", "chassis", "steady", "mirror", "image", "codec")
+RIVALS = ("keepalived", "bird", "redis")
 BUDGET_S = 600
 FULL_S = 3600
 BUDGET_S_MIN = 10
 MORE = """\
 beats     how late beats leave every 10 ms, idle and on a busy machine, and what they cost
 failover  fault to outputs of two services, killed, stopped and cut, at 100 ms x 5 and 10 ms x 3
-steady    the same two beside four busy processes: who holds must not change
+chassis   the same on the virtual chassis, whose modules have lines and a serial path
+steady    the first two beside four busy processes: who holds must not change
+mirror    a changed cell, from the holder's picture to the other's
+image     a picture read from shared memory beside a writer that never rests
 codec     a frame, from Python
 Nothing outside of processes and networks that it makes itself is touched. Networks take root or
 user namespaces; what cannot be measured is told."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bmcha.bench import beats
+from bmcha.bench import beats, chassis, image, redis
 from bmcha.bench.rivals import RIVALS
 from tests import needs
 
@@ -58,3 +58,57 @@ def test_beats_are_timed_and_wake_python_for_summaries_alone() -> None:
     assert min(late.samples) >= 0
     assert len(woken.samples) == len(processor.samples) == 2
     assert all(rate <= 3 for rate in woken.samples)
+
+
+def mirrored(who: str) -> list[float]:
+    words = [sys.executable, "-m", "bmcha.bench.mirror", json.dumps({"who": who, "seconds": 3})]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stderr
+    taken_ms: list[float] = json.loads(done.stdout)
+    return taken_ms
+
+
+@pytest.mark.own_network
+def test_a_changed_cell_is_timed_from_one_picture_to_the_other() -> None:
+    taken_ms = mirrored("bmcha")
+    assert len(taken_ms) >= 5
+    assert min(taken_ms) > 0.01, "it went over a cable"
+    assert list(Path("/dev/shm").glob("bmcha-bench-*")) == []
+
+
+@pytest.mark.own_network
+def test_a_changed_value_is_timed_from_redis_to_its_replica() -> None:
+    needs.that(redis.is_there(), redis.PROGRAM, f"apt install {redis.PACKAGE}")
+    taken_ms = mirrored("redis")
+    assert len(taken_ms) >= 5
+    assert min(taken_ms) > 0
+
+
+def test_pictures_are_read_beside_a_writer_and_none_is_torn() -> None:
+    copy, share, objects = image.measure(2.0, ()).figures
+    assert copy.note.startswith("0 of ") and len(copy.samples) > 10
+    assert min(copy.samples) > min(share.samples) > 0
+    assert min(objects.samples) > min(copy.samples)
+    assert list(Path("/dev/shm").glob("bmcha-bench-*")) == []
+
+
+def test_a_torn_picture_would_be_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last cell looked for where the writer writes nothing."""
+    monkeypatch.setattr(image, "LAST", image.LAST - 64)
+    copy, *_ = image.measure(1.0, ()).figures
+    assert not copy.note.startswith("0 of ")
+
+
+def test_a_redis_beside_it_is_read_too() -> None:
+    needs.that(redis.is_there(), redis.PROGRAM, f"apt install {redis.PACKAGE}")
+    *_, rival = image.measure(1.0, ("redis",)).figures
+    assert rival.name.startswith("redis") and min(rival.samples) > 1
+
+
+def test_the_virtual_chassis_is_timed_by_its_own_scenarios() -> None:
+    board, scenario, text, key = chassis.SCENARIOS[0]
+    figure = chassis._figure(board, scenario, text, key, 1)
+    (taken_ms,) = figure.samples
+    assert 0 < taken_ms < 1000, "HEALTH falls, and no dead time is waited for"
+    failed = chassis._figure(board, "no-such-scenario", text, key, 1)
+    assert failed.samples == () and "no-such-scenario" in failed.note

@@ -151,7 +151,7 @@ REACHES = (
     # Measures real services and the engine alone; a composition root of its own.
     Reach(
         "bmcha.bench",
-        (*_BASE, *_SHELL, "bmcha.runtime", "bmcha.hal", "bmcha.control_client"),
+        (*_BASE, *_SHELL, "bmcha.runtime", "bmcha.hal", "bmcha.control_client", "bmcha.image"),
     ),
     Reach("bmcha.cli.text", ()),
     Reach("bmcha.control_trouble", ()),
@@ -199,7 +199,10 @@ PURE = Pure(
 
 DOORS = (
     Door("serial", ("bmcha.hal.serial_link",)),
-    Door("posix_ipc", ("bmcha.hal.shm_region", "bmcha.image")),
+    Door(
+        "posix_ipc",
+        ("bmcha.hal.shm_region", "bmcha.image", "bmcha.bench.image", "bmcha.bench.mirror"),
+    ),
     Door("periphery", ("bmcha.hal.gpio_lines",)),
     Door("sqlite3", ("bmcha.hal.sqlite_store",)),
     # 9 MB and 36 ms at import: the declaration and its generator, never the running service.
@@ -210,7 +213,7 @@ DOORS = (
             *("bmcha.wire.codec_native", "bmcha.image"),
             *("bmcha.hal.shm_region", "bmcha.hal.file_watch", "bmcha.hal.datagrams"),
             *("bmcha.hal.realtime", "bmcha.hal.native_port", "bmcha.hal.mac"),
-            "bmcha.runtime.engine",
+            *("bmcha.runtime.engine", "bmcha.bench.image"),
         ),
     ),
 )

@@ -14,8 +14,11 @@ from bmcha.bench.figures import Figure, Table, as_text, quantile
 from bmcha.bench.keepalived import KeepalivedPair
 from bmcha.bench.pair import FAST
 from bmcha.bench.picture import as_svg, ticks
+from bmcha.bench.redis import _is_whole
 from bmcha.bench.rival import Rival
 from bmcha.bench.rivals import RIVALS
+from bmcha.bench.run import SHARES
+from bmcha.cli.bench import ROWS
 from tests.process.sims import BMCHA
 
 MS = 1_000_000
@@ -74,7 +77,7 @@ def test_a_scale_has_a_few_round_values(most: float) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["speed"], "ROW 'speed'; there are: beats, failover, steady, codec"),
+        (["speed"], "ROW 'speed'; there are: beats, failover, chassis, steady"),
         (["--against", "corosync"], "--against 'corosync'; there are: keepalived"),
         (["--budget", "3"], "--budget 3; at least 10"),
         (["--budget", "nan"], "--budget nan; at least 10"),
@@ -98,6 +101,23 @@ def test_a_rival_that_is_not_installed_is_told_with_what_would_help(
         "keepalived",
         "not measured: it is not installed: apt install keepalived",
     ]
+
+
+@pytest.mark.parametrize(
+    ("reply", "is_whole"),
+    [
+        *((b"", False), (b"+OK\r", False), (b"+OK\r\n", True), (b"-ERR no\r\n", True)),
+        *((b"$-1\r\n", True), (b"$3\r\nab", False), (b"$3\r\nabc\r", False)),
+        (b"$3\r\nabc\r\n", True),
+    ],
+)
+def test_a_reply_of_redis_is_waited_for_to_its_end(reply: bytes, is_whole: bool) -> None:
+    assert _is_whole(reply) is is_whole
+
+
+def test_the_shares_of_the_budget_are_the_whole_of_it() -> None:
+    assert sum(SHARES.values()) == pytest.approx(1)
+    assert tuple(SHARES) == ROWS
 
 
 def test_the_codec_is_measured_and_told_to_programs() -> None:
