@@ -113,7 +113,7 @@ def _redis(folder: Path, cable: Cable, seconds: float) -> list[float]:
 
         def change(number: int) -> None:
             nonlocal told
-            pair.master.set(b"cell", b"%d" % number)
+            pair.first.set(b"cell", b"%d" % number)
             told = number
 
         return _changes(

@@ -1,4 +1,4 @@
-"""Redis, master and replica, in the place of the two pictures.
+"""Redis and its replica, in the place of the two pictures.
 
 Two servers on the same cable that keep nothing on a disk, each asked over a socket of its own file
 by the bench itself, in Redis's own protocol (RESP).
@@ -94,17 +94,17 @@ def _is_whole(reply: bytes) -> bool:
 
 
 class RedisPair:
-    """A context manager: (master in the network of slot 1, its replica in that of slot 2)."""
+    """A context manager. ``first`` (in slot 1) is written to, ``replica`` is in slot 2."""
 
     def __init__(self, folder: Path, cable: Cable) -> None:
         self._stack = contextlib.ExitStack()
         first = ["--bind", ADDRESSES[1], "--port", str(PORT), "--protected-mode", "no"]
         second = ["--port", "0", "--replicaof", ADDRESSES[1], str(PORT)]
-        self.master = self._stack.enter_context(Server(folder / "master", cable.at(1), *first))
+        self.first = self._stack.enter_context(Server(folder / "first", cable.at(1), *first))
         self.replica = self._stack.enter_context(Server(folder / "replica", cable.at(2), *second))
 
     def settle(self) -> None:
-        self.master.set(b"ready", b"1")
+        self.first.set(b"ready", b"1")
         wait_until(lambda: self.replica.get(b"ready") == b"1", READY_S, lambda: "no replica")
 
     def __enter__(self) -> RedisPair:
