@@ -14,7 +14,7 @@
 #define BMCHA_FRAMES_AT_ONCE 16u
 
 _Static_assert(BMCHA_BATCH_MAX <= BMCHA_FRAMES_AT_ONCE, "a batch of datagrams is sifted at once");
-_Static_assert(BMCHA_BATCH_MAX * (BMCHA_BODY_BYTES_MAX + 64u) + 1024u <= BMCHA_REPORTS_ROOM,
+_Static_assert(BMCHA_BATCH_MAX * (BMCHA_PATH_BODY_BYTES_MAX + 64u) + 1024u <= BMCHA_REPORTS_ROOM,
                "what one read brings can be reported");
 
 /* Behind the last heartbeat's report in a summary comes this, and then the heartbeat's body. */
@@ -62,12 +62,12 @@ struct bmcha_engine {
     /* a stream, between two reads */
     uint8_t is_overlong;
     uint32_t held_size;
-    uint8_t held[BMCHA_STUFFED_BYTES_MAX + BMCHA_READ_BYTES_MAX];
-    uint8_t plain[BMCHA_STUFFED_BYTES_MAX + BMCHA_READ_BYTES_MAX];
+    uint8_t held[BMCHA_PATH_STUFFED_BYTES_MAX + BMCHA_READ_BYTES_MAX];
+    uint8_t plain[BMCHA_PATH_STUFFED_BYTES_MAX + BMCHA_READ_BYTES_MAX];
 
     struct bmcha_frame frames[BMCHA_FRAMES_AT_ONCE];
     uint32_t sizes[BMCHA_BATCH_MAX];
-    uint8_t output[BMCHA_STUFFED_BYTES_MAX];
+    uint8_t output[BMCHA_PATH_STUFFED_BYTES_MAX];
     uint8_t input[BMCHA_INPUT_BYTES];
 };
 

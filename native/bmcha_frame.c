@@ -175,10 +175,14 @@ size_t bmcha_frame_decode_stream(const uint8_t *data, size_t data_size, uint8_t 
 }
 
 /* 1 if the frame is for this sieve; else it is counted. */
-static int is_wanted(struct bmcha_sieve *sieve, const struct bmcha_frame *frame)
+static int is_wanted(struct bmcha_sieve *sieve, struct bmcha_frame *frame)
 {
-    int32_t status = frame->status;
+    size_t plain_size = OVERHEAD_BYTES + frame->body_length + mac_size_of(frame->flags);
+    int32_t status;
 
+    if (frame->status == 0 && !sieve->takes_any && plain_size > BMCHA_PATH_FRAME_BYTES_MAX)
+        frame->status = BMCHA_BAD_TOO_LONG;
+    status = frame->status;
     if (sieve->takes_any) {
         /* Nobody's address is asked for. */
     } else if (status == 0 && frame->chassis_id != sieve->chassis_id) {
@@ -216,6 +220,8 @@ size_t bmcha_frame_sift_stream(struct bmcha_sieve *sieve, const uint8_t *data, s
         if (found) {
             /* Delimiters without anything between them are an idle line, and still no frame. */
             sieve->noise_bytes += one_taken - frame->size;
+            if (!sieve->takes_any && frame->size > BMCHA_PATH_STUFFED_BYTES_MAX)
+                frame->status = BMCHA_BAD_TOO_LONG; /* as if it had come in pieces */
             frame->offset += (uint32_t)start;
             frame->body_offset += (uint32_t)start;
             frames_count += (size_t)is_wanted(sieve, frame);
@@ -242,7 +248,13 @@ size_t bmcha_frame_sift_datagrams(struct bmcha_sieve *sieve, const uint8_t *data
         struct bmcha_frame *frame = &frames[frames_count];
         if (sizes[at] > data_size - start)
             break;
-        bmcha_frame_decode(data + start, sizes[at], frame);
+        if (!sieve->takes_any && sizes[at] > BMCHA_PATH_FRAME_BYTES_MAX) { /* cut, or not */
+            memset(frame, 0, sizeof *frame);
+            frame->size = sizes[at];
+            frame->status = BMCHA_BAD_TOO_LONG;
+        } else {
+            bmcha_frame_decode(data + start, sizes[at], frame);
+        }
         frame->offset = (uint32_t)start;
         frame->body_offset += (uint32_t)start;
         frames_count += (size_t)is_wanted(sieve, frame);

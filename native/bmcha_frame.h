@@ -60,7 +60,8 @@ size_t bmcha_frame_decode_stream(const uint8_t *data, size_t data_size, uint8_t 
                                  size_t scratch_size, struct bmcha_frame *frames,
                                  size_t frames_max, size_t *taken);
 
-/* Whose frames are wanted (`takes_any`: everybody's), and what came instead: `bad_counts` by
+/* Whose frames are wanted, which are a path's and no longer than that takes (`takes_any`:
+ * everybody's, of any length), and what came instead: `bad_counts` by
  * negated BMCHA_BAD_ number, `noise_bytes` of a stream that stood in no sound frame,
  * `foreign_chassis_id` the last other chassis heard. Counts only grow. Frames of no interest are
  * sound and counted under CHASSIS or SLOT, and are no noise. Who says to be in `target_slot` as

@@ -164,7 +164,7 @@ static void sift_held(struct bmcha_engine *engine, int64_t heard_ns)
     } while (found == BMCHA_FRAMES_AT_ONCE);
     engine->held_size -= (uint32_t)start;
     memmove(engine->held, engine->held + start, engine->held_size);
-    if (engine->held_size < BMCHA_STUFFED_BYTES_MAX)
+    if (engine->held_size < BMCHA_PATH_STUFFED_BYTES_MAX)
         return;
     engine->sieve.noise_bytes += engine->held_size;
     engine->held_size = 0;

@@ -231,7 +231,7 @@ static size_t read_serial(struct bmcha_port *port, int is_ended, uint8_t *out, u
 
 int bmcha_port_write(struct bmcha_port *port, const uint8_t *frame, size_t size)
 {
-    if (size > BMCHA_STUFFED_BYTES_MAX)
+    if (size > BMCHA_PATH_STUFFED_BYTES_MAX)
         return -EMSGSIZE;
     switch (port->kind) {
     case BMCHA_PORT_ETHERNET:

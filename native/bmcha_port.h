@@ -19,7 +19,7 @@ enum bmcha_port_kind {
 
 /* Datagrams of one read. A longer datagram than a frame is cut to one byte more: no frame either. */
 #define BMCHA_BATCH_MAX 4u
-#define BMCHA_DATAGRAM_BYTES_MAX (BMCHA_FRAME_BYTES_MAX + 64u)
+#define BMCHA_DATAGRAM_BYTES_MAX (BMCHA_PATH_FRAME_BYTES_MAX + 64u)
 #define BMCHA_INPUT_BYTES (BMCHA_BATCH_MAX * (BMCHA_DATAGRAM_BYTES_MAX + 1u))
 /* What a tty holds and hands out at once. */
 #define BMCHA_READ_BYTES_MAX 4096u
@@ -45,7 +45,7 @@ struct bmcha_port {
     uint32_t refusals_count;
     struct bmcha_published refusals;
     uint32_t rest_size; /* SERIAL: of a frame that was begun */
-    uint8_t rest[BMCHA_STUFFED_BYTES_MAX];
+    uint8_t rest[BMCHA_PATH_STUFFED_BYTES_MAX];
 };
 
 /* 1: taken, whole or with a rest that goes first next time. 0: it cannot now, and nothing of it was

@@ -76,7 +76,7 @@ struct bmcha_letter {
     uint8_t type;
     uint8_t target_slot;
     uint16_t body_size;
-    uint8_t body[BMCHA_BODY_BYTES_MAX];
+    uint8_t body[BMCHA_PATH_BODY_BYTES_MAX];
 };
 
 /* ---- the engine ---- */

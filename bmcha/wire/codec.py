@@ -124,10 +124,13 @@ class PlainSieve:
         decoded, taken = decode_stream(buffer)
         # Delimiters with nothing between them are no damage, and still no frame.
         self.noise_bytes += taken - sum(item.size for item in decoded)
-        return self._wanted(decoded), taken
+        return self._wanted(
+            [self._short(each, tables.PATH_STUFFED_BYTES_MAX) for each in decoded]
+        ), taken
 
     def sift_datagrams(self, datagrams: list[bytes]) -> list[RawFrame]:
-        return self._wanted([decode_datagram(each) for each in datagrams])
+        decoded = map(decode_datagram, datagrams)
+        return self._wanted([self._short(each, tables.PATH_FRAME_BYTES_MAX) for each in decoded])
 
     def _wanted(self, decoded: list[Decoded]) -> list[RawFrame]:
         found = []
@@ -144,6 +147,14 @@ class PlainSieve:
             if reason is BadReason.CHASSIS:
                 self.foreign_chassis_id = item.header.chassis_id
         return found
+
+    def _short(self, item: Decoded, size_max: int) -> Decoded:
+        """What is too long for a path is no frame there; ``size_max`` is as it came."""
+        if self._address is None:
+            return item
+        plain = 0 if isinstance(item, BadFrame) else len(item.body) + len(item.mac)
+        is_short = plain + _OVERHEAD_BYTES <= tables.PATH_FRAME_BYTES_MAX and item.size <= size_max
+        return item if is_short else BadFrame(BadReason.TOO_LONG, item.offset, item.size)
 
     def _judge(self, header: Header) -> BadReason | None:
         wanted = self._address

@@ -117,9 +117,9 @@ class Address:
 
 
 class Sieve(Protocol):
-    """Hands out the sound frames of one address (None: of all), and of whoever says the own slot
-    in the own chassis, and counts everything else, so that noise costs as little as it can. One a
-    path, used by that path's thread alone."""
+    """Hands out the sound frames of one address, none longer than a path takes (None: of all, of
+    any length), and of whoever says the own slot in the own chassis, and counts everything else, so
+    that noise costs as little as it can. One a path, used by that path's thread alone."""
 
     @property
     def bad_counts(self) -> dict[BadReason, int]:

@@ -40,21 +40,33 @@ _C_TYPES: Final = {
 _CODES: Final = {"B": "B", "H": "H", "L": "I", "l": "i", "Q": "Q"}
 """construct's letters in ours: its L has four bytes, as in "<L"."""
 _WIRE_NUMBERS: Final = (
-    *("BODY_BYTES_MAX", "PAIRING_BYTES_MAX", "MAC_BYTES", "CRC_BYTES", "FLAG_MAC"),
+    *("BODY_BYTES_MAX", "PATH_BODY_BYTES_MAX", "PAIRING_BYTES_MAX"),
+    *("MAC_BYTES", "CRC_BYTES", "FLAG_MAC"),
     *("HOLDING", "RELEASED", "WILL_CLAIM", "LOCKED_OUT", "ECHO_SHIFT", "ECHOES_MAX"),
     *("DELTA_WHOLE", "DELTA_LONG", "ENTRY_SHORT", "ENTRY_INDEX_MASK", "ENTRY_KIND_SHIFT"),
     *("IMAGE_MAGIC", "IMAGE_LIVE", "IMAGE_STALE"),
 )
 
 
-def frame_bytes_max() -> int:
+def frame_bytes(body_bytes: int) -> int:
+    """With a MAC."""
     header: int = schema.FRAME_HEADER.sizeof()
-    return header + schema.BODY_BYTES_MAX + schema.MAC_BYTES + schema.CRC_BYTES
+    return header + body_bytes + schema.MAC_BYTES + schema.CRC_BYTES
 
 
-def stuffed_bytes_max() -> int:
+def stuffed_bytes(body_bytes: int) -> int:
     """With COBS's one byte in 254 and the delimiter."""
-    return frame_bytes_max() + -(-frame_bytes_max() // 254) + 1
+    return frame_bytes(body_bytes) + -(-frame_bytes(body_bytes) // 254) + 1
+
+
+def _lengths() -> dict[str, int]:
+    """Of the longest frame, and of the longest that a path takes."""
+    return {
+        "FRAME_BYTES_MAX": frame_bytes(schema.BODY_BYTES_MAX),
+        "STUFFED_BYTES_MAX": stuffed_bytes(schema.BODY_BYTES_MAX),
+        "PATH_FRAME_BYTES_MAX": frame_bytes(schema.PATH_BODY_BYTES_MAX),
+        "PATH_STUFFED_BYTES_MAX": stuffed_bytes(schema.PATH_BODY_BYTES_MAX),
+    }
 
 
 def code_of(field: Construct) -> str:
@@ -127,8 +139,7 @@ def tables() -> str:
         "from struct import Struct",
         "from typing import Final",
         "",
-        f"FRAME_BYTES_MAX: Final = {frame_bytes_max()}",
-        f"STUFFED_BYTES_MAX: Final = {stuffed_bytes_max()}",
+        *(f"{name}: Final = {value}" for name, value in _lengths().items()),
         *(f"{name}: Final = 0x{getattr(schema, name):X}" for name in _WIRE_NUMBERS),
         "",
     ]
@@ -284,11 +295,11 @@ def wire_header() -> str:
         f"#define BMCHA_VERSION_MIN {version.MIN}u",
         f"#define BMCHA_HEADER_BYTES {schema.FRAME_HEADER.sizeof()}u",
         f"#define BMCHA_BODY_BYTES_MAX {schema.BODY_BYTES_MAX}u",
+        f"#define BMCHA_PATH_BODY_BYTES_MAX {schema.PATH_BODY_BYTES_MAX}u",
         f"#define BMCHA_PAIRING_BYTES_MAX {schema.PAIRING_BYTES_MAX}u",
         f"#define BMCHA_MAC_BYTES {schema.MAC_BYTES}u",
         f"#define BMCHA_CRC_BYTES {schema.CRC_BYTES}u",
-        f"#define BMCHA_FRAME_BYTES_MAX {frame_bytes_max()}u",
-        f"#define BMCHA_STUFFED_BYTES_MAX {stuffed_bytes_max()}u",
+        *(f"#define BMCHA_{name} {value}u" for name, value in _lengths().items()),
         f"#define BMCHA_FLAG_MAC 0x{schema.FLAG_MAC:02X}u",
         f"#define BMCHA_ETHER_TYPE 0x{ethernet.ETHER_TYPE:04X}u",
         f"#define BMCHA_LENGTH_BYTES {ethernet.LENGTH_BYTES}u",

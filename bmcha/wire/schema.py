@@ -41,10 +41,12 @@ from bmcha.model import reading
 from bmcha.model.message import MessageType
 from bmcha.model.reading import CellKind
 
-BODY_BYTES_MAX: Final = 4096
-"""One page. A longer frame would hold up a serial line, and nothing needs it: deltas have parts."""
 MAC_BYTES: Final = 16
 CRC_BYTES: Final = 4
+BODY_BYTES_MAX: Final = 65_492
+"""With header, MAC and checksum 64 KiB."""
+PATH_BODY_BYTES_MAX: Final = 4096
+"""One page. A longer frame would hold up a serial line, and nothing needs it: deltas have parts."""
 FLAG_MAC: Final = 0x01
 PAIRING_BYTES_MAX: Final = 255
 

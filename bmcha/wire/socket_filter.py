@@ -32,7 +32,7 @@ BODY_LENGTH_AT: Final = tables.FRAME_HEADER.size - 2
 def frame_filter() -> bytes:
     """The program's instructions, eight bytes each, in the byte order of this machine."""
     least = UDP_HEADER_BYTES + tables.FRAME_HEADER.size + tables.CRC_BYTES
-    most = UDP_HEADER_BYTES + tables.FRAME_BYTES_MAX
+    most = UDP_HEADER_BYTES + tables.PATH_FRAME_BYTES_MAX
     steps: list[tuple[int, int | None, int | None, int]] = [
         # (code, where to go if it holds, if it does not; None: on; -1: refuse; operand)
         (_LOAD_SIZE, None, None, 0),

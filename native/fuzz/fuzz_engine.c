@@ -130,7 +130,7 @@ static void hear(const uint8_t *data, size_t size, int is_signed)
     }
     if (engine->pulse.settings.is_stuffed) {
         bmcha_engine_hear_stream(engine, copy, size, now_ns);
-        HOLDS(1, engine->held_size < BMCHA_STUFFED_BYTES_MAX);
+        HOLDS(1, engine->held_size < BMCHA_PATH_STUFFED_BYTES_MAX);
     } else {
         bmcha_engine_hear_datagrams(engine, copy, size, sizes, 1, now_ns);
         datagrams++;
@@ -161,7 +161,7 @@ static ssize_t build(uint8_t *out, size_t out_size, const struct bmcha_frame *he
 /* A frame of anybody's, mostly the peer's. */
 static void hear_frame(void)
 {
-    uint8_t out[BMCHA_STUFFED_BYTES_MAX];
+    uint8_t out[BMCHA_PATH_STUFFED_BYTES_MAX];
     uint8_t who = next(), type = next(), boot = next();
     uint32_t guard = engine->pulse.guard_sequence, in_force = engine->pulse.in_force;
     uint64_t lost = engine->pulse.counts.lost, rx = engine->pulse.counts.rx;
@@ -199,7 +199,7 @@ static void hear_frame(void)
 /* What is offered, the peer would take. */
 static void offer(int is_taken)
 {
-    uint8_t out[BMCHA_STUFFED_BYTES_MAX], scratch[BMCHA_STUFFED_BYTES_MAX];
+    uint8_t out[BMCHA_PATH_STUFFED_BYTES_MAX], scratch[BMCHA_PATH_STUFFED_BYTES_MAX];
     struct bmcha_frame frame;
     size_t size = bmcha_pulse_offer(&engine->pulse, now_ns, out, sizeof out), taken = size;
     int is_pairing;

@@ -72,6 +72,35 @@ static void limits_hold(void)
     puts("ok limits hold");
 }
 
+/* What a path takes is less than a frame may have; what came cut is too long all the same. */
+static void a_path_takes_less(void)
+{
+    static uint8_t body[BMCHA_BODY_BYTES_MAX], out[BMCHA_STUFFED_BYTES_MAX];
+    static uint8_t scratch[BMCHA_STUFFED_BYTES_MAX];
+    const size_t room = BMCHA_PATH_FRAME_BYTES_MAX - BMCHA_HEADER_BYTES - BMCHA_CRC_BYTES;
+    const size_t sizes[] = {room, room + 1, BMCHA_BODY_BYTES_MAX};
+    struct bmcha_frame frame;
+    size_t taken;
+
+    memset(body, 0x55, sizeof body);
+    for (size_t i = 0; i < 6; i++) {
+        struct bmcha_sieve sieve = {
+            .chassis_id = 0x01020304u, .source_slot = 1, .target_slot = 2};
+        int is_stuffed = i >= 3;
+        ssize_t size = encode(out, sizeof out, is_stuffed, body, sizes[i % 3], NULL, 0);
+        uint32_t datagram = (uint32_t)size;
+        size_t found = is_stuffed
+                           ? bmcha_frame_sift_stream(&sieve, out, (size_t)size, scratch,
+                                                     sizeof scratch, &frame, 1, &taken)
+                           : bmcha_frame_sift_datagrams(&sieve, out, (size_t)size, &datagram, 1,
+                                                        &frame, 1, &taken);
+        CHECK(size > 0 && found == (i % 3 == 0));
+        CHECK(sieve.bad_counts[-BMCHA_BAD_TOO_LONG] == (i % 3 != 0));
+        CHECK(sieve.noise_bytes == (i % 3 ? (uint64_t)size : 0));
+    }
+    puts("ok a path takes less than a frame may have");
+}
+
 /* A checksum that fits does not make a length true. */
 static void a_lying_length_is_found(void)
 {
@@ -251,6 +280,7 @@ int main(void)
 {
     a_frame_comes_back();
     limits_hold();
+    a_path_takes_less();
     a_lying_length_is_found();
     a_flipped_bit_is_found();
     a_full_array_is_continued();

@@ -9,7 +9,15 @@ import pytest
 from bmcha.model.message import Header
 from bmcha.wire import codec, codec_native, tables, version
 from bmcha.wire.checksum import crc32c
-from bmcha.wire.frame import BadFrame, BadReason, Codec, RawFrame, judge_address
+from bmcha.wire.frame import (
+    Address,
+    BadFrame,
+    BadReason,
+    Codec,
+    RawFrame,
+    Sieve,
+    judge_address,
+)
 
 HEADER = Header(chassis_id=7, source_slot=1, target_slot=2, boot_id=5, epoch=3, sequence=9)
 MAC = bytes(range(16))
@@ -22,6 +30,13 @@ def resealed(frame: bytes, **changes: int) -> bytes:
         data[int(place.removeprefix("at"))] = value
     data[-4:] = crc32c(bytes(data[:-4])).to_bytes(4, "little")
     return bytes(data)
+
+
+ADDRESS = Address(HEADER.chassis_id, HEADER.target_slot, HEADER.source_slot)
+
+
+def sift(sieve: Sieve, frame: bytes, is_stuffed: bool) -> list[RawFrame]:
+    return sieve.sift_stream(frame)[0] if is_stuffed else sieve.sift_datagrams([frame])
 
 
 class TestTwin:
@@ -65,7 +80,7 @@ class TestTwin:
         assert self.codec.cobs_decode(damaged) is None
 
     @pytest.mark.parametrize("mac", [b"", MAC])
-    @pytest.mark.parametrize("size", [0, 1, 100, 254, 4096])
+    @pytest.mark.parametrize("size", [0, 1, 100, 254, 4096, 4097, tables.BODY_BYTES_MAX])
     def test_a_frame_comes_back(self, size: int, mac: bytes) -> None:
         body = bytes(i % 7 for i in range(size))
         header = dataclasses.replace(HEADER, key_id=3)
@@ -95,8 +110,8 @@ class TestTwin:
             self.codec.encode_frame(header, 1, b"", False, b"")
 
     def test_a_body_or_mac_of_the_wrong_size_is_refused(self) -> None:
-        with pytest.raises(ValueError, match="body of 4097"):
-            self.codec.encode_frame(HEADER, 1, bytes(4097), True, b"")
+        with pytest.raises(ValueError, match="body of 65493"):
+            self.codec.encode_frame(HEADER, 1, bytes(tables.BODY_BYTES_MAX + 1), True, b"")
         with pytest.raises(ValueError, match="MAC of 15"):
             self.codec.encode_frame(HEADER, 1, b"", True, MAC[:15])
 
@@ -105,6 +120,28 @@ class TestTwin:
         assert len(self.codec.encode_frame(HEADER, 1, body, False, MAC)) == tables.FRAME_BYTES_MAX
         stuffed = self.codec.encode_frame(HEADER, 1, body, True, MAC)
         assert len(stuffed) <= tables.STUFFED_BYTES_MAX
+        assert tables.FRAME_BYTES_MAX == 64 * 1024
+
+    @pytest.mark.parametrize("mac", [b"", MAC])
+    def test_a_path_takes_its_longest_frame_and_none_that_is_longer(self, mac: bytes) -> None:
+        room = tables.PATH_FRAME_BYTES_MAX - len(
+            self.codec.encode_frame(HEADER, 1, b"", False, mac)
+        )
+        for is_stuffed in (False, True):
+            path, all_paths = self.codec.make_sieve(ADDRESS), self.codec.make_sieve(None)
+            for size in (room, room + 1, tables.BODY_BYTES_MAX):
+                frame = self.codec.encode_frame(HEADER, 1, b"\x07" * size, is_stuffed, mac)
+                taken = sift(path, frame, is_stuffed)
+                assert [len(each.body) for each in taken] == [size] * (size <= room)
+                assert [len(each.body) for each in sift(all_paths, frame, is_stuffed)] == [size]
+            assert path.bad_counts == {BadReason.TOO_LONG: 2}
+            assert path.noise_bytes > tables.BODY_BYTES_MAX
+            assert all_paths.bad_counts == {}
+
+    def test_a_datagram_that_came_cut_is_too_long_for_a_path(self) -> None:
+        sieve = self.codec.make_sieve(ADDRESS)
+        assert sieve.sift_datagrams([bytes(tables.PATH_FRAME_BYTES_MAX + 1)]) == []
+        assert sieve.bad_counts == {BadReason.TOO_LONG: 1}
 
     def bare(self, body: bytes = b"body", mac: bytes = b"") -> bytes:
         return self.codec.encode_frame(HEADER, 1, body, False, mac)

@@ -12,6 +12,7 @@ from bmcha.wire.frame import Address, BadReason, Codec
 from tests.world.frame_reader import FrameReader
 
 HEADER = Header(chassis_id=7, source_slot=1, target_slot=2, boot_id=5, epoch=3, sequence=9)
+ADDRESS = Address(HEADER.chassis_id, HEADER.target_slot, HEADER.source_slot)
 ONE = codec.encode_frame(HEADER, 1, b"one", True)
 TWO = codec.encode_frame(HEADER, 2, b"two", True)
 
@@ -44,8 +45,8 @@ class TestTwin:
     @pytest.mark.parametrize("longer", [-2, -1, 0, 1, 5000])
     @pytest.mark.parametrize("piece", [1, 7, 4157, 4158, 4159])
     def test_pieces_make_no_difference_at_the_limit(self, longer: int, piece: int) -> None:
-        stream = b"\x55" * (tables.STUFFED_BYTES_MAX + longer) + b"\0" + ONE
-        whole, split = FrameReader(self.codec), FrameReader(self.codec)
+        stream = b"\x55" * (tables.PATH_STUFFED_BYTES_MAX + longer) + b"\0" + ONE
+        whole, split = FrameReader(self.codec, ADDRESS), FrameReader(self.codec, ADDRESS)
         expected = whole.feed(stream)
         found = [
             f for at in range(0, len(stream), piece) for f in split.feed(stream[at : at + piece])

@@ -52,7 +52,7 @@ def test_every_kind_of_frame_comes_in(ends: tuple[socket.socket, socket.socket])
         FRAME,
         codec.encode_frame(HEADER, 1, b"", False),
         codec.encode_frame(HEADER, 200, b"x" * 300, False),
-        codec.encode_frame(HEADER, 7, bytes(tables.BODY_BYTES_MAX), False, bytes(16)),
+        codec.encode_frame(HEADER, 7, bytes(tables.PATH_BODY_BYTES_MAX), False, bytes(16)),
         codec.encode_frame(HEADER, 7, b"signed", False, b"m" * 16),
     ]
     assert taken(ends, *frames) == frames
@@ -79,6 +79,7 @@ def test_what_cannot_be_a_frame_stays_out(ends: tuple[socket.socket, socket.sock
         bytes([0]) + FRAME[1:],
         b"\xff" * 64,
         FRAME[:FLAGS_AT] + bytes([tables.FLAG_MAC]) + FRAME[FLAGS_AT + 1 :],
+        codec.encode_frame(HEADER, 7, bytes(tables.PATH_BODY_BYTES_MAX + 1), False, bytes(16)),
         FRAME[:BODY_LENGTH_AT] + struct.pack("<H", 0x1004) + FRAME[BODY_LENGTH_AT + 2 :],
     ]
     assert taken(ends, *wrong) == []

@@ -17,6 +17,9 @@ class FrameReader:
 
     def __init__(self, codec: Codec | None = None, address: Address | None = None) -> None:
         self._sieve = (codec or native_codec()).make_sieve(address)
+        self._tail_bytes_max = (
+            tables.STUFFED_BYTES_MAX if address is None else tables.PATH_STUFFED_BYTES_MAX
+        )
         self._tail = b""
         self._is_overlong = False
         self._own_counts: dict[BadReason, int] = {}
@@ -58,7 +61,7 @@ class FrameReader:
             data = self._tail + data
         frames, taken = self._sieve.sift_stream(data)
         self._tail = data[taken:]
-        if len(self._tail) >= tables.STUFFED_BYTES_MAX:
+        if len(self._tail) >= self._tail_bytes_max:
             # Whatever comes now, it is too long; forget it and wait for its end.
             self._own_noise_bytes += len(self._tail)
             self._tail = b""
