@@ -148,8 +148,13 @@ class Judge(Watcher):
         self.pictures.booted(life)
 
     def stepped(self, life: Life, event: Event, effects: Sequence[Effect]) -> None:
+        """A claim is judged by what was known when it was decided: who stands still before it is
+        carried out finds another world, and itself too late for it."""
         self._steps_ns[life.slot] = self._world.now_ns
         self._look_at_hands()
+        for effect in effects:
+            if isinstance(effect, EnterRole) and effect.role is Role.FENCING:
+                self._look_at_claim(life, effect)
 
     def sent(self, life: Life, path: str, header: Header, message: Message) -> None:
         if not isinstance(message, Heartbeat):
@@ -176,8 +181,6 @@ class Judge(Watcher):
     def role_entered(self, life: Life, entered: EnterRole) -> None:
         if not life.has_slot and entered.role in (Role.FENCING, Role.ACTIVE):
             self.blame("slotless", f"slot {life.slot} is {entered.role.name} without a slot")
-        if entered.role is Role.FENCING and entered.from_role is not Role.FENCING:
-            self._look_at_claim(life, entered)
         if entered.role is Role.ACTIVE and entered.from_role is not Role.ACTIVE:
             self._look_at_epoch(life, entered.epoch)
 
@@ -190,7 +193,7 @@ class Judge(Watcher):
         self.pictures.holds(life, epoch)
 
     def _look_at_claim(self, life: Life, entered: EnterRole) -> None:
-        if entered.reason in ASKED or entered.from_role is Role.RELINQUISHING:
+        if entered.reason in ASKED or entered.from_role in (Role.RELINQUISHING, Role.FENCING):
             return
         peer = self._world.modules[3 - life.slot]
         is_well = peer.life is not None and not peer.is_stopped and not peer.is_hung

@@ -8,6 +8,27 @@ from tests.sim.storm import run_story
 from tests.sim.story import parse_story
 
 FOUND = {
+    # Nothing was: who stands still in the middle of a claim that was right finds the other one well
+    # again, and lets go. The judge had looked at the claim only then.
+    "a claim that was right when it was decided": """
+        seed 2001636
+        setup board=gated policy=trust-silence paths=2 tick_ms=75 deadtime_ms=500 failovers_max=3
+        era paths quiet 0
+        +750 switchover 2 - 1 0
+        era paths quiet 0
+        +50 kill 2 - 0 0
+        +31 pull 1 - 0 0
+        era paths quiet 0
+        +1002 die-at 2 - 3 150
+        era lines quiet 0
+        +913 stop-service 2 - 0 0
+        +5 heal 2 - 0 0
+        era paths quiet 0
+        +2 hang 1 - 3000 0
+        +20 short 1 serial 95 0
+        +200 pause-at 2 - 8 3000
+        +600 start 1 - 0 0
+    """,
     # A line that was stuck fell only after the peer had booted again: the fence called its new
     # life ended, and it was never heard again.
     "a reset that is seen late": """
