@@ -213,7 +213,7 @@ DOORS = (
             *("bmcha.wire.codec_native", "bmcha.image"),
             *("bmcha.hal.shm_region", "bmcha.hal.file_watch", "bmcha.hal.datagrams"),
             *("bmcha.hal.realtime", "bmcha.hal.native_port", "bmcha.hal.mac"),
-            *("bmcha.runtime.engine", "bmcha.bench.image"),
+            *("bmcha.runtime.engine", "bmcha.bench.image", "bmcha.bench.codec"),
         ),
     ),
 )
