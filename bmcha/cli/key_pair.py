@@ -92,8 +92,10 @@ class _Talk:
             return self._exchange()
         except KeyboardInterrupt:
             print(file=sys.stderr)  # behind what the terminal shows of the keys that were pressed
+            self._say_no()
             return refuse(self._args, f"Stopped. {self._outcome()}", code=EXIT_INTERRUPTED)
         except _GivenUp as why:
+            self._say_no()
             return refuse(self._args, str(why), self._outcome())
         except Refused as error:
             return refuse(self._args, f"{error}.", self._outcome())
@@ -144,10 +146,14 @@ class _Talk:
         person = Person(self._args.compare)
         person.ask()
         asked_s = time.monotonic()
-        while (answer := person.answer(POLL_S)) is None:
-            self._turn()
-            if time.monotonic() - asked_s > ANSWER_S:
-                raise _GivenUp(f"Nobody answered within {ANSWER_S / 60:.0f} minutes.")
+        try:
+            while (answer := person.answer(POLL_S)) is None:
+                self._turn()
+                if time.monotonic() - asked_s > ANSWER_S:
+                    raise _GivenUp(f"Nobody answered within {ANSWER_S / 60:.0f} minutes.")
+        except _GivenUp:
+            person.leave()
+            raise
         if self._args.compare:
             if answer.replace(" ", "") != number:
                 raise _GivenUp(
@@ -239,6 +245,13 @@ class _Talk:
         self._said = self._end.said
         self._client.call("pair", {"deed": "say", "data": self._said.hex()})
         self._say_s = now_s + REPEAT_S
+
+    def _say_no(self) -> None:
+        """So that nobody waits at the other module. Whoever has no patience for it may go."""
+        end = getattr(self, "_end", None)
+        with contextlib.suppress(NoService, Refused, KeyboardInterrupt):
+            if end is not None and end.stop():
+                self._say_last_words()
 
     def _say_last_words(self) -> None:
         until_s = time.monotonic() + LAST_WORDS_S

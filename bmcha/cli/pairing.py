@@ -50,6 +50,7 @@ class Step(IntEnum):
     KEYS = 6
     TAKEN = 7
     DONE = 8
+    NO = 9
 
 
 @unique
@@ -80,6 +81,10 @@ class Refusal(Enum):
         "What the other end sealed cannot be opened here: somebody may sit in between."
     )
     BAD_KEYS = "What the other module gave is no set of keys: install the same bmcha on both."
+    STOPPED_THERE = (
+        "It was stopped at the other module: nobody said yes there, or not in time, or the numbers"
+        " differ."
+    )
     OTHER_KEYS = "The other module says that it has taken other keys than these."
 
 
@@ -132,7 +137,17 @@ class End:
             return self._hear_hello(slot, run, meant, body)
         if self.other_slot is None or run != self._other_run or meant != self._run:
             return False
+        if step == Step.NO:
+            return self._refuse(Refusal.STOPPED_THERE)
         self._hear_step(step, data[: _HEAD.size], body)
+        return True
+
+    def stop(self) -> bool:
+        """This end goes no further. False: there is nobody to tell, or it is over anyway."""
+        if self.is_over or self.other_slot is None:
+            return False
+        # Not sealed: two whose numbers differ could not open it.
+        self._say(Step.NO, b"")
         return True
 
     # ---- hello
@@ -218,6 +233,8 @@ class Giver(End):
         self._drawn = sealing.random_bytes(_OPENING_BYTES)
         self._have_they_agreed = False
         self._have_we_agreed = False
+        self.has_given = False
+        """Whatever became of it."""
         super().__init__(who)
         self._pair = sealing.draw_pair()
         self._opening = self._pair.public + self._drawn
@@ -230,11 +247,6 @@ class Giver(End):
             Step.OPENING: "for a yes at the other module",
             Step.KEYS: "for the other module to say that it has the keys",
         }.get(self.step, "for nothing")
-
-    @property
-    def has_given(self) -> bool:
-        """Whatever became of it."""
-        return self.step in (Step.KEYS, Step.DONE)
 
     def approve(self) -> None:
         """The person here has said that the numbers are the same."""
@@ -266,6 +278,7 @@ class Giver(End):
 
     def _give_if_agreed(self) -> None:
         if self._have_we_agreed and self._have_they_agreed and self.step is Step.OPENING:
+            self.has_given = True
             self._say_sealed(Step.KEYS, _packed(self._keys))
 
     def _hear_taken(self, head: bytes, body: bytes) -> None:

@@ -20,6 +20,7 @@ class Person:
         self._has_number = has_number
         self._fd = sys.stdin.fileno()
         self._typed = b""
+        self._is_asked = False
 
     def ask(self) -> None:
         is_terminal = os.isatty(self._fd)
@@ -30,6 +31,12 @@ class Person:
         if self._has_number:
             question = "The number that the other module shows: " if is_terminal else ""
         print(question, end="", file=sys.stderr, flush=True)
+        self._is_asked = bool(question)
+
+    def leave(self) -> None:
+        """The question is not open any more: what is told next begins on a line of its own."""
+        if self._is_asked:
+            print(file=sys.stderr, flush=True)
 
     def answer(self, within_s: float) -> str | None:
         """None: not yet. An end of the input, or a line without one, is an empty answer."""

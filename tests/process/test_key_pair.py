@@ -166,11 +166,23 @@ def test_one_who_does_not_say_yes_ends_it_for_both(pair, who_says_no: int) -> No
         assert people[who_says_no].wait_for_end() == 1
         assert "Nobody said yes" in people[who_says_no].text()
         assert "Nothing was changed." in people[who_says_no].text()
-        people[1 - who_says_no].press("\x03")
-        assert people[1 - who_says_no].wait_for_end() == 130
-        assert "Stopped. Nothing was changed." in people[1 - who_says_no].text()
+        assert people[1 - who_says_no].wait_for_end() == 1
+        told = " ".join(people[1 - who_says_no].text().split())
+        assert "It was stopped at the other module" in told
+        assert "Nothing was changed." in told
     assert not (pair[1].folder / "keys").exists()
     assert all("pairing is shut" in module.log() for module in pair)
+
+
+def test_ctrl_c_on_one_console_ends_it_on_the_other(pair) -> None:
+    with console(pair[0]) as one, console(pair[1]) as other:
+        one.wait_for_text(QUESTION)
+        other.wait_for_text(QUESTION)
+        one.press("\x03")
+        assert one.wait_for_end() == 130
+        assert "Stopped. Nothing was changed." in one.text()
+        assert other.wait_for_end() == 1
+        assert "It was stopped at the other module" in " ".join(other.text().split())
 
 
 def test_two_modules_with_keys_are_told_so_and_nothing_is_done(pair) -> None:

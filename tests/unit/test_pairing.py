@@ -443,6 +443,36 @@ def test_keys_that_were_taken_otherwise_are_no_success() -> None:
     assert one.refusal is Refusal.OTHER_KEYS
 
 
+@pytest.mark.parametrize("is_giver", [True, False])
+def test_who_stops_ends_it_for_the_other(is_giver: bool) -> None:
+    ends: list[End] = list(numbered())
+    stopper, other = ends if is_giver else reversed(ends)
+    assert stopper.stop()
+    other.hear(stopper.who.slot, stopper.said)
+    assert other.refusal is Refusal.STOPPED_THERE
+    assert not other.stop(), "it is over, and its last word stays what it was"
+
+
+def test_who_stops_after_the_keys_were_sent_has_sent_them() -> None:
+    one, other = numbered()
+    one.approve()
+    other.approve()
+    exchange(one, other)
+    assert one.has_given and other.keys is None
+    assert one.stop()
+    assert one.has_given
+    other.hear(1, one.said)
+    assert other.refusal is Refusal.STOPPED_THERE and other.keys is None
+
+
+def test_a_stop_is_of_this_run_and_needs_somebody_to_hear_it() -> None:
+    assert not giver().stop(), "nobody answered yet"
+    (one, _), (stopper, _) = numbered(), numbered()
+    assert stopper.stop()
+    assert not one.hear(2, stopper.said)
+    assert one.refusal is None
+
+
 def test_after_its_end_it_hears_nothing() -> None:
     one, other = giver(), giver(slot=2)
     talk(one, other)
