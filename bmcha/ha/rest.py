@@ -36,21 +36,13 @@ def is_at_rest(keeper: RoleKeeper, now_ns: int) -> bool:
     """One holds and all others stand by, for a while; all hear each other on every path, and
     nothing that was asked for is under way."""
     machine, own = keeper.machine, keeper.own
-    if now_ns - machine.since_ns < SETTLED_NS or _is_busy(keeper):
+    if now_ns - machine.since_ns < SETTLED_NS or keeper.drill.is_under_way:
         return False
     if own.must_listen(now_ns) or own.is_held_off(now_ns):
         return False
     roles = [machine.role, *(peer.draft.role for peer in keeper.peers if peer.draft is not None)]
-    standbys = [Role.STANDBY] * len(keeper.peers)
-    return sorted(roles, key=_name) == [Role.ACTIVE, *standbys] and all(map(_is_calm, keeper.peers))
-
-
-def _is_busy(keeper: RoleKeeper) -> bool:
-    return keeper.relinquishing is not None or keeper.drill.is_under_way or keeper.has_ended
-
-
-def _name(role: Role) -> str:
-    return role.name
+    are_told = roles.count(Role.ACTIVE) == 1 and roles.count(Role.STANDBY) == len(keeper.peers)
+    return are_told and all(map(_is_calm, keeper.peers))
 
 
 def _is_calm(peer: PeerView) -> bool:
@@ -58,4 +50,4 @@ def _is_calm(peer: PeerView) -> bool:
     waits = (peer.contradiction_since_ns, peer.deaf_rival_since_ns, peer.active_line_lies_since_ns)
     is_waited_for = any(since_ns is not None for since_ns in waits)
     is_well_heard = all(m.is_heard_both_ways and m.peer_hears_us() for m in peer.monitors)
-    return is_line_examined and not is_waited_for and is_well_heard and not peer.has_said_goodbye
+    return is_line_examined and is_well_heard and not is_waited_for

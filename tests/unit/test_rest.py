@@ -136,6 +136,33 @@ def goodbye(world: World) -> None:
         peer.hear_goodbye()
 
 
+def claiming_peer(world: World) -> None:
+    for peer in node_of(world, 1).roles.peers:
+        assert peer.draft is not None
+        peer.draft = replace(peer.draft, role=Role.FENCING)
+
+
+def second_holder(world: World) -> None:
+    for peer in node_of(world, 1).roles.peers:
+        assert peer.draft is not None
+        peer.draft = replace(peer.draft, role=Role.ACTIVE)
+
+
+def forgotten_word(world: World) -> None:
+    for peer in node_of(world, 1).roles.peers:
+        peer.draft = None
+
+
+def contradiction(world: World) -> None:
+    for peer in node_of(world, 1).roles.peers:
+        peer.contradiction_since_ns = world.modules[1].clock()
+
+
+def deaf_rival(world: World) -> None:
+    for peer in node_of(world, 1).roles.peers:
+        peer.deaf_rival_since_ns = world.modules[1].clock()
+
+
 def fresh_role(world: World) -> None:
     node_of(world, 1).roles.machine.since_ns = world.modules[1].clock()
 
@@ -144,7 +171,8 @@ def fresh_role(world: World) -> None:
     "happens",
     [
         *(late_path, unheard_there, examined_line, lying_line, must_listen, held_off, drill),
-        *(changed_cell, goodbye, fresh_role),
+        *(changed_cell, goodbye, fresh_role, claiming_peer, second_holder, forgotten_word),
+        *(contradiction, deaf_rival),
     ],
 )
 def test_whatever_is_waited_for_ends_the_rest(happens) -> None:
