@@ -28,6 +28,8 @@ from tests.world.life import Life
 from tests.world.watcher import Watcher
 
 ASKED = (Reason.HANDOVER_ASKED, Reason.PEER_RELEASED, Reason.PEER_SAID_GOODBYE)
+PROOF_BEATS = 3
+"""In so many two that start together prove each other to be of now (docs/adr/0025-keys.md)."""
 RESETS_MAX = 8
 """In one era: two modules that reset each other for ever do it twice a second."""
 
@@ -61,6 +63,7 @@ class Judge(Watcher):
         self._steps_ns: dict[int, int] = {}
         self._dual_since_ns: int | None = None
         self._touch_since_ns: int | None = None
+        self._met_since_ns: int | None = None
         self._frame_ms = self._slow_until_ns = 0
         self._resets_count = 0
 
@@ -125,21 +128,38 @@ class Judge(Watcher):
         )
 
     def _look_at_hands(self) -> None:
-        """Both hold and hear each other: for one beat and its frame, and a tick to judge it."""
+        """Both hold and hear each other: for one beat and its frame, and a tick to judge it. Two
+        that never heard each other's present lives have to prove first that they are of now."""
         if self._dual_since_ns is None:
             return
         self.paths_changed()
+        world = self._world
+        if not self._have_met():
+            self._met_since_ns = None
+        elif self._met_since_ns is None:
+            self._met_since_ns = world.now_ns
         if self._touch_since_ns is None:
             return
-        world = self._world
         settings = world.modules[1].settings
         beat_ms = max(path.heartbeat_interval_ms for path in settings.paths)
         frame_ms = max(world.delay_ms.values())
-        limit_ms = beat_ms + frame_ms + settings.timers.tick_ms
-        dual_ns = world.now_ns - max(self._dual_since_ns, self._touch_since_ns)
+        has_met = self._met_since_ns is not None
+        limit_ms = (1 if has_met else PROOF_BEATS) * (beat_ms + frame_ms) + settings.timers.tick_ms
+        since_ns = max(self._dual_since_ns, self._touch_since_ns, self._met_since_ns or 0)
+        dual_ns = world.now_ns - since_ns
         if dual_ns > ns_from_ms(limit_ms):
             self.blame("two-hands-in-touch", f"for {dual_ns // NS_PER_MS} ms, {limit_ms} allowed")
             self._dual_since_ns = None
+
+    def _have_met(self) -> bool:
+        lives = [module.life for module in self._world.modules.values()]
+        boots = {life.slot: life.boot_id for life in lives if life is not None}
+        return all(
+            view.boot_id == boots.get(view.slot)
+            for life in lives
+            if life is not None
+            for view in life.node.roles.peers
+        )
 
     # ---- steps
 

@@ -8,6 +8,17 @@ from tests.sim.storm import run_story
 from tests.sim.story import parse_story
 
 FOUND = {
+    # Nothing was: both had started alone, and each had to prove first that it was of now, which
+    # takes three beats. The judge had allowed one.
+    "two holders who have never met": """
+        seed 2003055
+        setup board=bare paths=1 tick_ms=50 deadtime_ms=400 failovers_max=0 health_margin=20
+        era paths quiet 0
+        era paths quiet 0
+        +50 clog 0 udp 0 0
+        +465 swizzle 2 - 5 90
+        +3517 gate-ok 2 - 0 0
+    """,
     # Nothing was: who stands still in the middle of a claim that was right finds the other one well
     # again, and lets go. The judge had looked at the claim only then.
     "a claim that was right when it was decided": """

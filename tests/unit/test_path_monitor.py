@@ -6,7 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from bmcha.ha.path_monitor import FOREIGN_FRESH_NS, HearingOfUs, OneWay, PathHealth, PathMonitor
+from bmcha.ha.path_monitor import (
+    FOREIGN_FRESH_NS,
+    FORGED_FRESH_NS,
+    HearingOfUs,
+    OneWay,
+    PathHealth,
+    PathMonitor,
+)
 from bmcha.model.event import PathCounts
 from bmcha.model.message import AGE_NEVER_NS, PathEcho
 from tests.speech import ms
@@ -314,6 +321,16 @@ def test_a_foreign_module_is_there_as_long_as_its_count_grows_and_a_little_longe
     monitor.counted(heard, ms(START_MS + 500))
     assert monitor.foreign_chassis_id(ms(START_MS) + FOREIGN_FRESH_NS) == 4712
     assert monitor.foreign_chassis_id(ms(START_MS) + FOREIGN_FRESH_NS + 1) is None
+
+
+def test_forged_frames_are_news_as_long_as_their_count_grows_and_a_minute_longer() -> None:
+    monitor = new_path()
+    assert not monitor.has_forged(ms(START_MS))
+    heard = replace(COUNTS, forged_count=1)
+    monitor.counted(heard, ms(START_MS))
+    monitor.counted(heard, ms(START_MS + 500))
+    assert monitor.has_forged(ms(START_MS) + FORGED_FRESH_NS)
+    assert not monitor.has_forged(ms(START_MS) + FORGED_FRESH_NS + 1)
 
 
 def test_a_foreign_frame_without_a_name_is_nobody() -> None:

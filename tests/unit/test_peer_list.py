@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bmcha.ha.path_monitor import PathHealth
 from bmcha.ha.peer_list import PeerList
 from bmcha.ha.peer_view import PeerView
 from bmcha.model.event import LineLevels
@@ -151,6 +152,9 @@ def test_beats_count_where_a_path_works_both_ways_and_else_where_nobody_said_sil
     second, third = peer_in(peers, 2), peer_in(peers, 3)
     hear(third, Role.STANDBY, 10, 10)
     assert peers.may_hear_us() == {"a", "b", "c"}
+    third.monitors[0].health = PathHealth.LATE
+    assert peers.may_hear_us() == {"a", "c"}, "one that works is asked before one that is late"
+    third.monitors[0].health = PathHealth.ALIVE
     hear(third, Role.STANDBY, None, 10)
     assert peers.may_hear_us() == {"a", "c"}, "b is not heard there, and c is"
     lose(third)

@@ -102,6 +102,15 @@ def unheard_there(world: World) -> None:
         peer.monitors[0].hearing_of_us = HearingOfUs(world.modules[1].clock(), None)
 
 
+def unsaid_there(world: World) -> None:
+    for peer in node_of(world, 1).roles.peers:
+        peer.monitors[0].hearing_of_us = None
+
+
+def own_claim(world: World) -> None:
+    node_of(world, 1).roles.machine.role = Role.FENCING
+
+
 def examined_line(world: World) -> None:
     for peer in node_of(world, 1).roles.peers:
         peer.lines.step = Step.READ_AGAIN
@@ -172,7 +181,7 @@ def fresh_role(world: World) -> None:
     [
         *(late_path, unheard_there, examined_line, lying_line, must_listen, held_off, drill),
         *(changed_cell, goodbye, fresh_role, claiming_peer, second_holder, forgotten_word),
-        *(contradiction, deaf_rival),
+        *(contradiction, deaf_rival, unsaid_there, own_claim),
     ],
 )
 def test_whatever_is_waited_for_ends_the_rest(happens) -> None:
