@@ -152,15 +152,18 @@ class Node:
         return self._take()
 
     def step(self, event: Event, now_ns: int) -> list[Effect]:
+        if isinstance(event, READINGS):
+            # Neither late nor in time: whether this node stood still the next event will tell.
+            self._dispatch(event, now_ns)
+            return self._take()
         if self._is_late(event, now_ns):
             self._let_go_late(now_ns)
             self._fed_ns = now_ns  # Said once, whenever the next feed is.
         self._last_step_ns = now_ns
         self._dispatch(event, now_ns)
         self._effects += self.hearing.take_effects()
-        if not isinstance(event, READINGS):
-            self._judge(now_ns)
-            self._speak(now_ns)
+        self._judge(now_ns)
+        self._speak(now_ns)
         return self._take()
 
     def next_deadline_ns(self) -> int | None:

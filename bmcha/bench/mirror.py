@@ -26,6 +26,7 @@ from bmcha.bench.cable import Cable, NoNetworks, own_network
 from bmcha.bench.figures import Figure, Table
 from bmcha.bench.pair import BOARD, FAST, Module, Pair
 from bmcha.bench.redis import NOT_THERE, RedisPair, is_there
+from bmcha.model.record import dataclass
 from bmcha.wire import tables
 
 SENSOR_FILE: Final = "sensor"
@@ -67,7 +68,18 @@ def _in_network(who: str, seconds: float) -> Figure:
         done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
     except (NoNetworks, subprocess.CalledProcessError) as error:
         return Figure(who, "ms", (), f"not measured: {error}")
-    return Figure(who, "ms", tuple(json.loads(done.stdout)))
+    told = json.loads(done.stdout)
+    missed = told["missed"]
+    note = f"{missed} more were not there after {GIVE_UP_S:g} s" if missed else ""
+    return Figure(who, "ms", tuple(told["samples"]), note)
+
+
+@dataclass(slots=True)
+class Changes:
+    """``samples`` in ms; ``missed``: how many were given up."""
+
+    samples: list[float]
+    missed: int
 
 
 class _Cell:
@@ -89,7 +101,7 @@ VALUE_WORD: Final = (tables.SENSORS_OFFSET + 20) // 4
 """Behind version, stamp and age (bmcha/wire/tables.py, SENSORS_CELL)."""
 
 
-def _ours(folder: Path, cable: Cable, seconds: float) -> list[float]:
+def _ours(folder: Path, cable: Cable, seconds: float) -> Changes:
     pair = Pair(folder, cable, FAST, 0, WITH_SENSOR)
     try:
         for module in pair.modules.values():
@@ -106,7 +118,7 @@ def _ours(folder: Path, cable: Cable, seconds: float) -> list[float]:
         pair.close()
 
 
-def _redis(folder: Path, cable: Cable, seconds: float) -> list[float]:
+def _redis(folder: Path, cable: Cable, seconds: float) -> Changes:
     with RedisPair(folder, cable) as pair:
         pair.settle()
         told = 0
@@ -126,9 +138,9 @@ def _changes(
     change: Callable[[int], None],
     here: Callable[[], int],
     there: Callable[[], int],
-) -> list[float]:
+) -> Changes:
     """ms from the change here to the same there, for each."""
-    found: list[float] = []
+    found = Changes([], 0)
     end_s = time.monotonic() + seconds
     for number in range(BEGIN + 1, BEGIN + CHANGES_MAX):
         change(number)
@@ -136,7 +148,9 @@ def _changes(
             break
         begun_s = time.perf_counter()
         if _is_soon(there, number):
-            found.append(1000 * (time.perf_counter() - begun_s))
+            found.samples.append(1000 * (time.perf_counter() - begun_s))
+        else:
+            found.missed += 1
         time.sleep(PAUSE_S)
     return found
 
@@ -153,13 +167,14 @@ def _is_soon(value: Callable[[], int], wanted: int) -> bool:
 WAYS: Final = {OURS: _ours, REDIS: _redis}
 
 
-def main(asked: dict[str, Any]) -> list[float]:
+def main(asked: dict[str, Any]) -> dict[str, Any]:
     """Before all others, where that is allowed: whoever looks late sees two changes as one."""
     with contextlib.suppress(PermissionError):
         flags = os.SCHED_FIFO | os.SCHED_RESET_ON_FORK
         os.sched_setscheduler(0, flags, os.sched_param(PRIORITY))
     with Cable() as cable, tempfile.TemporaryDirectory(prefix="bmcha-bench-") as folder:
-        return WAYS[asked["who"]](Path(folder), cable, asked["seconds"])
+        found = WAYS[asked["who"]](Path(folder), cable, asked["seconds"])
+    return {"samples": found.samples, "missed": found.missed}
 
 
 if __name__ == "__main__":

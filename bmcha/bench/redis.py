@@ -46,7 +46,12 @@ class Server:
             stderr=subprocess.DEVNULL,
         )
         self._socket = socket.socket(socket.AF_UNIX)
-        wait_until(self._is_reached, READY_S, self._why)
+        self._socket.settimeout(READY_S)
+        try:
+            wait_until(self._is_reached, READY_S, self._why)
+        except BaseException:
+            self.close()
+            raise
 
     def set(self, key: bytes, value: bytes) -> None:
         self._ask(b"SET", key, value)
@@ -60,17 +65,24 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._socket.close()
         self._process.kill()
         self._process.wait()
 
     def _ask(self, *words: bytes) -> bytes:
+        """OSError: it is gone, or does not answer."""
         parts = [b"*%d\r\n" % len(words)]
         parts += [b"$%d\r\n%s\r\n" % (len(word), word) for word in words]
         self._socket.sendall(b"".join(parts))
-        reply = self._socket.recv(REPLY_BYTES_MAX)
+        reply = b""
         while not _is_whole(reply):
-            reply += self._socket.recv(REPLY_BYTES_MAX)
+            more = self._socket.recv(REPLY_BYTES_MAX)
+            if not more:
+                raise ConnectionResetError(f"{PROGRAM} hung up: {self._why()}")
+            reply += more
         return reply
 
     def _is_reached(self) -> bool:
@@ -97,11 +109,12 @@ class RedisPair:
     """A context manager. ``first`` (in slot 1) is written to, ``replica`` is in slot 2."""
 
     def __init__(self, folder: Path, cable: Cable) -> None:
-        self._stack = contextlib.ExitStack()
         first = ["--bind", ADDRESSES[1], "--port", str(PORT), "--protected-mode", "no"]
         second = ["--port", "0", "--replicaof", ADDRESSES[1], str(PORT)]
-        self.first = self._stack.enter_context(Server(folder / "first", cable.at(1), *first))
-        self.replica = self._stack.enter_context(Server(folder / "replica", cable.at(2), *second))
+        with contextlib.ExitStack() as stack:
+            self.first = stack.enter_context(Server(folder / "first", cable.at(1), *first))
+            self.replica = stack.enter_context(Server(folder / "replica", cable.at(2), *second))
+            self._stack = stack.pop_all()
 
     def settle(self) -> None:
         self.first.set(b"ready", b"1")

@@ -21,7 +21,7 @@ failover  fault to outputs of two services, killed, stopped and cut, at 100 ms x
 chassis   the same on the virtual chassis, whose modules have lines and a serial path
 steady    the first two beside four busy processes: who holds must not change
 mirror    a changed cell, from the holder's picture to the other's
-image     a picture read from shared memory beside a writer that never rests
+image     a picture read from shared memory, while it is written all the time
 codec     a frame, from Python
 Nothing outside of processes and networks that it makes itself is touched. Networks take root or
 user namespaces; what cannot be measured is told."""

@@ -103,6 +103,7 @@ class _Talk:
             return refuse(self._args, str(error), self._outcome(), code=EXIT_NO_SERVICE)
         except OSError as error:
             text = f"{error.filename}: {error.strerror}."
+            self._say_no()
             return refuse(self._args, text, self._outcome())
         finally:
             with contextlib.suppress(NoService, Refused):

@@ -81,10 +81,7 @@ class Refusal(Enum):
         "What the other end sealed cannot be opened here: somebody may sit in between."
     )
     BAD_KEYS = "What the other module gave is no set of keys: install the same bmcha on both."
-    STOPPED_THERE = (
-        "It was stopped at the other module: nobody said yes there, or not in time, or the numbers"
-        " differ."
-    )
+    STOPPED_THERE = "It was stopped at the other module, which says there why."
     OTHER_KEYS = "The other module says that it has taken other keys than these."
 
 

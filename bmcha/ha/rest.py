@@ -41,13 +41,18 @@ def is_at_rest(keeper: RoleKeeper, now_ns: int) -> bool:
     if own.must_listen(now_ns) or own.is_held_off(now_ns):
         return False
     roles = [machine.role, *(peer.draft.role for peer in keeper.peers if peer.draft is not None)]
-    are_told = roles.count(Role.ACTIVE) == 1 and roles.count(Role.STANDBY) == len(keeper.peers)
-    return are_told and all(map(_is_calm, keeper.peers))
+    if roles.count(Role.ACTIVE) != 1 or roles.count(Role.STANDBY) != len(keeper.peers):
+        return False
+    trusted = keeper.peers.may_hear_us()
+    return all(_is_calm(peer, trusted) for peer in keeper.peers)
 
 
-def _is_calm(peer: PeerView) -> bool:
+def _is_calm(peer: PeerView, trusted: set[str]) -> bool:
+    """``trusted``: the paths over which beats prove that this node has not stood still. At rest it
+    has no other proof."""
     is_line_examined = peer.lines.step in (Step.QUIET, Step.FAULT)
     waits = (peer.contradiction_since_ns, peer.deaf_rival_since_ns, peer.active_line_lies_since_ns)
     is_waited_for = any(since_ns is not None for since_ns in waits)
     is_well_heard = all(m.is_heard_both_ways and m.peer_hears_us() for m in peer.monitors)
-    return is_line_examined and is_well_heard and not is_waited_for
+    is_proven = any(m.name in trusted for m in peer.monitors) or not peer.monitors
+    return is_line_examined and is_well_heard and is_proven and not is_waited_for

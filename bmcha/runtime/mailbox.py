@@ -67,6 +67,12 @@ class Mailbox:
             self._readings.clear()
             return events
 
+    def wake(self) -> None:
+        """Whoever waits looks up, and finds what it finds. Also from a signal handler that runs in
+        the very thread that waits: its lock can be taken twice, and nobody holds it for long."""
+        with self._arrived:
+            self._arrived.notify()
+
     def _make_room(self) -> bool:
         for is_spare in (_is_of_mirror, _is_summary):
             for place, event in enumerate(self._events):

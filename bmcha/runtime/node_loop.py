@@ -16,7 +16,7 @@ from bmcha.model.effect import Effect
 from bmcha.model.event import Event, StopAsked, Tick
 from bmcha.model.moment import NS_PER_MS, NS_PER_S
 from bmcha.runtime.effect_runner import EffectRunner
-from bmcha.runtime.mailbox import Mailbox
+from bmcha.runtime.mailbox import Mailbox, Reading
 from bmcha.runtime.pace import Pace
 from bmcha.runtime.worker import Clock
 
@@ -100,11 +100,12 @@ class NodeLoop:
             self.turn()
 
     def ask_stop(self, asked_by: str) -> None:
-        """Also from a signal handler: it only leaves word, and takes no lock."""
+        """Also from a signal handler, in the loop's own thread."""
         self._stop_asked_by = asked_by
+        self._mailbox.wake()
 
     def turn(self) -> None:
-        wait_ns = max(0, self.due_ns() - self._clock())
+        wait_ns = 0 if self._stop_asked_by else max(0, self.due_ns() - self._clock())
         self.pace.begin(wait_ns)
         events = self._mailbox.take(wait_ns / NS_PER_S)
         looked_ns = taken_ns = self._clock()
@@ -127,15 +128,17 @@ class NodeLoop:
         self._ticked_ns = now_ns
         self.pace.begin()
         behind_ms = (now_ns - self._known_ns) // NS_PER_MS
-        did_beat = self._is_late_but_beat(now_ns)
-        if did_beat:
-            self._runner.loop_completed()  # What this tick orders is as good as any.
-        self._do_step(Tick(behind_ms, did_beat), now_ns)
+        # After a rest, too: what this tick orders is as good as what any other does.
+        is_proven = now_ns - self._stepped_ns > self._tick_ns and self._beats_went_on(
+            self._stepped_ns, now_ns
+        )
+        if is_proven:
+            self._runner.loop_completed()
+        self._do_step(Tick(behind_ms, is_proven and self._is_late(now_ns)), now_ns)
 
-    def _is_late_but_beat(self, now_ns: int) -> bool:
-        """Late by its steps, and the peer has heard it all the while (docs/adr/0024)."""
-        is_late = now_ns - self._stepped_ns > self._node.output_gap_limit_ns
-        return is_late and self._beats_went_on(self._stepped_ns, now_ns)
+    def _is_late(self, now_ns: int) -> bool:
+        """By its steps; whether it has stood still, beats may know better (docs/adr/0024)."""
+        return now_ns - self._stepped_ns > self._node.output_gap_limit_ns
 
     def due_ns(self) -> int:
         """The next tick of the grid, or later while the node rests; or the node's own deadline if
@@ -150,7 +153,10 @@ class NodeLoop:
 
     def _step(self, event: Event) -> None:
         now_ns = self._clock()
-        if self._is_late_but_beat(now_ns):
+        if isinstance(event, Reading):
+            self._note(event, now_ns)
+            return
+        if self._is_late(now_ns) and self._beats_went_on(self._stepped_ns, now_ns):
             self._tick()
             now_ns = self._stepped_ns  # However long the tick took, the event is not later for it.
         self._do_step(event, now_ns)
@@ -159,9 +165,16 @@ class NodeLoop:
         if self._runner.has_ended:
             return
         self._stepped_ns = now_ns
+        self._note(event, now_ns)
+        self._runner.loop_completed()
+
+    def _note(self, event: Event, now_ns: int) -> None:
+        """All of a reading's step: it proves nothing and asks for nothing, and must not wait until
+        a tick has judged the readings before it."""
+        if self._runner.has_ended:
+            return
         self._listen(event, now_ns)
         self._recorder.step_begins(event, now_ns)
         effects = self._node.step(event, now_ns)
         self._recorder.step_ended(effects)
         self._runner.run(effects, now_ns)
-        self._runner.loop_completed()

@@ -1,6 +1,7 @@
 """The bounded way in to the node: what gives way, and what never does."""
 
 import threading
+import time
 
 from bmcha.model.event import (
     FanRead,
@@ -97,3 +98,14 @@ def test_a_post_ends_the_wait() -> None:
 
 def test_without_an_event_the_wait_ends_by_itself() -> None:
     assert Mailbox().take(0.001) == []
+
+
+def test_whoever_waits_is_woken_for_nothing() -> None:
+    mailbox = Mailbox()
+    threading.Timer(0.05, mailbox.wake).start()
+    begun_s = time.monotonic()
+    assert mailbox.take(30) == []
+    assert time.monotonic() - begun_s < 25
+    # Nobody waited: the next one waits for its own time.
+    mailbox.wake()
+    assert mailbox.take(0.01) == []

@@ -3,7 +3,8 @@
 import pytest
 
 from bmcha.model.effect import Effect, EndService
-from bmcha.model.event import Event, StopAsked, StoreFailed, Tick
+from bmcha.model.event import Event, SensorRead, StopAsked, StoreFailed, Tick
+from bmcha.model.reading import Quality
 from bmcha.runtime.mailbox import Mailbox
 from bmcha.runtime.node_loop import TICK_NS_MIN, NodeLoop
 
@@ -194,13 +195,38 @@ def test_the_nodes_own_deadline_ends_its_rest(world) -> None:
 
 
 @pytest.mark.parametrize(("since_ms", "completed_count"), [(0, 3), (None, 2)])
+@pytest.mark.parametrize("gap_ms", [26, 1001])
 def test_a_tick_that_is_proven_by_beats_completes_the_loop_before_it_orders(
-    world, since_ms, completed_count
+    world, since_ms, completed_count, gap_ms
 ) -> None:
+    """After a rest, too, that is not too long by itself."""
     world.beats_since_ns = since_ms
-    world.now_ns += 1001 * MS
+    world.now_ns += gap_ms * MS
     world.turns(1)
     assert world.runner.completed_count == completed_count
+
+
+def test_a_reading_is_looked_at_before_the_tick_that_it_waited_for(world) -> None:
+    """However late the loop is by its steps: a tick in between would judge the readings before."""
+    world.beats_since_ns = 0
+    world.node.rest_ns = 2000 * MS
+    world.turns(1)
+    world.now_ns += 1500 * MS
+    reading = SensorRead(0, 20_000, Quality.GOOD, world.now_ns)
+    world.mailbox.post(reading)
+    world.node.rest_ns = 0
+    world.turns(1)
+    events = [event for event, _ in world.node.steps[1:]]
+    assert events[0] == reading and isinstance(events[1], Tick) and events[1].beats_went_on
+
+
+def test_who_asks_for_the_end_is_heard_at_once(world) -> None:
+    """By whoever waits, and by whoever is about to wait."""
+    world.node.rest_ns = 100 * MS
+    world.turns(1)
+    world.loop.ask_stop("SIGTERM")
+    world.turns(1)
+    assert world.node.steps[-1] == (StopAsked("SIGTERM"), 1025 * MS)
 
 
 def test_many_slow_steps_do_not_hold_up_the_ticks(world) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from bmcha.ha.line_watch import Step
 from bmcha.ha.own_state import OUTPUTS_SENSE_NS, OwnState
+from bmcha.ha.peer_list import PeerList
 from bmcha.model.event import LineLevels
 from bmcha.model.moment import NS_PER_MS
+from bmcha.model.settings import BoardClass
 from tests.speech import lines, ms
+from tests.world import settings_of
 
 START_NS = ms(10_000)
 
@@ -55,3 +59,13 @@ def test_the_outputs_are_shut_when_their_sense_says_so_a_while_after_opening(
     assert not own.are_outputs_shut(START_NS)
     own.read_lines(lines(LineLevels(), counts_ms, outputs_open=is_open))
     assert own.are_outputs_shut(START_NS) is (is_open is False)
+
+
+def test_an_unproven_boot_is_waited_for_until_a_line_speaks() -> None:
+    own, peers = own_state(), PeerList(settings_of(BoardClass.GATED, 1), 1, START_NS)
+    own.unproven_until_ns = START_NS + 9
+    assert own.hears_unproven_only(peers, START_NS + 8)
+    assert not own.hears_unproven_only(peers, START_NS + 9)
+    (peer,) = peers
+    peer.lines.step = Step.SPOKEN
+    assert not own.hears_unproven_only(peers, START_NS + 8)

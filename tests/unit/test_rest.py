@@ -89,6 +89,28 @@ def test_an_active_with_fast_beats_goes_on_at_rest_and_its_orders_reach_the_fans
     assert world.roles() == (None, Role.ACTIVE)
 
 
+@pytest.mark.parametrize(("own_ms", "peer_ms"), [(60, 50), (50, 60)])
+def test_two_with_unlike_dead_times_go_on(own_ms: int, peer_ms: int) -> None:
+    """As while the files of the two are changed, one after the other."""
+    world = World(BoardClass.BARE)
+    for module, dead_ms in zip(world.modules.values(), (own_ms, peer_ms), strict=True):
+        settings = module.settings
+        module.settings = replace(
+            settings,
+            paths=tuple(
+                path_settings(path.name, path.peer_slot, dead_ms, 10) for path in settings.paths
+            ),
+            timers=replace(settings.timers, tick_ms=5),
+        )
+    world.settled().run(SETTLE_MS)
+    roles = [len(module.roles) for module in world.modules.values()]
+    world.run(20_000)
+    assert [len(module.roles) for module in world.modules.values()] == roles
+    world.kill(1)
+    world.run(100)
+    assert world.roles() == (None, Role.ACTIVE)
+
+
 # ---- what ends it
 
 
@@ -109,6 +131,13 @@ def unsaid_there(world: World) -> None:
 
 def own_claim(world: World) -> None:
     node_of(world, 1).roles.machine.role = Role.FENCING
+
+
+def sooner_judgement_there(world: World) -> None:
+    """Beats prove nothing then."""
+    for peer in node_of(world, 1).roles.peers:
+        for monitor in peer.monitors:
+            monitor.announced(monitor.deadtime_ns // 1_000_000 - 1)
 
 
 def examined_line(world: World) -> None:
@@ -181,7 +210,7 @@ def fresh_role(world: World) -> None:
     [
         *(late_path, unheard_there, examined_line, lying_line, must_listen, held_off, drill),
         *(changed_cell, goodbye, fresh_role, claiming_peer, second_holder, forgotten_word),
-        *(contradiction, deaf_rival, unsaid_there, own_claim),
+        *(contradiction, deaf_rival, unsaid_there, own_claim, sooner_judgement_there),
     ],
 )
 def test_whatever_is_waited_for_ends_the_rest(happens) -> None:
