@@ -43,6 +43,8 @@ WITH_SENSOR: Final = BOARD.replace("sensor_period_ms = 250", "sensor_period_ms =
 GIVE_UP_S: Final = 2.0
 LOOK_S: Final = 0.00002
 """A look without a pause would take a processor from those who are looked at."""
+AWAY_S_MAX: Final = 0.0005
+"""Who looks later than that has not seen when it changed; the change is not counted."""
 PRIORITY: Final = 1
 BEGIN: Final = 20_000
 CHANGES_MAX: Final = 2000
@@ -144,24 +146,36 @@ def _changes(
     end_s = time.monotonic() + seconds
     for number in range(BEGIN + 1, BEGIN + CHANGES_MAX):
         change(number)
-        if not _is_soon(here, number) or time.monotonic() > end_s:
+        begun = _first_look(here, number)
+        if begun is None or time.monotonic() > end_s:
             break
-        begun_s = time.perf_counter()
-        if _is_soon(there, number):
-            found.samples.append(1000 * (time.perf_counter() - begun_s))
-        else:
+        ended = _first_look(there, number)
+        if ended is None:
             found.missed += 1
+        elif begun.away_s < AWAY_S_MAX:
+            found.samples.append(1000 * (ended.at_s - begun.at_s))
         time.sleep(PAUSE_S)
     return found
 
 
-def _is_soon(value: Callable[[], int], wanted: int) -> bool:
-    end_s = time.monotonic() + GIVE_UP_S
-    while value() != wanted:
-        if time.monotonic() > end_s:
-            return False
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """At which a value was seen first. ``away_s``: how long after the look before."""
+
+    at_s: float
+    away_s: float
+
+
+def _first_look(value: Callable[[], int], wanted: int) -> _Look | None:
+    before_s = time.perf_counter()
+    end_s = before_s + GIVE_UP_S
+    while before_s < end_s:
+        is_there, now_s = value() == wanted, time.perf_counter()
+        if is_there:
+            return _Look(now_s, now_s - before_s)
+        before_s = now_s
         time.sleep(LOOK_S)
-    return True
+    return None
 
 
 WAYS: Final = {OURS: _ours, REDIS: _redis}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bmcha.bench import beats, chassis, image, redis
+from bmcha.bench.figures import quantile
 from bmcha.bench.rivals import RIVALS
 from tests import needs
 
@@ -74,7 +75,7 @@ def mirrored(who: str) -> list[float]:
 def test_a_changed_cell_is_timed_from_one_picture_to_the_other() -> None:
     taken_ms = mirrored("bmcha")
     assert len(taken_ms) >= 5
-    assert min(taken_ms) > 0.01, "it went over a cable"
+    assert quantile(taken_ms, 0.5) > 0.01, "it went over a cable"
     assert list(Path("/dev/shm").glob("bmcha-bench-*")) == []
 
 
