@@ -54,5 +54,5 @@ def _is_calm(peer: PeerView, trusted: set[str]) -> bool:
     waits = (peer.contradiction_since_ns, peer.deaf_rival_since_ns, peer.active_line_lies_since_ns)
     is_waited_for = any(since_ns is not None for since_ns in waits)
     is_well_heard = all(m.is_heard_both_ways and m.peer_hears_us() for m in peer.monitors)
-    is_proven = any(m.name in trusted for m in peer.monitors) or not peer.monitors
+    is_proven = any(m.name in trusted for m in peer.monitors)
     return is_line_examined and is_well_heard and is_proven and not is_waited_for
