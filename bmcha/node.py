@@ -48,6 +48,7 @@ from bmcha.model.event import (
     OutputsWithheld,
     PathOverdue,
     PathSummarised,
+    Reading,
     SensorRead,
     SettingsReloaded,
     StatusAsked,
@@ -68,9 +69,6 @@ from bmcha.model.reading import EventCell
 from bmcha.model.restart import Restart
 from bmcha.model.role import Refusal, Role, Severity
 from bmcha.model.settings import NodeSettings
-
-READINGS = (SensorRead, FanRead, SupplyRead, BladeRead)
-"""They move no role; what they mean for fans and alarms is judged at the next tick."""
 
 
 class Node:
@@ -152,7 +150,7 @@ class Node:
         return self._take()
 
     def step(self, event: Event, now_ns: int) -> list[Effect]:
-        if isinstance(event, READINGS):
+        if isinstance(event, Reading):
             # Neither late nor in time: whether this node stood still the next event will tell.
             self._dispatch(event, now_ns)
             return self._take()

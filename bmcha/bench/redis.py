@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import socket
 import subprocess
 from pathlib import Path
@@ -16,17 +15,17 @@ from typing import Final
 
 from bmcha.bench.cable import ADDRESSES, Cable
 from bmcha.bench.pair import READY_S, wait_until
-from bmcha.bench.rival import PATH
+from bmcha.bench.rival import PATH, is_installed, not_installed
 
 PROGRAM: Final = "redis-server"
 PACKAGE: Final = "redis-server"
 PORT: Final = 6379
 REPLY_BYTES_MAX: Final = 1 << 20
-NOT_THERE: Final = f"not measured: it is not installed: apt install {PACKAGE}"
+NOT_THERE: Final = not_installed(PACKAGE)
 
 
 def is_there() -> bool:
-    return shutil.which(PROGRAM, path=PATH) is not None
+    return is_installed(PROGRAM)
 
 
 class Server:

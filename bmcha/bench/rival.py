@@ -56,11 +56,19 @@ class Rival:
 
     @property
     def is_there(self) -> bool:
-        return shutil.which(self.program, path=PATH) is not None
+        return is_installed(self.program)
 
     @property
     def not_there(self) -> str:
-        return f"not measured: it is not installed: apt install {self.package}"
+        return not_installed(self.package)
+
+
+def is_installed(program: str) -> bool:
+    return shutil.which(program, path=PATH) is not None
+
+
+def not_installed(package: str) -> str:
+    return f"not measured: it is not installed: apt install {package}"
 
 
 def children_of(pid: int) -> tuple[int, ...]:

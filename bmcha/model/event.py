@@ -368,6 +368,9 @@ class WorkerRecovered:
     name: str
 
 
+Reading = SensorRead | FanRead | SupplyRead | BladeRead
+"""It moves no role; what it means for fans and alarms is judged by the next step that judges."""
+
 Event = (
     Tick
     | HeartbeatHeard
@@ -377,10 +380,7 @@ Event = (
     | LinesRead
     | StrapsRead
     | OpinionsHeard
-    | SensorRead
-    | FanRead
-    | SupplyRead
-    | BladeRead
+    | Reading
     | FanDriven
     | EpochStored
     | StoreFailed

@@ -13,22 +13,12 @@ from __future__ import annotations
 from collections import deque
 from threading import Condition
 
-from bmcha.model.event import (
-    BladeRead,
-    Event,
-    FanRead,
-    MessageHeard,
-    PathSummarised,
-    SensorRead,
-    SupplyRead,
-)
+from bmcha.model.event import Event, MessageHeard, PathSummarised, Reading
 from bmcha.runtime.out_queue import MIRROR_MESSAGES
 
 EVENTS_MAX = 1024
 """At 200 news a second, far more than two modules have, these are five seconds without a step;
 by then the engines are silent and the peer has taken over."""
-
-Reading = SensorRead | FanRead | SupplyRead | BladeRead
 
 
 class Mailbox:

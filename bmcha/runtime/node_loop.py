@@ -3,8 +3,9 @@
 Gives each step the time at which it begins. Ticks come on a grid of their own, so that silence is
 judged when nothing happens; and in the middle of many events whose steps are slow, so that these
 hold up neither that nor the watchdog. A tick says how far back the events go that may still wait
-(docs/adr/0020-waits-of-a-slow-node.md). Knows nothing of what events mean; ends when the node says
-`EndService`. Called by the supervisor, in the main thread.
+(docs/adr/0020-waits-of-a-slow-node.md). While the node rests ticks are far apart (docs/adr/0027).
+Of what events mean it knows one thing: a reading is noted, and proves nothing. Ends when the node
+says `EndService`. Called by the supervisor, in the main thread.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from bmcha.model.effect import Effect
-from bmcha.model.event import Event, StopAsked, Tick
+from bmcha.model.event import Event, Reading, StopAsked, Tick
 from bmcha.model.moment import NS_PER_MS, NS_PER_S
 from bmcha.runtime.effect_runner import EffectRunner
-from bmcha.runtime.mailbox import Mailbox, Reading
+from bmcha.runtime.mailbox import Mailbox
 from bmcha.runtime.pace import Pace
 from bmcha.runtime.worker import Clock
 
@@ -154,7 +155,8 @@ class NodeLoop:
     def _step(self, event: Event) -> None:
         now_ns = self._clock()
         if isinstance(event, Reading):
-            self._note(event, now_ns)
+            # No tick before it: that would judge the readings before this one.
+            self._give(event, now_ns)
             return
         if self._is_late(now_ns) and self._beats_went_on(self._stepped_ns, now_ns):
             self._tick()
@@ -162,15 +164,12 @@ class NodeLoop:
         self._do_step(event, now_ns)
 
     def _do_step(self, event: Event, now_ns: int) -> None:
-        if self._runner.has_ended:
-            return
         self._stepped_ns = now_ns
-        self._note(event, now_ns)
+        self._give(event, now_ns)
         self._runner.loop_completed()
 
-    def _note(self, event: Event, now_ns: int) -> None:
-        """All of a reading's step: it proves nothing and asks for nothing, and must not wait until
-        a tick has judged the readings before it."""
+    def _give(self, event: Event, now_ns: int) -> None:
+        """To the node, and to the runner what it asks for."""
         if self._runner.has_ended:
             return
         self._listen(event, now_ns)
